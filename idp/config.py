@@ -1,0 +1,398 @@
+"""Every setting: one typed model per TOML table, its reason under each field. `config.example.toml` says the same as a manual.
+
+Read from `config.toml` (or the file in `IDP_CONFIG`); `IDP_<SECTION>__<KEY>` in the environment overrides a key, and
+`IDP_<SECTION>__<KEY>_FILE` names a file that holds its value (for secrets). An unknown key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
+
+PREFIX = "IDP_"
+Seconds = Annotated[int, Field(ge=0)]
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; `problems` says, a line each, what is wrong and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _as_list(value: object) -> object:
+    """In the environment a list is written with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_as_list)]
+
+
+class Server(_Section):
+    """Where the provider is, and how it is served."""
+
+    environment: Literal["development", "production"] = "development"
+    """`production` refuses what is only safe on a desk: http, the `inbox` channel, a default key folder that others can read."""
+    issuer: str = "http://localhost:8000"
+    """The public address, without a slash at the end. It stands in every token, and is never taken from a request."""
+    bind: str = "127.0.0.1"
+    """The address to listen on. Leave it on loopback behind a proxy."""
+    port: int = Field(8000, ge=1, le=65535)
+    """The port to listen on."""
+    workers: int = Field(1, ge=1, le=64)
+    """Server processes. One per core is a good start."""
+    threads: int = Field(8, ge=1, le=64)
+    """Threads in each process; each may hold one database connection."""
+    certificate: Path | None = None
+    """PEM file, when the provider serves TLS itself (1.2 or newer) instead of a proxy."""
+    key: Path | None = None
+    """PEM file with the private key of the certificate."""
+    trusted_hops: int = Field(0, ge=0, le=8)
+    """How many proxies in front add to X-Forwarded-For. 0: that header is ignored, and limits count the peer's address."""
+    max_body: int = Field(65536, ge=1024)
+    """The largest request body in bytes; more is answered with 413."""
+    worker: bool = True
+    """Run `idp worker` (messages, reactions, schedule) as a child of `idp serve`. Turn off where it runs on its own."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path or "@" in parts.netloc:
+            raise ValueError("must be scheme and host, as in https://id.example.com, without a path, query or slash at the end")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("plain http is only for loopback (http://localhost:8000); use https")
+        return value
+
+
+class Database(_Section):
+    """Where everything is kept."""
+
+    url: str = "sqlite:///idp.sqlite3"
+    """SQLite (one machine) or PostgreSQL (`postgresql+psycopg://user@host/name`). A relative SQLite path starts at the working directory."""
+    lock_timeout: float = Field(5.0, gt=0)
+    """Seconds to wait for another writer before the answer is 503."""
+    statement_timeout: float = Field(5.0, gt=0)
+    """Seconds a statement may take on PostgreSQL."""
+    pool_timeout: float = Field(2.0, gt=0)
+    """Seconds to wait for a free or a new connection."""
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return value
+
+
+class Keys(_Section):
+    """The root secrets and the signing keys that they seal."""
+
+    folder: Path = Path("keys")
+    """The folder of `root.key`, which `idp init` makes. Back it up apart from the database: neither opens without the other."""
+    lifetime: Seconds = 90 * 86400
+    """Seconds a signing key signs before the next one takes over."""
+    published_before: Seconds = 2 * 3600
+    """Seconds a new key stands in /jwks before it signs: at least twice what relying parties may cache."""
+    jwks_max_age: Seconds = 3600
+    """Seconds that relying parties may cache /jwks."""
+
+
+class Brand(_Section):
+    """What the pages call themselves."""
+
+    name: str = "Bazar ID"
+    """The product's name, in English and wherever no other is set."""
+    names: dict[str, str] = {"ru": "Базар ID"}
+    """The name in other languages, by language code."""
+    support_url: str = ""
+    """Where `Help` leads; left out when empty."""
+    privacy_url: str = ""
+    """Where `Privacy` leads; left out when empty."""
+    terms_url: str = ""
+    """The terms that a new person accepts; without it the sign-up page has no link."""
+
+
+class Login(_Section):
+    """How people sign in."""
+
+    default_country: str = Field("RU", pattern="^[A-Z]{2}$")
+    """A number without a country code is read as one of this country (ISO 3166 code)."""
+    countries: TextList = []
+    """Countries whose numbers get codes (ISO 3166). Empty: only the default country."""
+    terms_version: str = "1"
+    """The version of the terms that is recorded when a person signs up."""
+    code_lifetime: Seconds = 300
+    """Seconds a one-time code lives. A new sending does not lengthen it."""
+    code_tries: int = Field(5, ge=1, le=10)
+    """Wrong codes per sign-in."""
+    code_sends: int = Field(3, ge=1, le=5)
+    """Messages per sign-in."""
+    code_pauses: list[int] = [30, 60, 120]
+    """Seconds before the first, second and third new sending."""
+    number_wrong_per_hour: int = Field(10, ge=1)
+    """Wrong codes per phone number and hour, over all sign-ins."""
+    number_wrong_per_day: int = Field(20, ge=1)
+    """Wrong codes per phone number and day."""
+    number_wrong_in_a_row: int = Field(100, ge=1)
+    """Wrong codes in a row, after which codes are off for the number until an operator turns them on."""
+    number_messages_per_day: int = Field(10, ge=1)
+    """Messages per phone number and day, over all purposes."""
+    network_messages_per_hour: int = Field(20, ge=1)
+    """Messages per network (IPv4 /24, IPv6 /56) and hour."""
+    flow_lifetime: Seconds = 3600
+    """Seconds until an unfinished sign-in has to be started again."""
+    session_idle: Seconds = 12 * 3600
+    """Seconds without use after which a session ends."""
+    session_lifetime: Seconds = 30 * 86400
+    """Seconds after which a session ends whatever its use."""
+    remember_browser: Seconds = 60 * 86400
+    """Seconds a trusted browser stays trusted, counted from its last use."""
+    browser_grace: Seconds = 60
+    """Seconds for which the former value of a trusted browser's cookie is still honoured: two tabs, or an answer that was lost."""
+    acr_prefix: str = "urn:idp:acr:"
+    """What stands before `remembered`, `code` … in the `acr` claim."""
+    test_numbers: dict[str, str] = {}
+    """Phone number (E.164) = fixed code, for app-store reviewers and automatic tests. Nothing is sent, every use is an event, and in
+    production only people marked `test` can use them."""
+
+    @property
+    def allowed_countries(self) -> frozenset[str]:
+        """The countries whose numbers get codes."""
+        return frozenset(self.countries) or frozenset({self.default_country})
+
+    @field_validator("test_numbers")
+    @classmethod
+    def _test_numbers(cls, value: dict[str, str]) -> dict[str, str]:
+        for phone, code in value.items():
+            if not re.fullmatch(r"\+[1-9][0-9]{6,14}", phone) or not re.fullmatch("[0-9]{6}", code):
+                raise ValueError(f'"{phone}" = "{code}": the number is written as +79005550000, its code is six digits')
+        return value
+
+
+class Messages(_Section):
+    """How codes and notices reach people."""
+
+    channel: Literal["inbox"] = "inbox"
+    """`inbox` keeps every message in the database and shows it at /dev/inbox, on loopback only: for a desk, refused in production."""
+    bound_host: str = ""
+    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host."""
+
+
+class Oidc(_Section):
+    """What relying parties get."""
+
+    code_lifetime: Seconds = Field(60, le=600)
+    """Seconds an authorization code lives."""
+    access_token_lifetime: Seconds = 300
+    """Seconds an access token lives."""
+    id_token_lifetime: Seconds = 300
+    """Seconds an ID token may be accepted."""
+    refresh_token_idle: Seconds = 30 * 86400
+    """Seconds without use after which a refresh token is dead."""
+    refresh_token_lifetime: Seconds = 90 * 86400
+    """Seconds after which a refresh token is dead whatever its use."""
+    refresh_token_grace: Seconds = 10
+    """Seconds for which the same refresh may be repeated, and gets the same successor: for an answer that was lost."""
+    request_lifetime: Seconds = 3600
+    """Seconds an authorization request waits for the person."""
+    access_token_algorithm: Literal["ES256", "RS256", "Ed25519"] = "ES256"
+    """How access tokens are signed. ES256 is ten times as quick to sign as RS256."""
+
+
+class Languages(_Section):
+    """Languages and times."""
+
+    default: Literal["ru", "en", "zh"] = "ru"
+    """The language of a person of whom nothing else is known."""
+    timezone: str = "Europe/Moscow"
+    """The zone in which pages and messages write times of day."""
+
+
+class Telemetry(_Section):
+    """What is told to those who run the provider."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The lowest level that is written to standard output."""
+    log_format: Literal["json", "console"] = "json"
+    """`json`: one object a line. `console`: for eyes."""
+    metrics_port: int = Field(0, ge=0, le=65535)
+    """The port of /metrics, on loopback. 0: no metrics are served."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration, table by table."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    server: Server = Server()
+    database: Database = Database()
+    keys: Keys = Keys()
+    brand: Brand = Brand()
+    login: Login = Login()
+    messages: Messages = Messages()
+    oidc: Oidc = Oidc()
+    languages: Languages = Languages()
+    telemetry: Telemetry = Telemetry()
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Settings:
+        if bool(self.server.certificate) != bool(self.server.key):
+            raise ValueError("[server] certificate and key belong together: give both or neither")
+        if len(self.login.code_pauses) < self.login.code_sends:
+            raise ValueError("[login] code_pauses needs one pause for each of code_sends")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, without brackets) is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def unsafe_in_production(settings: Settings) -> list[str]:
+    """What may not be so in production, a sentence each; empty when all is well, or when it is not production."""
+    if settings.server.environment != "production":
+        return []
+    problems = []
+    if not settings.server.issuer.startswith("https://"):
+        problems.append("[server] issuer must be https in production.")
+    if settings.messages.channel == "inbox":
+        problems.append('[messages] channel = "inbox" shows every code to whoever can open the page. Choose a real channel in production.')
+    root = settings.keys.folder / "root.key"
+    if root.exists() and root.stat().st_mode & 0o077:
+        problems.append(f"{root} can be read by others. Run: chmod 600 {root}")
+    if settings.telemetry.log_level == "DEBUG":
+        problems.append('[telemetry] log_level = "DEBUG" is too talkative for production. Use INFO.')
+    return problems
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the configuration; raises ConfigurationError with every problem and what to do about it.
+
+    `path`: the TOML file (default: `IDP_CONFIG`, else `./config.toml` when it is there). `environment`: default `os.environ`.
+    """
+    env = dict(os.environ if environment is None else environment)
+    named = path or (Path(env["IDP_CONFIG"]) if env.get("IDP_CONFIG") else None)
+    values: dict[str, Any] = {}
+    file = named or Path("config.toml")
+    if named is not None or file.exists():
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except OSError as e:
+            raise ConfigurationError([f"{file} cannot be read: {e.strerror}. Name the file in IDP_CONFIG or make one from config.example.toml."]) from e
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise ConfigurationError([f"{file} is not valid TOML: {e}"]) from e
+    env, problems = _environment(env)
+    problems += _unknown(values, "in " + str(file))
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        settings = _read(values, env)
+    except ValidationError as e:
+        raise ConfigurationError([_sentence(error) for error in e.errors()]) from e
+    except SettingsError as e:
+        raise ConfigurationError([f"A variable cannot be read: {e}. Lists are written with commas, tables as JSON."]) from e
+    if problems := unsafe_in_production(settings):
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _read(values: dict[str, Any], env: dict[str, str]) -> Settings:
+    """Validate `values` (from the file) under the variables in `env`."""
+
+    class Environment(EnvSettingsSource):
+        def _load_env_vars(self) -> Mapping[str, str | None]:
+            return {name.lower(): value for name, value in env.items()}
+
+    class Read(Settings):
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Any, **_: Any) -> tuple[Any, ...]:
+            return (Environment(settings_cls), init_settings)
+
+    return Read(**values)
+
+
+def _environment(env: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The variables that are ours, with `…_FILE` read, and what is wrong with them."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for name, value in env.items():
+        if not name.startswith(PREFIX) or "__" not in name:
+            continue
+        section, _, key = name[len(PREFIX) :].lower().partition("__")
+        key = key.partition("__")[0]
+        if key.endswith("_file"):
+            key = key.removesuffix("_file")
+            try:
+                found[name.removesuffix("_FILE")] = Path(value).read_text("utf-8").strip()
+            except OSError as e:
+                problems.append(f"{name} names {value}, which cannot be read: {e.strerror}.")
+        else:
+            found[name] = value
+        problems += _unknown({section: {key: ""}}, "as " + name)
+    return found, problems
+
+
+def _unknown(values: Mapping[str, Any], where: str) -> list[str]:
+    """A sentence for each table or key that does not exist, with the nearest one that does."""
+    problems = []
+    for section, keys in values.items():
+        field = Settings.model_fields.get(section)
+        if field is None:
+            problems.append(f"[{section}] ({where}) is not known{_nearest(section, Settings.model_fields, '[{}]')}.")
+            continue
+        if not isinstance(keys, Mapping):
+            problems.append(f"[{section}] ({where}) is a table of settings, not a value.")
+            continue
+        known = field.annotation.model_fields  # type: ignore[union-attr] # every field of Settings is a section
+        problems += [f"[{section}] {key} ({where}) is not known{_nearest(key, known, '{}')}." for key in keys if key not in known]
+    return problems
+
+
+def _nearest(name: str, known: Mapping[str, Any], form: str) -> str:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return "; did you mean " + form.format(near[0]) if near else "; it knows " + ", ".join(form.format(k) for k in known)
+
+
+def _sentence(error: Any) -> str:
+    section, *rest = [str(part) for part in error["loc"]] or [""]
+    message = error["msg"].removeprefix("Value error, ")
+    if not section:
+        return f"{message}."
+    return f"[{section}] {'.'.join(rest)}: {message}. The variable is {PREFIX}{section.upper()}__{(rest or [''])[0].upper()}."
+
+
+class _Current:
+    settings: Settings | None = None
+
+
+def use(settings: Settings) -> None:
+    """Make `settings` the ones that `settings()` gives in this process."""
+    _Current.settings = settings
+
+
+def settings() -> Settings:
+    """The configuration of this process, read when it is first asked for."""
+    if _Current.settings is None:
+        _Current.settings = load()
+    return _Current.settings

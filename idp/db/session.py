@@ -1,0 +1,133 @@
+"""The session of the present request, job or command, and the two ways to use it: `reads` and `writes`.
+
+A reading unit runs in autocommit (on PostgreSQL one round trip, no BEGIN). A writing unit begins at its first statement, on SQLite with
+BEGIN IMMEDIATE (a deferred one that reads before it writes is refused as busy whatever the timeout), and is committed once, at its end.
+A Refusal is an answer and is committed too; any other exception rolls back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import scoped_session
+
+from idp.config import Database
+from idp.db.columns import Base, table
+from idp.errors import Refusal
+
+READS = "idp.reads"
+ENGINES = "idp.engines"
+
+
+class _Session(FlaskSession):
+    """Takes its connection from the engine of its unit: the one in autocommit, or the one that begins."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **kwargs: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """The engine for the unit that runs now."""
+        if bind is not None:
+            return bind
+        writing, reading = current_app.extensions[ENGINES]
+        return reading if self.info.get(READS) else writing
+
+
+_database = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
+session: scoped_session[FlaskSession] = _database.session
+
+
+def engine() -> sa.Engine:
+    """The engine of the present application; needs an application context."""
+    writing: sa.Engine = current_app.extensions[ENGINES][0]
+    return writing
+
+
+def is_postgresql() -> bool:
+    """Whether the present database is PostgreSQL."""
+    return engine().dialect.name == "postgresql"
+
+
+def connect_application(app: Flask, settings: Database, *, threads: int) -> None:
+    """Give `app` its database: a pool as large as its threads, time limits, and SQLite's durability."""
+    url = sa.make_url(settings.url)
+    options: dict[str, Any] = {"pool_size": threads + 1, "max_overflow": threads, "pool_timeout": settings.pool_timeout}
+    if url.get_backend_name() == "postgresql":
+        limits = f"-c statement_timeout={int(settings.statement_timeout * 1000)} -c lock_timeout={int(settings.lock_timeout * 1000)}"
+        options["connect_args"] = {"connect_timeout": max(2, int(settings.pool_timeout)), "options": limits, "application_name": "idp"}
+        options["skip_autocommit_rollback"] = True
+    else:
+        options["connect_args"] = {"timeout": settings.lock_timeout, "check_same_thread": False}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    _database.init_app(app)
+    with app.app_context():
+        writing = _database.engine
+    if writing.dialect.name == "sqlite":
+        sa.event.listen(writing, "connect", _prepare_sqlite)
+        sa.event.listen(writing, "begin", _begin_immediate)
+        reading = writing.execution_options(**{READS: True})
+    else:
+        reading = writing.execution_options(isolation_level="AUTOCOMMIT")
+    app.extensions[ENGINES] = (writing, reading)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: `_begin_immediate` does
+    # FULL: with NORMAL a power cut may take back an answered commit, and a spent code could be spent again.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    # SQLAlchemy fires `begin` for autocommit as well; only a unit that writes takes the lock.
+    if not connection.get_execution_options().get(READS):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _unit(*, reading: bool) -> Iterator[None]:
+    now = session()
+    if now.in_transaction():
+        raise RuntimeError("a unit of work is already running: rules flush, only edges commit")
+    now.info[READS] = reading
+    try:
+        yield
+        now.commit()
+    except Refusal:
+        now.commit()
+        raise
+    except BaseException:
+        now.rollback()
+        raise
+    finally:
+        now.close()
+        now.info[READS] = False
+
+
+def writes() -> Any:
+    """A unit of work that may write: `with writes(): ...`; committed at its end, also when a Refusal ends it."""
+    return _unit(reading=False)
+
+
+def reads() -> Any:
+    """A unit of work that only reads, in autocommit."""
+    return _unit(reading=True)
+
+
+def changed(statement: sa.Update | sa.Delete) -> int:
+    """Run a conditional UPDATE or DELETE and answer how many rows it touched: the count decides, nothing was read before."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
+
+
+def insert_or_ignore(model: type[Base], **values: Any) -> bool:
+    """Insert a row unless a unique column already holds it; answers whether this call inserted it."""
+    build = postgresql.insert if is_postgresql() else sqlite.insert
+    result = session.execute(build(table(model)).values(**values).on_conflict_do_nothing())
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
