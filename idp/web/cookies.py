@@ -1,0 +1,52 @@
+"""Our cookies: their names, their flags, and how they are read (RFC 6265).
+
+With an https issuer they are `__Host-idp_…` and Secure; on http://localhost both are left off together. SameSite is Lax: a Strict one is
+not sent on the first navigation that comes from a relying party.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from idp.config import settings
+
+SHORT_NAMES = ("session", "login", "browser", "language")
+
+
+@lru_cache(maxsize=32)
+def _name(short: str, secure: bool) -> str:  # noqa: FBT001 - a key of the cache
+    return f"{'__Host-' if secure else ''}idp_{short}"
+
+
+def is_secure() -> bool:
+    """Whether the provider is reached by https; taken from the configuration, never from a header."""
+    return settings().server.issuer.startswith("https://")
+
+
+def cookie_name(short: str) -> str:
+    """The full name of a cookie: ports of one host share a jar, so each of our apps has its own prefix."""
+    return _name(short, is_secure())
+
+
+def cookie_header(short: str, value: str, max_age: int | None) -> str:
+    """The value of `Set-Cookie`."""
+    parts = [f"{cookie_name(short)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if is_secure():
+        parts.append("Secure")
+    if max_age is not None:
+        parts.append(f"Max-Age={max_age}")
+    return "; ".join(parts)
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """The cookies of a `Cookie` header. A name that stands twice is dropped: somebody planted one, and we cannot tell which."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for part in header.split(";"):
+        name, equals, value = part.strip().partition("=")
+        if not equals:
+            continue
+        if name in found and found[name] != value:
+            twice.add(name)
+        found[name] = value
+    return {name: value for name, value in found.items() if name not in twice}

@@ -1,0 +1,50 @@
+"""What every page and every answer carries in its headers, on one page."""
+
+from __future__ import annotations
+
+from idp.web.cookies import is_secure
+
+# no-store everywhere that somebody may be signed in: a shared cache, or the Back button after signing out, must show nothing.
+NO_STORE = ("Cache-Control", "no-store")
+HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
+PAGE = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    NO_STORE,
+    ("Vary", "Cookie, Accept-Language"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=(), otp-credentials=(self)"),
+)
+
+
+def policy(nonce: str, *, parked: bool) -> str:
+    """The content security policy of a page.
+
+    NOTE: a page of a parked request has no `form-action`: Chromium applies it to the whole chain of redirects after the form, the relying
+    party's own included, and would stop the person on the way back. Elsewhere a form may only go to us.
+    """
+    parts = [
+        "default-src 'none'",
+        "style-src 'self'",
+        f"script-src 'nonce-{nonce}'",
+        "font-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+    if not parked:
+        parts.append("form-action 'self'")
+    return "; ".join(parts)
+
+
+def page_headers(nonce: str, *, parked: bool) -> list[tuple[str, str]]:
+    """The headers of a page."""
+    return [*PAGE, ("Content-Security-Policy", policy(nonce, parked=parked)), *every_headers()]
+
+
+def every_headers() -> list[tuple[str, str]]:
+    """The headers of every answer."""
+    return [*ALWAYS, HSTS] if is_secure() else [*ALWAYS]
