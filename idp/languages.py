@@ -1,0 +1,136 @@
+"""The one door to the catalogues: texts, plurals, times, phone numbers, for pages, messages and the worker alike.
+
+English text is the key (`msgid`). The catalogues are `idp/catalogues/<language>.po`, read when first asked for and kept in memory; nothing is
+compiled into the repository. A text without a translation comes out in English; a test names every such text before a reader does.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from datetime import UTC, datetime
+from functools import lru_cache
+from gettext import GNUTranslations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from babel import dates
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from idp.config import settings
+
+LANGUAGES = ("ru", "en", "zh")
+NAMES = {"ru": "Русский", "en": "English", "zh": "中文"}
+CATALOGUES = Path(__file__).parent / "catalogues"
+
+NBSP = "\N{NO-BREAK SPACE}"
+DATE = {"ru": f"d{NBSP}MMMM{NBSP}y", "en": f"MMMM{NBSP}d, y", "zh": "y年M月d日"}
+TIME = {"ru": ("HH:mm", "HH:mm:ss"), "en": (f"h:mm{NBSP}a", f"h:mm:ss{NBSP}a"), "zh": ("HH:mm", "HH:mm:ss")}
+ZONES = {("ru", "MSK"): "МСК", ("zh", "MSK"): "莫斯科时间"}
+
+_catalogues: dict[str, GNUTranslations] = {}
+_reading = threading.Lock()
+
+
+def _catalogue(lang: str) -> GNUTranslations:
+    """The catalogue of a language we have; of the first one in the list when we have it not."""
+    lang = lang if lang in LANGUAGES else LANGUAGES[0]
+    found = _catalogues.get(lang)
+    if found is None:
+        with _reading:
+            found = _catalogues.get(lang)
+            if found is None:
+                with (CATALOGUES / f"{lang}.po").open("rb") as file:
+                    catalogue = read_po(file, locale=lang, abort_invalid=True)
+                compiled = io.BytesIO()
+                write_mo(compiled, catalogue)
+                compiled.seek(0)
+                found = _catalogues[lang] = GNUTranslations(compiled)
+    return found
+
+
+def gettext(lang: str, text: str, **params: object) -> str:
+    """`text` (English) in `lang`; `params` fill `%(name)s`. Without params the text is left as it is, percent signs included."""
+    found = _catalogue(lang).gettext(text) if text else ""
+    return found % params if params else found
+
+
+def ngettext(lang: str, one: str, many: str, n: int, **params: object) -> str:
+    """The form of the text that the number `n` wants in `lang`; `%(n)s` is the number."""
+    return _catalogue(lang).ngettext(one, many, n) % {"n": n, **params}
+
+
+def negotiate(wanted: list[str]) -> str | None:
+    """The first language of `wanted` (BCP 47 tags, the best first) that we have, or None. `zh-Hant-TW` is served by `zh`."""
+    for tag in wanted:
+        primary = re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
+        if primary in LANGUAGES:
+            return primary
+    return None
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _local(at: datetime, tz: str | None) -> datetime:
+    """`at` (aware; a naive one is UTC) in the zone of the reader, or in the one of the settings."""
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return aware.astimezone(_zone(tz or settings().languages.timezone))
+
+
+def _zone_name(lang: str, local: datetime) -> str:
+    """What people call the zone: `MSK`, or `UTC+10` where it has no short name."""
+    name = local.tzname() or ""
+    if name[:1] not in "+-":
+        return ZONES.get((lang, name), name)
+    return f"UTC{name[:3].replace('+0', '+').replace('-0', '-')}{':' + name[3:] if name[3:] else ''}"
+
+
+def format_date(lang: str, at: datetime, tz: str | None = None) -> str:
+    """The day, written out: `22 ноября 2026`."""
+    return dates.format_date(_local(at, tz).date(), DATE[lang if lang in DATE else "ru"], locale=lang)
+
+
+def format_time(lang: str, at: datetime, tz: str | None = None, *, seconds: bool = False) -> str:
+    """The time of day as the reader writes it: `14:31`, `2:31 PM`; with seconds where they matter."""
+    local = _local(at, tz)
+    return dates.format_time(local.time(), TIME[lang if lang in TIME else "ru"][seconds], locale=lang)
+
+
+def format_datetime(lang: str, at: datetime, tz: str | None = None, *, seconds: bool = False) -> str:
+    """Day, time and zone: for pages and messages that are read elsewhere and later."""
+    local = _local(at, tz)
+    comma = "" if lang == "zh" else ","
+    return f"{format_date(lang, at, tz)}{comma} {format_time(lang, at, tz, seconds=seconds)}{NBSP}{_zone_name(lang, local)}"
+
+
+def format_phone(phone: str) -> str:
+    """An E.164 number as it is written in its country: `+7 912 345-67-89`, with no-break spaces. What is no number stays as it is."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL).replace(" ", NBSP)
+
+
+def mask_phone(phone: str) -> str:
+    """The number with all but the country and the last four digits hidden: `+7 ••• •••-45-67`."""
+    written = format_phone(phone)
+    country, space, rest = written.partition(NBSP)
+    if not space or not country.startswith("+"):
+        country, rest = "", written
+    shown = 4
+    hidden = sum(character.isdigit() for character in rest) - shown
+    masked = []
+    for character in rest:
+        if character.isdigit() and hidden > 0:
+            hidden -= 1
+            masked.append("•")
+        else:
+            masked.append(character)
+    return f"{country}{space}{''.join(masked)}"

@@ -1,0 +1,110 @@
+"""Which language a page speaks, and the words and numbers of one page in it. Plain functions of plain values.
+
+OpenID Connect Core §3.1.2.1 (`ui_locales`), RFC 9110 §12.5.4 (`Accept-Language`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import escape
+
+from idp import languages
+from idp.languages import LANGUAGES, NAMES, NBSP
+
+# A short word stays with the next one, a number with what it counts, a dash with what is before it.
+_SHORT = re.compile(r"(?<![\w’])(\w{1,2}|%\(n\)s|\d+) (?=\S)")
+_SHORT_ENGLISH = re.compile(r"(?<![\w’])(a|A|I|%\(n\)s|\d+) (?=\S)")
+_DASH = re.compile(r" (?=—)")
+
+
+def accepted(header: str) -> list[str]:
+    """The tags of an `Accept-Language` header, the most wanted first; what was refused (`q=0`) or cannot be read is left out."""
+    found: list[tuple[float, int, str]] = []
+    for place, part in enumerate(header[:1000].split(",")):
+        tag, _, weight = part.partition(";")
+        match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", weight) if weight else None
+        if tag.strip() and (match or not weight):
+            found.append((-float(match[1]) if match else -1.0, place, tag.strip()))
+    return [tag for weight, _, tag in sorted(found) if weight]
+
+
+def choose(*, ui_locales: str = "", cookie: str = "", accept: str = "", default: str = "ru") -> str:
+    """The language of a page: what the relying party asked for (`ui_locales`, tags set apart by spaces), what the reader chose here
+    (`cookie`), what the browser says (`accept`), the `default`.
+    """
+    return (
+        languages.negotiate(ui_locales.split())
+        or languages.negotiate([cookie])
+        or languages.negotiate(accepted(accept))
+        or languages.negotiate([default])
+        or LANGUAGES[0]
+    )
+
+
+def local_path(address: str) -> str:
+    """`address` when it is a path of ours, else `/`: the way back after a change of language must not lead elsewhere (CWE-601)."""
+    # Browsers read a backslash as a slash, and drop tabs and line ends before they look.
+    if not address.startswith("/") or address.startswith(("//", "/\\")) or re.search(r"[\x00-\x20\\\x7f]", address):
+        return "/"
+    return address
+
+
+def switches(address: str) -> list[tuple[str, str, str]]:
+    """The languages for the foot of the page at `address` (path and query): code, its own name, where to press."""
+    return [(code, NAMES[code], f"/language?to={code}&next={quote(address, safe='')}") for code in LANGUAGES]
+
+
+@lru_cache(maxsize=4096)
+def bind(lang: str, text: str) -> str:
+    """`text` with no-break spaces where a line should not end. Only for pages: a message is counted by its letters."""
+    if lang == "zh":
+        return text
+    pattern = _SHORT_ENGLISH if lang == "en" else _SHORT
+    return _DASH.sub(NBSP, pattern.sub(rf"\1{NBSP}", text))
+
+
+def _fill(text: str, params: dict[str, Any]) -> str:
+    """Fill in `params`. One that is markup makes the result markup, and everything else in it is escaped."""
+    if not params:
+        return text
+    if any(hasattr(value, "__html__") for value in params.values()):
+        return escape(text) % params
+    return text % params
+
+
+def texts(lang: str, tz: str | None = None) -> dict[str, Callable[..., str]]:
+    """What a template calls: `_`, `ngettext`, `format_time`, `format_date`, `format_datetime`, `format_phone`, `mask_phone`.
+
+    `tz` is the reader's time zone (IANA), None the one of the settings.
+    """
+
+    def _(text: str, /, **params: Any) -> str:
+        return _fill(bind(lang, languages.gettext(lang, str(text))), params)
+
+    def ngettext(one: str, many: str, n: int, /, **params: Any) -> str:
+        return _fill(bind(lang, languages.ngettext(lang, one, many, n, **{name: f"%({name})s" for name in ("n", *params)})), {"n": n, **params})
+
+    def format_time(at: datetime, *, seconds: bool = False) -> str:
+        return languages.format_time(lang, at, tz, seconds=seconds)
+
+    def format_date(at: datetime) -> str:
+        return languages.format_date(lang, at, tz)
+
+    def format_datetime(at: datetime, *, seconds: bool = False) -> str:
+        return languages.format_datetime(lang, at, tz, seconds=seconds)
+
+    return {
+        "_": _,
+        "ngettext": ngettext,
+        "format_time": format_time,
+        "format_date": format_date,
+        "format_datetime": format_datetime,
+        "format_phone": languages.format_phone,
+        "mask_phone": languages.mask_phone,
+    }
