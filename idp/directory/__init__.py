@@ -1,0 +1,7 @@
+"""Who exists, and what they may do. No HTTP is spoken here.
+
+Read in this order: `tables` (the rows), `names` (what a name, an e-mail address and a link may look like), `users` (one person's ID),
+`accounts` (what a person signs in as, and how each account stands now), `roles` (permissions), `employees` (people in a company),
+`companies` (sellers), `families`, `invitations` (offers to become an employee or a family member), `partners` (published apps and
+companies' connections to them).
+"""
