@@ -32,7 +32,8 @@ def N_(text: str) -> str:  # noqa: N802 - the name that gettext's tools look for
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
     """A refusal that can be shown: status, machine word, title and message (English, translated when it is rendered).
 
-    `detail` is for the log and never shown to a person; `params` fill `%(name)s` in the message.
+    `detail` is for the log and never shown to a person; `params` fill `%(name)s` in the message. Who knows more adds it to `shown`, for the
+    page: `client_id`, `client_name`, `client_logo`, `restart_url` (where to begin again), `support_url`.
     """
 
     status: ClassVar[int] = 400
@@ -45,6 +46,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
         self.title = title or type(self).title
         self.detail = detail
         self.params = params
+        self.shown: dict[str, str] = {}
         super().__init__(detail or self.message)
 
     def text(self, translate: Callable[..., str]) -> str:

@@ -6,20 +6,18 @@ OpenID Connect Core §3.1.2.1 (`ui_locales`), RFC 9110 §12.5.4 (`Accept-Languag
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote
 
-from markupsafe import escape
-
 from idp import languages
-from idp.languages import LANGUAGES, NAMES, NBSP
+from idp.config import settings
+from idp.languages import LANGUAGES, NAMES, NBSP, Zone
 
 # A short word stays with the next one, a number with what it counts, a dash with what is before it.
-_SHORT = re.compile(r"(?<![\w’])(\w{1,2}|%\(n\)s|\d+) (?=\S)")
-_SHORT_ENGLISH = re.compile(r"(?<![\w’])(a|A|I|%\(n\)s|\d+) (?=\S)")
+_SHORT = re.compile(r"(?<![\w’)])(\w{1,2}|%\(n\)s|\d+) (?=\S)")
+_SHORT_ENGLISH = re.compile(r"(?<![\w’)])(a|A|I|%\(n\)s|\d+) (?=\S)")
 _DASH = re.compile(r" (?=—)")
 
 
@@ -34,15 +32,15 @@ def accepted(header: str) -> list[str]:
     return [tag for weight, _, tag in sorted(found) if weight]
 
 
-def choose(*, ui_locales: str = "", cookie: str = "", accept: str = "", default: str = "ru") -> str:
-    """The language of a page: what the relying party asked for (`ui_locales`, tags set apart by spaces), what the reader chose here
-    (`cookie`), what the browser says (`accept`), the `default`.
+def page_language(ui_locales: Iterable[str] = (), cookie: str = "", accept: str = "", default: str = "") -> str:
+    """The language of a page: what the relying party asked for (`ui_locales`, tags), what the reader chose here (`cookie`), what the
+    browser says (`accept`, a header), the `default` (that of the settings, if empty).
     """
     return (
-        languages.negotiate(ui_locales.split())
+        languages.negotiate(list(ui_locales))
         or languages.negotiate([cookie])
         or languages.negotiate(accepted(accept))
-        or languages.negotiate([default])
+        or languages.negotiate([default or settings().languages.default])
         or LANGUAGES[0]
     )
 
@@ -69,26 +67,17 @@ def bind(lang: str, text: str) -> str:
     return _DASH.sub(NBSP, pattern.sub(rf"\1{NBSP}", text))
 
 
-def _fill(text: str, params: dict[str, Any]) -> str:
-    """Fill in `params`. One that is markup makes the result markup, and everything else in it is escaped."""
-    if not params:
-        return text
-    if any(hasattr(value, "__html__") for value in params.values()):
-        return escape(text) % params
-    return text % params
-
-
-def texts(lang: str, tz: str | None = None) -> dict[str, Callable[..., str]]:
+def texts(lang: str, tz: Zone = None) -> dict[str, Callable[..., str]]:
     """What a template calls: `_`, `ngettext`, `format_time`, `format_date`, `format_datetime`, `format_phone`, `mask_phone`.
 
-    `tz` is the reader's time zone (IANA), None the one of the settings.
+    `tz` is the zone in which times are written, None the one of the settings.
     """
 
-    def _(text: str, /, **params: Any) -> str:
-        return _fill(bind(lang, languages.gettext(lang, str(text))), params)
+    def _(text: str, /, **params: object) -> str:
+        return languages.fill(bind(lang, languages.gettext(lang, text)), params)
 
-    def ngettext(one: str, many: str, n: int, /, **params: Any) -> str:
-        return _fill(bind(lang, languages.ngettext(lang, one, many, n, **{name: f"%({name})s" for name in ("n", *params)})), {"n": n, **params})
+    def ngettext(one: str, many: str, n: int, /, **params: object) -> str:
+        return languages.fill(bind(lang, languages.plural(lang, one, many, n)), {"n": n, **params})
 
     def format_time(at: datetime, *, seconds: bool = False) -> str:
         return languages.format_time(lang, at, tz, seconds=seconds)

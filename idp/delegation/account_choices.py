@@ -1,0 +1,35 @@
+"""Which account a person last chose for a client: a default for the next time, never a right."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from idp import clock
+from idp.db.columns import table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.delegation.tables import AccountChoice
+
+_T = table(AccountChoice)
+
+
+def of_session(session_id: str, client_id: str) -> str | None:
+    """The account that this session last chose for this client."""
+    found: str | None = session.execute(
+        sa.select(_T.c.account_id).where(_T.c.session_id == session_id, _T.c.client_id == client_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def of_person(user_id: str, client_id: str) -> str | None:
+    """The account that this person last chose for this client, in any browser."""
+    found: str | None = session.execute(
+        sa.select(_T.c.account_id).where(_T.c.user_id == user_id, _T.c.client_id == client_id).order_by(_T.c.chosen_at.desc()).limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def remember(*, session_id: str, client_id: str, user_id: str, account_id: str) -> None:
+    """Note the choice."""
+    values = {"user_id": user_id, "account_id": account_id, "chosen_at": clock.now()}
+    if not insert_or_ignore(AccountChoice, session_id=session_id, client_id=client_id, **values):
+        changed(sa.update(_T).where(_T.c.session_id == session_id, _T.c.client_id == client_id).values(values))

@@ -1,0 +1,106 @@
+"""Who the person is, as tokens and userinfo say it: the contract on the wire (OpenID Connect Core §2, §5; RFC 9068 §2.2).
+
+Nothing stands here that the granted scopes did not ask for. ID token and access token carry only the chosen account and company; names,
+phone and the list of all companies are for userinfo.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from idp import clock
+from idp.config import settings
+from idp.delegation.clients import Client
+from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY
+from idp.delegation.subjects import subject
+from idp.delegation.tokens import Present
+from idp.directory import accounts, users
+from idp.directory.accounts import Standing
+
+Claims = dict[str, Any]
+LISTED_COMPANIES = 100
+
+
+def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
+    """The claims of a JWT access token (RFC 9068 §2.2) for our own API."""
+    family, now = found.family, clock.timestamp()
+    issuer = settings().server.issuer
+    claims: Claims = {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": subject(client, family.user_id),
+        "client_id": client.id,
+        "scope": " ".join(scopes),
+        "iat": now,
+        "exp": now + settings().oidc.access_token_lifetime,
+        "jti": family.new_jti(),
+        "sid": family.session_id,
+        "auth_time": int(family.auth_time.timestamp()),
+        "acr": settings().login.acr_prefix + family.acr,
+        "amr": list(family.amr),
+    }
+    if found.standing is not None:
+        claims["account_id"] = found.standing.account_id
+        if COMPANY in scopes and found.standing.company_id:
+            claims |= {"company_id": found.standing.company_id, "roles": list(found.standing.roles), "permissions": list(found.standing.permissions)}
+    return claims
+
+
+def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None) -> Claims:
+    """The claims of an ID token (OpenID Connect Core §2), without `at_hash`. `auth_time` is the moment of the proof, also on a refresh."""
+    family, now = found.family, clock.timestamp()
+    claims: Claims = {
+        "iss": settings().server.issuer,
+        "sub": subject(client, family.user_id),
+        "aud": client.id,
+        "azp": client.id,
+        "iat": now,
+        "exp": now + settings().oidc.id_token_lifetime,
+        "auth_time": int(family.auth_time.timestamp()),
+        "acr": settings().login.acr_prefix + family.acr,
+        "amr": list(family.amr),
+        "sid": family.session_id,
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    return claims | _chosen(found.standing, scopes)
+
+
+def userinfo(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
+    """The claims of the userinfo endpoint (OpenID Connect Core §5.3), as everything is at this moment."""
+    claims: Claims = {"sub": subject(client, found.family.user_id)}
+    claims |= users.standard_claims(found.user, set(scopes))
+    claims |= _chosen(found.standing, scopes)
+    if COMPANIES in scopes:
+        claims["companies"] = accounts.companies_of(found.family.user_id, LISTED_COMPANIES)
+    return claims
+
+
+def _chosen(standing: Standing | None, scopes: tuple[str, ...]) -> Claims:
+    """The account and the one company that was chosen, as far as asked for."""
+    claims: Claims = {}
+    if standing is None:
+        return claims
+    if ACCOUNT in scopes:
+        claims |= {"account_id": standing.account_id, "account_type": standing.kind}
+    if COMPANY in scopes and standing.company_id:
+        claims |= {
+            "company_id": standing.company_id,
+            "company_name": standing.company_name,
+            "company_type": standing.company_type,
+            "company_status": standing.company_status,
+            "company_inn": standing.company_inn,
+            "roles": list(standing.roles),
+            "permissions": list(standing.permissions),
+        }
+    return claims
+
+
+def half_hash(value: str) -> str:
+    """`at_hash` (OpenID Connect Core §3.1.3.6): the left half of SHA-256, base64url. All our algorithms but Ed25519 hash with it, and that
+    one has no hash of its own to prescribe another."""
+    return base64.urlsafe_b64encode(hashlib.sha256(value.encode("ascii")).digest()[:16]).rstrip(b"=").decode()
+
+

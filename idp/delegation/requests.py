@@ -1,0 +1,117 @@
+"""An authorization request as it was understood, and parking it until the person is done (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from idp import clock, crypto
+from idp.config import settings
+from idp.db.columns import table
+from idp.db.session import changed, session
+from idp.delegation.tables import ParkedRequest
+from idp.errors import Gone, N_
+
+_T = table(ParkedRequest)
+PURPOSE = "parked request"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asked for, checked. Absent parameters are empty; `max_age` is in seconds or None."""
+
+    client_id: str
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    scope_as_asked: bool  # whether all of `scope` was granted, so that the answer need not say otherwise
+    state: str | None
+    nonce: str | None
+    code_challenge: str
+    prompts: tuple[str, ...] = ()
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
+    login_hint: str = ""
+    hint_user_id: str | None = None  # from id_token_hint; the token itself is not kept
+    hint_account_id: str | None = None
+    company_id: str | None = None
+    account_id: str | None = None
+    ui_locales: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked request and what was decided on the way: by whom, as which account, whether consent was pressed."""
+
+    id: str
+    asked: Asked
+    user_id: str | None
+    account_id: str | None
+    consented: bool
+
+
+def park(asked: Asked, *, login_secret: str) -> Parked:
+    """Keep `asked` until the person is done; only the browser that holds `login_secret` in its cookie can take it up again."""
+    now = clock.now()
+    parked = Parked(crypto.new_id("req"), replace(asked, asked_at=asked.asked_at or now), None, None, consented=False)
+    session.execute(
+        sa.insert(_T).values(
+            id=parked.id,
+            client_id=asked.client_id,
+            sealed=crypto.seal(PURPOSE, json.dumps(asdict(parked.asked), default=datetime.isoformat)),
+            binding=crypto.digest(login_secret),
+            consented=False,
+            created_at=now,
+            expires_at=now + timedelta(seconds=settings().oidc.request_lifetime),
+        )
+    )
+    return parked
+
+
+def get(request_id: str, *, login_secret: str) -> Parked:
+    """Take the request up again; raises Gone when it is over, done, or another browser's: the id in the address opens nothing."""
+    row = session.execute(sa.select(_T).where(_T.c.id == request_id)).first() if request_id.startswith("req_") else None
+    if row is None or not login_secret or not crypto.equal(row.binding, crypto.digest(login_secret)):
+        raise Gone(detail="no such parked request in this browser")
+    asked = _read(row.sealed)
+    if row.finished_at is not None:
+        raise _over(N_("This sign-in is done"), N_("You have already signed in with it. To enter again, start from the app."), asked)
+    if row.expires_at <= clock.now():
+        raise _over(None, None, asked)
+    return Parked(row.id, asked, row.user_id, row.account_id, bool(row.consented))
+
+
+def _over(title: str | None, message: str | None, asked: Asked) -> Gone:
+    refusal = Gone(message, title=title, detail="the parked request is over")
+    refusal.shown["client_id"] = asked.client_id
+    return refusal
+
+
+def _read(sealed: str) -> Asked:
+    values = json.loads(crypto.unseal(PURPOSE, sealed))
+    values["asked_at"] = datetime.fromisoformat(values["asked_at"])
+    return Asked(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def decide(parked: Parked, *, user_id: str, account_id: str | None = None, consented: bool | None = None) -> None:
+    """Write down what `user_id` decided; what another person decided before is void."""
+    same = parked.user_id == user_id
+    values = {
+        "user_id": user_id,
+        "account_id": account_id if account_id is not None else (parked.account_id if same else None),
+        "consented": consented if consented is not None else (parked.consented and same),
+    }
+    changed(sa.update(_T).where(_T.c.id == parked.id, _T.c.finished_at.is_(None)).values(values))
+
+
+def finish(parked: Parked) -> bool:
+    """End the request; True for exactly one caller, who issues the code (or the refusal)."""
+    return changed(sa.update(_T).where(_T.c.id == parked.id, _T.c.finished_at.is_(None)).values(finished_at=clock.now())) == 1
+
+
+def sweep(now: datetime) -> int:
+    """Delete what has been over for a day; answers how many."""
+    return changed(sa.delete(_T).where(_T.c.expires_at < now - timedelta(days=1)))

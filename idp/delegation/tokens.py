@@ -1,0 +1,258 @@
+"""Token families: everything that came of one code, refreshed by rotation (RFC 6749 §6, RFC 9700 §4.14.2) and looked at afresh each time.
+
+A refresh token is `<family>.<counter>.<HMAC of both>`: the successor is derived, so a retry after a lost answer gets the same one, and a
+copy of the database refreshes nothing. A token older than that is a stolen one, or its owner's after the thief's: the family ends.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from idp import clock, crypto, events
+from idp.config import settings
+from idp.db.columns import Instant, table
+from idp.db.session import changed, session
+from idp.delegation.scopes import OFFLINE, asks_for_account
+from idp.delegation.tables import TokenFamily
+from idp.directory import accounts
+from idp.directory.accounts import Standing
+from idp.directory.tables import User
+from idp.errors import OAuthRefusal
+
+_T = table(TokenFamily)
+_users = table(User)
+# The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
+_sessions = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
+REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})")
+JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The present state of a token family, and what its tokens say."""
+
+    id: str
+    client_id: str
+    user_id: str
+    session_id: str
+    account_id: str | None
+    company_id: str | None
+    scopes: tuple[str, ...]
+    auth_time: datetime
+    amr: tuple[str, ...]
+    acr: str
+    refreshable: bool
+    offline: bool
+    counter: int
+
+    @property
+    def refresh_token(self) -> str:
+        """The refresh token that is good now (derived; the same every time)."""
+        return f"{self.id}.{self.counter}.{_mac(self.id, self.counter)}"
+
+    def new_jti(self) -> str:
+        """The id of one more access token; it leads back to the family, so that a revoked one is refused."""
+        return f"{self.id}.{secrets.token_urlsafe(9)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Who stands behind a family at this moment: the user's row, and the account with its roles (None where none was asked for)."""
+
+    family: Family
+    user: Any
+    standing: Standing | None
+
+
+def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Family:
+    """The family of a code that was just redeemed (`issued` is its row)."""
+    now = clock.now()
+    oidc = settings().oidc
+    values = {name: issued[name] for name in ("client_id", "user_id", "session_id", "account_id", "company_id", "scopes", "auth_time", "amr", "acr")}
+    values |= {"id": family_id, "refreshable": refreshable, "offline": OFFLINE in issued["scopes"], "counter": 0}
+    session.execute(
+        _INSERT,
+        values
+        | {
+            "created_at": now,
+            "rotated_at": now,
+            "idle_expires_at": now + timedelta(seconds=oidc.refresh_token_idle),
+            "expires_at": now + timedelta(seconds=oidc.refresh_token_lifetime),
+        },
+    )
+    return Family(**{**values, "scopes": tuple(values["scopes"]), "amr": tuple(values["amr"])})
+
+
+def present(family_id: str) -> Present:
+    """The family, its user, session and account as they are now; raises OAuthRefusal `invalid_grant` when one of them no longer stands."""
+    return _require_present(_look(family_id))
+
+
+def find_present(jti: object, *, user_id: object, client_id: object) -> Present | None:
+    """Who stands behind an access token by its `jti`; None when that is over, or when user or client are not the family's."""
+    match = JTI.fullmatch(jti) if isinstance(jti, str) else None
+    if match is None:
+        return None
+    try:
+        found = _require_present(_look(match[1]))
+    except OAuthRefusal:
+        return None
+    return found if found.family.user_id == user_id and found.family.client_id == client_id else None
+
+
+_INSERT = sa.insert(_T)
+_LOOK = (
+    sa.select(*(c.label("f_" + c.name) for c in _T.c), _users, _sessions.c.ended_at.label("s_ended_at"), _sessions.c.expires_at.label("s_expires_at"))
+    .select_from(_T.join(_users, _users.c.id == _T.c.user_id).outerjoin(_sessions, _sessions.c.id == _T.c.session_id))
+    .where(_T.c.id == sa.bindparam("family_id"))
+)
+
+
+def _look(family_id: str) -> Any:
+    return session.execute(_LOOK, {"family_id": family_id}).first()
+
+
+def _require_present(row: Any) -> Present:
+    if row is None or row.f_revoked_at is not None:
+        raise OAuthRefusal("invalid_grant", "It has been revoked.")
+    now = clock.now()
+    if row.f_expires_at <= now or row.f_idle_expires_at <= now:
+        raise OAuthRefusal("invalid_grant", "It has expired. Sign in again.")
+    if row.status != "active":
+        raise OAuthRefusal("invalid_grant", "This ID is blocked.")
+    if not row.f_offline and (row.s_expires_at is None or row.s_ended_at is not None or row.s_expires_at <= now):
+        raise OAuthRefusal("invalid_grant", "The session has ended. Sign in again.")
+    family = _family(row)
+    return Present(family, row, _standing(family) if family.account_id else None)
+
+
+def _standing(family: Family) -> Standing:
+    standing = accounts.standing(family.account_id) if family.account_id else None
+    if standing is None or standing.user_id != family.user_id:
+        raise OAuthRefusal("invalid_grant", "This account is no longer this person's.")
+    if not standing.may_enter:
+        raise OAuthRefusal("invalid_grant", f"This account may not enter now ({standing.reason}).")
+    return standing
+
+
+def _family(row: Any) -> Family:
+    return Family(
+        id=row.f_id,
+        client_id=row.f_client_id,
+        user_id=row.f_user_id,
+        session_id=row.f_session_id,
+        account_id=row.f_account_id,
+        company_id=row.f_company_id,
+        scopes=tuple(row.f_scopes),
+        auth_time=row.f_auth_time,
+        amr=tuple(row.f_amr),
+        acr=row.f_acr,
+        refreshable=bool(row.f_refreshable),
+        offline=bool(row.f_offline),
+        counter=row.f_counter,
+    )
+
+
+def refresh(token: str, *, client_id: str, account_types: list[str], company_id: str | None = None) -> Present:
+    """Spend a refresh token and answer its family, whose `refresh_token` is now the successor.
+
+    `company_id`: switch to this company, with the same checks as at a sign-in. The same token again within `[oidc] refresh_token_grace`
+    seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing. Raises OAuthRefusal.
+    """
+    match = REFRESH_TOKEN.fullmatch(token)
+    if match is None or not crypto.equal(match[3], _mac(match[1], int(match[2]))):
+        raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
+    family_id, counter = match[1], int(match[2])
+    row = _look(family_id)
+    if row is None or row.f_client_id != client_id:
+        if row is not None:
+            events.record("token.refused", outcome="refused", user_id=row.f_user_id, client_id=client_id, details={"why": "another client"})
+        raise OAuthRefusal("invalid_grant", "This refresh token was given to another client.")
+    found = _require_present(row)
+    if not found.family.refreshable:
+        raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
+    if not _is_good(row, counter):
+        raise _reused(found.family)
+    if company_id is not None:
+        found = _switched(found, company_id, account_types)
+    if counter == row.f_counter and not _rotate(found.family, counter):
+        row = _look(family_id)  # another worker spent it between our look and our UPDATE
+        if not _is_good(row, counter):
+            raise _reused(found.family)
+    return replace(found, family=replace(found.family, counter=counter + 1))
+
+
+def _is_good(row: Any, counter: int) -> bool:
+    """The present token, or the one before it within the grace."""
+    if counter == row.f_counter:
+        return True
+    grace = timedelta(seconds=settings().oidc.refresh_token_grace)
+    return bool(counter == row.f_counter - 1 and clock.now() < row.f_rotated_at + grace)
+
+
+def _rotate(family: Family, counter: int) -> bool:
+    now = clock.now()
+    return (
+        changed(
+            sa.update(_T)
+            .where(_T.c.id == family.id, _T.c.counter == counter, _T.c.revoked_at.is_(None))
+            .values(
+                counter=counter + 1,
+                rotated_at=now,
+                idle_expires_at=now + timedelta(seconds=settings().oidc.refresh_token_idle),
+                account_id=family.account_id,
+                company_id=family.company_id,
+            )
+        )
+        == 1
+    )
+
+
+def _reused(family: Family) -> OAuthRefusal:
+    revoke(family.id, reason="token_reused")
+    events.record("token.reused", outcome="refused", user_id=family.user_id, client_id=family.client_id, session_id=family.session_id)
+    return OAuthRefusal("invalid_grant", "This refresh token was used before. Everything that came of it has been revoked.")
+
+
+def _switched(found: Present, company_id: str, account_types: list[str]) -> Present:
+    """The family as the person's account in another company; the reason when that may not be (claims, "Switching the company")."""
+    family = found.family
+    if not asks_for_account(family.scopes):
+        raise OAuthRefusal("invalid_request", "company needs the scope account or company, which this refresh token does not have.")
+    if company_id == family.company_id:
+        return found
+    there = [s for s in accounts.candidates(family.user_id, account_types) if s.company_id == company_id]
+    standing = next((s for s in there if s.may_enter), None)
+    if standing is None:
+        raise OAuthRefusal("access_denied", _why_not(there))
+    return Present(replace(family, account_id=standing.account_id, company_id=company_id), found.user, standing)
+
+
+def _why_not(there: list[Standing]) -> str:
+    return f"This person may not enter that company now ({there[0].reason})." if there else "This person is not a member of that company."
+
+
+def revoke(family_id: str | None, *, reason: str) -> bool:
+    """End a family with all its tokens; answers whether it was alive."""
+    return changed(sa.update(_T).where(_T.c.id == family_id, _T.c.revoked_at.is_(None)).values(revoked_at=clock.now(), revoked_reason=reason)) == 1
+
+
+def clients_of_session(session_id: str) -> list[str]:
+    """The ids of the clients that hold live tokens of this session, for the page that says what signing out ended."""
+    rows = session.execute(sa.select(_T.c.client_id).distinct().where(_T.c.session_id == session_id, _T.c.revoked_at.is_(None)))
+    return [row.client_id for row in rows]
+
+
+def _mac(family_id: str, counter: int) -> str:
+    return crypto.derive_text("refresh token", family_id, counter)
+
+
+def sweep(now: datetime) -> int:
+    """Delete families that have been over for a month; answers how many."""
+    return changed(sa.delete(_T).where(_T.c.expires_at < now - timedelta(days=30)))

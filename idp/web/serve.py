@@ -1,0 +1,108 @@
+"""One request, from its route to its bytes: the unit of work, the check of the form, the faces, the log line.
+
+Order matters: the view runs, the unit is committed, and only then are templates rendered. What the view could not know (the database is
+away, a bug) ends here too, and never as a stack trace on a page.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from idp import telemetry
+from idp.db.session import reads, writes
+from idp.errors import N_, Refusal, Unavailable
+from idp.web import csrf
+from idp.web.faces import Face, refusal_answer, status_of
+from idp.web.headers import every_headers
+from idp.web.http import Answer, Page, Request, Response
+from idp.web.pages import render
+
+log = logging.getLogger("idp.web")
+Mode = Literal["reads", "writes", "none"]
+UNITS: dict[str, Callable[[], Any]] = {"reads": reads, "writes": writes, "none": nullcontext}
+REASONS = {200: "OK", 303: "See Other", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+           409: "Conflict", 410: "Gone", 413: "Content Too Large", 422: "Unprocessable Content", 429: "Too Many Requests",
+           500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
+SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address: who serves it, for which methods, what it does to the database, and how its refusals look.
+
+    `checked`: a POST must carry the token of our own form. `direct`: machines call it, so it is served before Flask's request machinery.
+    """
+
+    path: str
+    view: Callable[..., Answer]
+    methods: tuple[str, ...]
+    mode: Mode
+    face: Face = "page"
+    checked: bool = True
+    direct: bool = False
+
+
+class _Broken(Refusal):
+    """A fault of ours. The request id leads to the log, where the rest is."""
+
+    status = 500
+    error = "server_error"
+    title = N_("Something broke on our side")
+    message = N_("Try again in a minute. If it happens again, send support the details below.")
+
+
+def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
+    """The finished answer to `request`; never raises. Needs an application context."""
+    began = time.perf_counter()
+    telemetry.bind(request_id=request.request_id)
+    try:
+        response = _finish(_view(route, request, params), request)
+    except Refusal as refusal:
+        response = _refused(refusal, request, route.face)
+    except (OperationalError, PoolTimeout, DBAPIError) as e:
+        log.warning("database_unavailable", extra={"kind": type(e).__name__, "route": route.path})
+        response = _refused(Unavailable(detail="the database did not answer"), request, route.face)
+    except Exception:
+        log.exception("broken", extra={"route": route.path})
+        response = _refused(_Broken(), request, route.face)
+    response.headers.append(("X-Request-Id", request.request_id))
+    telemetry.observe_request(request.method, route.path, response.status, time.perf_counter() - began)
+    return response
+
+
+def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
+    with UNITS[route.mode]():
+        if route.checked and route.face == "page" and request.is_post:
+            csrf.require(request)
+        return route.view(request, **params)
+
+
+def _finish(given: Answer, request: Request) -> Response:
+    if isinstance(given, Page):
+        return render(given, request)
+    if not isinstance(given, Response):
+        raise TypeError("a view gives a Response or a Page")
+    if not any(name == "X-Content-Type-Options" for name, _ in given.headers):
+        given.headers.extend(every_headers())
+    return given
+
+
+def _refused(refusal: Refusal, request: Request, face: Face) -> Response:
+    level = logging.ERROR if status_of(refusal) >= SERVER_ERROR else logging.INFO
+    log.log(level, "refused", extra={"error": refusal.error, "detail": refusal.detail, "status": status_of(refusal)})
+    return _finish(refusal_answer(refusal, request, face), request)
+
+
+def write(response: Response, start_response: Callable[..., Any]) -> list[bytes]:
+    """Hand the answer to the WSGI server."""
+    status = f"{response.status} {REASONS.get(response.status, 'Answer')}"
+    start_response(status, [*response.headers, ("Content-Length", str(len(response.body)))])
+    return [response.body]
