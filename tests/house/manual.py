@@ -1,0 +1,49 @@
+"""The paragraph that `config.example.toml` should hold for each setting, made from `idp/config.py`."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from idp.config import Settings
+
+FILE = Path(__file__).parents[2] / "config.example.toml"
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """Each table and the model that describes it, in the order of the file."""
+    return {name: field.annotation for name, field in Settings.model_fields.items()}
+
+
+def written(value: Any) -> str:
+    """`value` as TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | Path):
+        return '"' + str(value) + '"'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{key}" = {written(item)}' for key, item in value.items()) + " }" if value else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    return str(value)
+
+
+def paragraph(section: str, key: str) -> str:
+    """Reason, default and variable of one setting, and the line that sets it to its default."""
+    field = sections()[section].model_fields[key]
+    default = field.get_default(call_default_factory=True)
+    assert default is not PydanticUndefined, f"[{section}] {key} has no default: what would a deployment start with?"
+    assert field.description, f"[{section}] {key} gives no reason"
+    reason = textwrap.wrap(" ".join(field.description.split()), 116, break_on_hyphens=False, break_long_words=False)
+    shown = "none" if default is None else written(default)
+    lines = [*reason, f"Default: {shown}. Variable: IDP_{section.upper()}__{key.upper()}"]
+    return "\n".join(f"# {line}" for line in lines) + f"\n#{key} = {written(f'{key}.pem' if default is None else default)}"
+
+
+def heading(section: str) -> str:
+    """The line that opens a table, and what the table is for."""
+    return f"[{section}]\n# {' '.join((sections()[section].__doc__ or '').split())}"

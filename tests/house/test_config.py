@@ -1,0 +1,171 @@
+"""Configuration: the manual says what the code does, mistakes are named with the nearest right word, production is strict."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from idp import config
+from idp.config import ConfigurationError, Settings, load
+from tests.house import manual
+
+TEXT = manual.FILE.read_text("utf-8")
+KEYS = [(section, key) for section, model in manual.sections().items() for key in model.model_fields]
+
+
+def problems(environment: dict[str, str] | None = None, path: Path | None = None) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load(path, environment or {})
+    return str(refused.value)
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+# ---- the manual ----
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS, ids=[".".join(pair) for pair in KEYS])
+def test_the_manual_holds_the_paragraph_of_each_setting(section: str, key: str) -> None:
+    """Reason, default and variable stand in config.example.toml as they stand in idp/config.py; a failure prints what is missing."""
+    table = TEXT.split(f"\n[{section}]\n", 1)[1].split("\n[", 1)[0]
+    assert manual.paragraph(section, key) in table
+
+
+def test_the_manual_says_what_each_table_is_for() -> None:
+    for section in manual.sections():
+        assert manual.heading(section) in TEXT
+
+
+def test_the_manual_knows_no_more_than_the_code(written) -> None:
+    """Every key set to its default gives the defaults: so none is unknown, and none has another value."""
+    all_set = re.sub(r"(?m)^#(\w+ = )", r"\1", TEXT)
+    values = tomllib.loads(all_set)
+    assert [(section, key) for section, table in values.items() for key in table] == KEYS
+    for section, key in KEYS:
+        if manual.sections()[section].model_fields[key].get_default(call_default_factory=True) is None:
+            all_set = re.sub(rf"(?m)^{key} = .*\n", "", all_set)
+    assert load(written(all_set), {}).model_dump() == Settings().model_dump()
+
+
+def test_as_it_is_the_example_sets_nothing(written) -> None:
+    assert load(written(TEXT), {}).model_dump() == Settings().model_dump()
+
+
+def test_each_variable_that_the_manual_names_is_read() -> None:
+    for section, key in KEYS:
+        assert config._environment({f"IDP_{section.upper()}__{key.upper()}": ""})[1] == []
+
+
+# ---- where values come from ----
+
+
+def test_the_environment_wins_over_the_file(written) -> None:
+    file = written('[server]\nissuer = "https://file.example"\nport = 9000\n')
+    settings = load(file, {"IDP_SERVER__ISSUER": "https://environment.example"})
+    assert settings.server.issuer == "https://environment.example"
+    assert settings.server.port == 9000
+
+
+def test_the_file_is_named_in_idp_config(written) -> None:
+    assert load(environment={"IDP_CONFIG": str(written("[server]\nport = 9001\n"))}).server.port == 9001
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    said = problems({"IDP_CONFIG": str(tmp_path / "none.toml")})
+    assert "none.toml cannot be read" in said
+    assert "config.example.toml" in said
+
+
+def test_lists_are_written_with_commas_and_tables_as_json() -> None:
+    settings = load(environment={"IDP_LOGIN__COUNTRIES": "RU, KZ,BY", "IDP_BRAND__NAMES": '{"ru": "Имя"}'})
+    assert settings.login.countries == ["RU", "KZ", "BY"]
+    assert settings.brand.names == {"ru": "Имя"}
+
+
+def test_a_secret_can_be_given_by_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql+psycopg://idp:word@db/idp\n")
+    assert load(environment={"IDP_DATABASE__URL_FILE": str(secret)}).database.url == "postgresql+psycopg://idp:word@db/idp"
+
+
+def test_a_secrets_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    said = problems({"IDP_DATABASE__URL_FILE": str(tmp_path / "none")})
+    assert "IDP_DATABASE__URL_FILE names" in said
+    assert "cannot be read" in said
+
+
+# ---- mistakes ----
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[server]\nisuer = "https://id.example"\n', "[server] isuer (in {file}) is not known; did you mean issuer"),
+        ("[sever]\nport = 1\n", "[sever] (in {file}) is not known; did you mean [server]"),
+        ("server = 1\n", "[server] (in {file}) is a table of settings, not a value"),
+        ("port = 8000\n", "[port] (in {file}) is not known"),
+        ("[server\n", "{file} is not valid TOML"),
+        ("[server]\nport = 'x'\n", "[server] port: "),
+    ],
+)
+def test_mistakes_in_the_file_are_named(written, text: str, said: str) -> None:
+    file = written(text)
+    assert said.format(file=file) in problems(path=file)
+
+
+def test_an_unknown_variable_is_named_with_the_nearest_known_key() -> None:
+    assert "[server] isuer (as IDP_SERVER__ISUER) is not known; did you mean issuer" in problems(
+        {"IDP_SERVER__ISUER": "https://id.example"}
+    )
+
+
+def test_every_mistake_is_told_at_once(written) -> None:
+    said = problems({"IDP_SERVER__WORKRS": "2"}, written("[server]\nprt = 1\n[databas]\n"))
+    assert said.count("is not known") == 3
+
+
+def test_the_variable_is_named_where_a_value_is_wrong() -> None:
+    assert "IDP_SERVER__PORT" in problems({"IDP_SERVER__PORT": "70000"})
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["http://id.example.com", "https://id.example.com/", "https://id.example.com/path", "https://u@id.example.com", "id.example.com"],
+)
+def test_an_issuer_is_scheme_and_host(issuer: str) -> None:
+    assert "[server] issuer" in problems({"IDP_SERVER__ISSUER": issuer})
+
+
+def test_certificate_and_key_belong_together() -> None:
+    assert "certificate and key belong together" in problems({"IDP_SERVER__CERTIFICATE": "c.pem"})
+
+
+def test_a_fixed_code_is_written_in_full() -> None:
+    assert "its code is six digits" in problems({"IDP_LOGIN__TEST_NUMBERS": '{"+79005550000": "12"}'})
+
+
+# ---- production ----
+
+
+def test_production_names_everything_that_is_unsafe(tmp_path: Path) -> None:
+    root = tmp_path / "root.key"
+    root.write_text("x")
+    root.chmod(0o644)
+    said = problems({"IDP_SERVER__ENVIRONMENT": "production", "IDP_KEYS__FOLDER": str(tmp_path), "IDP_TELEMETRY__LOG_LEVEL": "DEBUG"})
+    for part in ("[server] issuer must be https", '[messages] channel = "inbox"', "chmod 600", "[telemetry] log_level"):
+        assert part in said
+
+
+def test_a_desk_may_do_all_of_it() -> None:
+    assert config.unsafe_in_production(Settings()) == []
