@@ -1,7 +1,7 @@
 """The one door to the catalogues: texts, plurals, times, phone numbers, for pages, messages and the worker alike.
 
-English text is the key (`msgid`). The catalogues are `idp/catalogues/<language>.po`, read when first asked for and kept in memory; nothing is
-compiled into the repository. A text without a translation comes out in English; a test names every such text before a reader does.
+English text is the key (`msgid`). The catalogues are `idp/catalogues/<language>.po`, read when first asked for and kept in memory; nothing
+compiled stands in the repository. A text without a translation comes out in English; a test names every such text before a reader does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import re
 import threading
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -19,6 +20,7 @@ import phonenumbers
 from babel import dates
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from markupsafe import escape
 
 from idp.config import settings
 
@@ -30,6 +32,8 @@ NBSP = "\N{NO-BREAK SPACE}"
 DATE = {"ru": f"d{NBSP}MMMM{NBSP}y", "en": f"MMMM{NBSP}d, y", "zh": "y年M月d日"}
 TIME = {"ru": ("HH:mm", "HH:mm:ss"), "en": (f"h:mm{NBSP}a", f"h:mm:ss{NBSP}a"), "zh": ("HH:mm", "HH:mm:ss")}
 ZONES = {("ru", "MSK"): "МСК", ("zh", "MSK"): "莫斯科时间"}
+
+Zone = tzinfo | str | None  # a zone, its IANA name, or None for the one of the settings
 
 _catalogues: dict[str, GNUTranslations] = {}
 _reading = threading.Lock()
@@ -52,15 +56,31 @@ def _catalogue(lang: str) -> GNUTranslations:
     return found
 
 
-def gettext(lang: str, text: str, **params: object) -> str:
-    """`text` (English) in `lang`; `params` fill `%(name)s`. Without params the text is left as it is, percent signs included."""
-    found = _catalogue(lang).gettext(text) if text else ""
-    return found % params if params else found
+def fill(text: str, params: Mapping[str, object]) -> str:
+    """`text` with `params` in the places of `%(name)s`; without params it is left as it is, percent signs included.
+
+    A param that is markup makes the result markup, with everything else in it escaped.
+    """
+    if not params:
+        return text
+    if any(hasattr(value, "__html__") for value in params.values()):
+        return escape(text) % params
+    return text % params
 
 
-def ngettext(lang: str, one: str, many: str, n: int, **params: object) -> str:
+def gettext(lang: str, text: str, /, **params: object) -> str:
+    """`text` (English) in `lang`, filled with `params`."""
+    return fill(_catalogue(lang).gettext(text) if text else "", params)
+
+
+def ngettext(lang: str, one: str, many: str, n: int, /, **params: object) -> str:
     """The form of the text that the number `n` wants in `lang`; `%(n)s` is the number."""
-    return _catalogue(lang).ngettext(one, many, n) % {"n": n, **params}
+    return fill(plural(lang, one, many, n), {"n": n, **params})
+
+
+def plural(lang: str, one: str, many: str, n: int) -> str:
+    """The form that the number `n` wants in `lang`, its places still to be filled."""
+    return _catalogue(lang).ngettext(one, many, n)
 
 
 def negotiate(wanted: list[str]) -> str | None:
@@ -77,10 +97,10 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def _local(at: datetime, tz: str | None) -> datetime:
-    """`at` (aware; a naive one is UTC) in the zone of the reader, or in the one of the settings."""
+def _local(at: datetime, tz: Zone) -> datetime:
+    """`at` (aware; a naive one is UTC) in the zone `tz`."""
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return aware.astimezone(_zone(tz or settings().languages.timezone))
+    return aware.astimezone(tz if isinstance(tz, tzinfo) else _zone(tz or settings().languages.timezone))
 
 
 def _zone_name(lang: str, local: datetime) -> str:
@@ -91,18 +111,18 @@ def _zone_name(lang: str, local: datetime) -> str:
     return f"UTC{name[:3].replace('+0', '+').replace('-0', '-')}{':' + name[3:] if name[3:] else ''}"
 
 
-def format_date(lang: str, at: datetime, tz: str | None = None) -> str:
+def format_date(lang: str, at: datetime, tz: Zone = None) -> str:
     """The day, written out: `22 ноября 2026`."""
     return dates.format_date(_local(at, tz).date(), DATE[lang if lang in DATE else "ru"], locale=lang)
 
 
-def format_time(lang: str, at: datetime, tz: str | None = None, *, seconds: bool = False) -> str:
+def format_time(lang: str, at: datetime, tz: Zone = None, *, seconds: bool = False) -> str:
     """The time of day as the reader writes it: `14:31`, `2:31 PM`; with seconds where they matter."""
     local = _local(at, tz)
     return dates.format_time(local.time(), TIME[lang if lang in TIME else "ru"][seconds], locale=lang)
 
 
-def format_datetime(lang: str, at: datetime, tz: str | None = None, *, seconds: bool = False) -> str:
+def format_datetime(lang: str, at: datetime, tz: Zone = None, *, seconds: bool = False) -> str:
     """Day, time and zone: for pages and messages that are read elsewhere and later."""
     local = _local(at, tz)
     comma = "" if lang == "zh" else ","

@@ -1,0 +1,242 @@
+"""Every page with something on it: the contexts that the tests and the screenshots render the templates with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+from wtforms import BooleanField, Form, StringField
+
+from idp.web import languages
+from idp.web.pages import environment
+
+NOW = datetime(2026, 11, 22, 11, 31, 2, tzinfo=UTC)
+BRANDS = {"ru": "Базар ID", "en": "Bazar ID", "zh": "Bazar ID"}
+CSRF = Markup('<input type="hidden" name="csrf_token" value="token">')
+PHONE = "+79123456789"
+WRONG_PHONE = "Enter a phone number, for example +7 912 345-67-89."
+WRONG_FIELD = "Fill in this field."
+
+
+class Phone(Form):
+    """`login/identify.html`."""
+
+    phone = StringField()
+
+
+class Code(Form):
+    """`login/phone_code.html`."""
+
+    code = StringField()
+    remember = BooleanField()
+
+
+class Sign(Form):
+    """`login/register.html`."""
+
+    name = StringField()
+    terms = BooleanField()
+
+
+def filled(form: Form, errors: dict[str, str] | None = None) -> Form:
+    """`form` with `errors` as its validation would leave them."""
+    for name, text in (errors or {}).items():
+        form[name].errors = [text]
+    return form
+
+
+def _flow(**more: Any) -> dict[str, Any]:
+    return {"id": "flw_1", "client_name": "Кабинет продавца", "client_logo": None, **more}
+
+
+def _place(number: int, title: str, **more: Any) -> dict[str, Any]:
+    initials = title.strip("«»ОИ ")[0]
+    place = {"account_id": f"acc_{number}", "title": title, "initials": initials, "square": True, "role": "Бухгалтер", "inn": "7704218635"}
+    return {**place, "recent": False, "disabled": False, "reason": None, **more}
+
+
+PLACES = [
+    _place(1, "ООО «Ромашка»", recent=True),
+    _place(2, "ИП Смирнова А. В.", role="Владелец", inn="770418263519"),
+    _place(3, "ООО «Северный ветер»", role="Менеджер", disabled=True, reason="Компания приостановлена. Спросите её владельца."),
+]
+SHOPPING = [_place(4, "Личный", square=False, role=None, inn=None), _place(5, "Бизнес", role="ООО «Ромашка»", inn=None)]
+PEOPLE = [
+    {"id": "brw_1", "name": "Анна Смирнова", "initials": "АС", "phone": "+7 ••• •••-67-89"},
+    {"id": "brw_2", "name": "Тимур Гареев", "initials": "ТГ", "phone": "+7 ••• •••-20-15"},
+]
+SENT = [
+    {
+        "id": "msg_2",
+        "channel": "sms",
+        "to": PHONE,
+        "text": "482913 — код Базар ID. Никому не говорите.\n@localhost #482913",
+        "code": "482913",
+        "link": None,
+        "created_at": NOW,
+    },
+    {
+        "id": "msg_1",
+        "channel": "email",
+        "to": "pavlova@romashka.example",
+        "text": "Алексей Орлов приглашает вас в ООО «Ромашка».",
+        "code": None,
+        "link": "http://localhost:8002/invitations/5JQ2-W8RT",
+        "created_at": NOW - timedelta(minutes=4),
+    },
+]
+CODE = {
+    "phone": PHONE,
+    "channel": "sms",
+    "expires_at": NOW + timedelta(minutes=5),
+    "resend_at": NOW + timedelta(seconds=42),
+    "resends": ["sms"],
+    "flow": _flow(),
+    "identify_url": "/login/flw_1/identify",
+    "remember_days": 60,
+    "tries_left": 5,
+    "now": NOW,
+}
+CHOICE = {
+    "companies": PLACES,
+    "shopping": SHOPPING,
+    "person_name": "Анна Смирнова",
+    "action": "/authorize/req_1/account",
+    "switch_url": "/authorize/req_1/switch",
+    "client_name": "Кабинет продавца",
+    "query": "",
+}
+CONSENT = {
+    "client": {"name": "Полка", "purpose": "Обновляет остатки и цены со склада.", "terms_url": "https://polka.example/terms"},
+    "person": {"name": "Анна Смирнова", "initials": "АС", "phone": "+7 ••• •••-67-89"},
+    "company": {"title": "ООО «Ромашка»", "initials": "Р", "role": "Администратор"},
+    "see": [
+        {"title": "Имя и номер телефона", "detail": "Анна Смирнова, +7 912 345-67-89"},
+        {"title": "Компания", "detail": "Название, ИНН, ваша роль"},
+    ],
+    "do": [{"title": "Работать, когда вас нет на сайте", "detail": "Пока вы не отзовёте доступ"}],
+    "return_host": "app.polka.example",
+    "action": "/authorize/req_1/consent",
+    "switch_url": "/authorize/req_1/account",
+}
+REFUSAL = {
+    "title": "Не получилось вернуть вас в приложение",
+    "message": "Приложение прислало адрес возврата, который у нас не записан.",
+    "error": "invalid_request",
+    "description": "redirect_uri is not registered",
+    "client_name": "Полка",
+    "client_id": "cli_8fk2mq",
+    "client_logo": None,
+    "at": NOW,
+    "restart_url": "https://app.polka.example/",
+    "support_url": "https://polka.example/help",
+}
+
+# page -> template and what makes its context; forms are made anew each time.
+SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "identify": (
+        "login/identify.html",
+        lambda: {"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": "/authorize/req_1/cancel"},
+    ),
+    "identify-wrong": (
+        "login/identify.html",
+        lambda: {
+            "form": filled(Phone(data={"phone": "12 34"}), {"phone": WRONG_PHONE}),
+            "flow": _flow(client_name=None),
+            "people_url": "/login/flw_1/people",
+            "cancel_url": None,
+        },
+    ),
+    "people": (
+        "login/people.html",
+        lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": False},
+    ),
+    "people-removing": (
+        "login/people.html",
+        lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": True},
+    ),
+    "phone_code": ("login/phone_code.html", lambda: {**CODE, "form": Code(data={"remember": True})}),
+    "phone_code-wrong": (
+        "login/phone_code.html",
+        lambda: {
+            **CODE,
+            "form": filled(Code(data={"remember": True}), {"code": "Fill in this field."}),
+            "tries_left": 3,
+            "resend_at": NOW,
+            "resends": ["sms", "voice", "email"],
+            "channel": "voice",
+        },
+    ),
+    "phone_code-last": ("login/phone_code.html", lambda: {**CODE, "form": Code(), "resend_at": None, "resends": [], "channel": "email"}),
+    "register": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow()}),
+    "register-wrong": (
+        "login/register.html",
+        lambda: {"form": filled(Sign(), {"name": WRONG_FIELD, "terms": WRONG_FIELD}), "phone": PHONE, "flow": _flow()},
+    ),
+    "expired": ("login/expired.html", lambda: {"restart_url": "https://seller.example/login"}),
+    "expired-nowhere": ("login/expired.html", lambda: {"restart_url": None}),
+    "account": ("oidc/account.html", lambda: CHOICE),
+    "account-many": ("oidc/account.html", lambda: {**CHOICE, "companies": PLACES + [_place(n, f"ООО «Лавка {n}»") for n in range(6, 12)]}),
+    "account-found-nothing": ("oidc/account.html", lambda: {**CHOICE, "companies": [], "shopping": [], "query": "Роза"}),
+    "no_account": (
+        "oidc/no_account.html",
+        lambda: {
+            "client_name": "Кабинет продавца",
+            "person_name": "Анна Смирнова",
+            "switch_url": "/a",
+            "cancel_url": "/authorize/req_1/cancel",
+        },
+    ),
+    "consent": ("oidc/consent.html", lambda: CONSENT),
+    "consent-person": ("oidc/consent.html", lambda: {**CONSENT, "company": None, "switch_url": None, "do": []}),
+    "end_session": (
+        "oidc/end_session.html",
+        lambda: {
+            "client_name": "Кабинет продавца",
+            "person_name": "Анна Смирнова",
+            "action": "/end_session",
+            "fields": {"client_id": "cli_seller", "state": "a&b"},
+            "cancel_url": "/",
+        },
+    ),
+    "signed_out": (
+        "oidc/signed_out.html",
+        lambda: {"ended": ["Кабинет продавца", "Полка"], "return_url": "https://seller.example/", "client_name": "Кабинет продавца"},
+    ),
+    "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
+    "refusal": ("errors/refusal.html", lambda: REFUSAL),
+    "refusal-ours": (
+        "errors/refusal.html",
+        lambda: {**REFUSAL, "client_name": None, "client_id": None, "description": None, "restart_url": None, "support_url": None},
+    ),
+    "inbox": ("messages/inbox.html", lambda: {"messages": SENT, "to": ""}),
+    "inbox-empty": ("messages/inbox.html", lambda: {"messages": [], "to": ""}),
+    "inbox-nothing-found": ("messages/inbox.html", lambda: {"messages": [], "to": PHONE}),
+}
+
+
+def everywhere(lang: str) -> dict[str, Any]:
+    """What every template finds, as `idp/web/pages.py` gives it."""
+    return {
+        **languages.texts(lang, "Europe/Moscow"),
+        "lang": lang,
+        "languages": languages.switches("/login/flw_1/identify"),
+        "brand": {
+            "name": BRANDS[lang],
+            "support_url": "/help",
+            "privacy_url": "/privacy",
+            "terms_url": "/terms",
+        },
+        "nonce": "n0nce",
+        "static": "/static/{}".format,
+        "request_id": "req_01JD9W3M8K6T2ZB4",
+        "csrf": CSRF,
+    }
+
+
+def rendered(page: str, lang: str, change: Callable[[Any], Any] = lambda context: context) -> str:
+    """The HTML of a sample page; `change` may alter its context first."""
+    template, context = SAMPLES[page]
+    return environment().get_template(template).render({**everywhere(lang), **change(context())})
