@@ -98,9 +98,10 @@ def _chosen(standing: Standing | None, scopes: tuple[str, ...]) -> Claims:
     return claims
 
 
-def half_hash(value: str) -> str:
-    """`at_hash` (OpenID Connect Core §3.1.3.6): the left half of SHA-256, base64url. All our algorithms but Ed25519 hash with it, and that
-    one has no hash of its own to prescribe another."""
-    return base64.urlsafe_b64encode(hashlib.sha256(value.encode("ascii")).digest()[:16]).rstrip(b"=").decode()
+def half_hash(value: str, algorithm: str) -> str:
+    """`at_hash` (OpenID Connect Core §3.1.3.6): the left half of the hash that the signature's algorithm uses, base64url.
 
-
+    RS256 and ES256 use SHA-256; Ed25519 uses SHA-512 inside (RFC 8032 §5.1).
+    """
+    hashed = hashlib.sha512(value.encode("ascii")) if algorithm == "Ed25519" else hashlib.sha256(value.encode("ascii"))
+    return base64.urlsafe_b64encode(hashed.digest()[: hashed.digest_size // 2]).rstrip(b"=").decode()

@@ -39,7 +39,6 @@ def issue(
             "code_challenge": asked.code_challenge,
             "nonce": asked.nonce,
             "scopes": list(asked.scopes),
-            "scope_as_asked": asked.scope_as_asked,
             "user_id": user_id,
             "session_id": session_id,
             "account_id": account_id,
@@ -70,8 +69,8 @@ _REDEEM = (
 )
 
 
-def redeem(code: str, *, client_id: str, redirect_uri: str, verifier: str, refreshable: bool) -> tuple[tokens.Family, str | None, bool]:
-    """Spend a code; answers the token family that it begins, its nonce, and whether the scope was granted as asked.
+def redeem(code: str, *, client_id: str, redirect_uri: str, verifier: str, refreshable: bool) -> tuple[tokens.Family, str | None]:
+    """Spend a code; answers the token family that it begins, and its nonce.
 
     Only the right client, address and verifier spend it: all stand in the UPDATE's WHERE, so another client's try leaves it untouched.
     A second use by the right ones revokes what the first one gave (RFC 6749 §4.1.2). Raises OAuthRefusal `invalid_grant`.
@@ -86,7 +85,7 @@ def redeem(code: str, *, client_id: str, redirect_uri: str, verifier: str, refre
     if row is None:
         raise _refused(key, now)
     issued = as_dict(row)
-    return tokens.begin(family_id, issued, refreshable=refreshable), issued["nonce"], bool(issued["scope_as_asked"])
+    return tokens.begin(family_id, issued, refreshable=refreshable), issued["nonce"]
 
 
 def _refused(key: dict[str, Any], now: datetime) -> OAuthRefusal:

@@ -26,7 +26,6 @@ class Asked:
     client_id: str
     redirect_uri: str
     scopes: tuple[str, ...]
-    scope_as_asked: bool  # whether all of `scope` was granted, so that the answer need not say otherwise
     state: str | None
     nonce: str | None
     code_challenge: str

@@ -124,7 +124,6 @@ class Code(_Issued, Base):
     redirect_uri: Mapped[str] = mapped_column(sa.String(2000))
     code_challenge: Mapped[str] = mapped_column(sa.String(43))  # empty: none was sent
     nonce: Mapped[str | None] = mapped_column(sa.Text)
-    scope_as_asked: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     used_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -159,10 +160,13 @@ def _family(row: Any) -> Family:
     )
 
 
-def refresh(token: str, *, client_id: str, account_types: list[str], company_id: str | None = None) -> Present:
+def refresh(
+    token: str, *, client_id: str, account_types: list[str], company_id: str | None = None, narrowed: Collection[str] = ()
+) -> Present:
     """Spend a refresh token and answer its family, whose `refresh_token` is now the successor.
 
-    `company_id`: switch to this company, with the same checks as at a sign-in. The same token again within `[oidc] refresh_token_grace`
+    `company_id`: switch to this company, with the same checks as at a sign-in. `narrowed`: the scopes asked for; one that the family does
+    not have is `invalid_scope` (RFC 6749 §6). The same token again within `[oidc] refresh_token_grace`
     seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing. Raises OAuthRefusal.
     """
     match = REFRESH_TOKEN.fullmatch(token)
@@ -179,6 +183,8 @@ def refresh(token: str, *, client_id: str, account_types: list[str], company_id:
         raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
     if not _is_good(row, counter):
         raise _reused(found.family)
+    if not set(narrowed) <= set(found.family.scopes):
+        raise OAuthRefusal("invalid_scope", "A refresh cannot add scopes. Ask for them at the authorization endpoint.")
     if company_id is not None:
         found = _switched(found, company_id, account_types)
     if counter == row.f_counter and not _rotate(found.family, counter):

@@ -1,0 +1,148 @@
+"""What was asked at the authorization endpoint, check by check (OpenID Connect Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636, RFC 9700).
+
+    1  client_id, redirect_uri     wrong: a page of ours, never a redirect (RFC 9700 §4.11.2)
+    2  response_type, response_mode
+    3  request objects             not supported, and never ignored
+    4  scope                       unknown ones dropped, forbidden ones refused
+    5  PKCE and nonce              as the client's registration says; only S256, never the silent `plain`
+    6  prompt, max_age, hints, company, account
+
+From 2 on a refusal goes back to the relying party.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from idp import keyring
+from idp.delegation import clients, codes, scopes
+from idp.delegation.clients import Client
+from idp.delegation.requests import Asked
+from idp.delegation.subjects import user_of
+from idp.errors import N_, OAuthRefusal
+
+PROMPTS = ("none", "login", "consent", "select_account", "create")
+MAX_AGE = re.compile("[0-9]{1,9}")
+ID = re.compile("[a-z]{3}_[0-9a-z]{26}")
+LONGEST_NONCE = 1024
+
+
+class WrongClient(OAuthRefusal):
+    """Client or address are wrong: nobody may be sent anywhere."""
+
+    title = N_("We could not bring you to the app")
+    message = N_("The app sent an address or a name that we do not know. We stopped, so that nothing of yours goes to strangers. Open the app again.")
+
+
+def require_client(sent: dict[str, str]) -> Client:
+    """Check 1; raises WrongClient."""
+    client_id = sent.get("client_id", "")
+    if not client_id:
+        raise WrongClient("invalid_request", "client_id is missing.")
+    client = clients.find(client_id)
+    if client is None:
+        raise WrongClient("invalid_client", "There is no client with this client_id.")
+    uri = sent.get("redirect_uri", "")
+    reason = "redirect_uri is missing." if not uri else "redirect_uri is not one of the addresses registered for this client."
+    if not uri or not client.may_return_to(uri):
+        refusal = WrongClient("invalid_request", reason)
+        refusal.shown = {"client_id": client.id, "client_name": client.name, "support_url": client.support_uri or ""}
+        raise refusal
+    return client
+
+
+def read(client: Client, sent: dict[str, str]) -> Asked:
+    """Checks 2 to 6; raises OAuthRefusal, which goes back to the relying party."""
+    _require_code_flow(sent)
+    granted = scopes.granted(sent.get("scope", ""), client.scopes)
+    asked = Asked(
+        client_id=client.id,
+        redirect_uri=sent["redirect_uri"],
+        scopes=granted,
+        state=sent.get("state"),
+        nonce=_nonce(sent),
+        code_challenge=_code_challenge(client, sent, granted),
+        prompts=_prompts(sent),
+        max_age=_max_age(sent),
+        acr_values=tuple(sent.get("acr_values", "").split()[:10]),
+        login_hint=sent.get("login_hint", "")[:320],
+        ui_locales=tuple(sent.get("ui_locales", "").split()[:10]),
+        company_id=_id(sent, "company", "cmp"),
+        account_id=_id(sent, "account", "acc"),
+    )
+    if (asked.company_id or asked.account_id) and not scopes.asks_for_account(granted):
+        raise OAuthRefusal("invalid_request", "company and account need the scope account or company.")
+    return _with_hint(client, asked, sent.get("id_token_hint"))
+
+
+def _require_code_flow(sent: dict[str, str]) -> None:
+    if not sent.get("response_type"):
+        raise OAuthRefusal("invalid_request", "response_type is missing; it is: code.")
+    if sent["response_type"] != "code":
+        raise OAuthRefusal("unsupported_response_type", "response_type is: code.")
+    if sent.get("response_mode", "query") != "query":
+        raise OAuthRefusal("invalid_request", "response_mode is: query.")
+    for name in ("request", "request_uri", "registration"):
+        if name in sent:
+            raise OAuthRefusal(f"{name}_not_supported", f"The parameter {name} is not supported. Send the parameters themselves.")
+
+
+def _nonce(sent: dict[str, str]) -> str | None:
+    nonce = sent.get("nonce")
+    if nonce is not None and len(nonce) > LONGEST_NONCE:
+        raise OAuthRefusal("invalid_request", "nonce has at most 1024 characters.")
+    return nonce
+
+
+def _code_challenge(client: Client, sent: dict[str, str], granted: tuple[str, ...]) -> str:
+    challenge, method = sent.get("code_challenge", ""), sent.get("code_challenge_method", "")
+    if challenge or method:
+        if method != "S256":  # a method left out would mean `plain` (RFC 7636 §4.3): it is refused, not assumed
+            raise OAuthRefusal("invalid_request", "code_challenge_method must be S256, and be sent.")
+        if not codes.CHALLENGE.fullmatch(challenge):
+            raise OAuthRefusal("invalid_request", "code_challenge is the SHA-256 of the verifier in base64url: 43 characters.")
+        return challenge
+    if client.pkce == "required":
+        raise OAuthRefusal("invalid_request", "This client must use PKCE: send code_challenge with code_challenge_method=S256.")
+    if client.pkce == "or_nonce" and not (scopes.OPENID in granted and sent.get("nonce")):
+        raise OAuthRefusal(
+            "invalid_request",
+            "Send a code_challenge (PKCE, S256), or with the scope openid a nonce (RFC 9700 section 2.1.1). "
+            "The operator can make PKCE optional for this client.",
+        )
+    return ""
+
+
+def _prompts(sent: dict[str, str]) -> tuple[str, ...]:
+    # Words that we do not know are ignored, as extensions must be (Core §3.1.2.1).
+    prompts = tuple(word for word in sent.get("prompt", "").split() if word in PROMPTS)
+    if "none" in prompts and len(sent["prompt"].split()) > 1:
+        raise OAuthRefusal("invalid_request", "prompt=none stands alone.")
+    return prompts
+
+
+def _max_age(sent: dict[str, str]) -> int | None:
+    if "max_age" not in sent:
+        return None
+    if not MAX_AGE.fullmatch(sent["max_age"]):
+        raise OAuthRefusal("invalid_request", "max_age is a number of seconds.")
+    return int(sent["max_age"])
+
+
+def _id(sent: dict[str, str], name: str, kind: str) -> str | None:
+    value = sent.get(name)
+    if value is not None and not (ID.fullmatch(value) and value.startswith(kind + "_")):
+        raise OAuthRefusal("invalid_request", f"{name} is an id such as {kind}_0123456789abcdefghjkmnpqrs.")
+    return value
+
+
+def _with_hint(client: Client, asked: Asked, id_token_hint: str | None) -> Asked:
+    """A hint says whom the client means; it may have expired, and it proves nobody (Core §3.1.2.1)."""
+    if id_token_hint is None:
+        return asked
+    hint = keyring.verify_hint(id_token_hint, audience=client.id)
+    if hint is None:
+        raise OAuthRefusal("invalid_request", "id_token_hint is not an ID token that we issued to this client.")
+    account_id = hint.get("account_id")
+    return replace(asked, hint_user_id=user_of(client, hint["sub"]), hint_account_id=account_id if isinstance(account_id, str) else None)

@@ -1,0 +1,1 @@
+"""How an answer goes back to the relying party: `query`."""

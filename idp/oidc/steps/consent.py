@@ -1,0 +1,33 @@
+"""The third step: did the person allow this client what it asks for? Our own clients are not asked about (an operator's decision)."""
+
+from __future__ import annotations
+
+from idp.delegation import consents
+from idp.oidc.steps.journey import Journey, Open
+from idp.web.http import Answer, see_other
+
+
+def check(journey: Journey) -> Open | None:
+    """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks."""
+    parked = journey.decided_here()
+    if parked is not None and parked.consented:
+        return None
+    wanted = "consent" in journey.asked.prompts
+    if not wanted and (journey.client.first_party or _remembered(journey)):
+        return None
+    return Open("consent_required", "The person has to allow this client what it asks for.", _go)
+
+
+def _remembered(journey: Journey) -> bool:
+    return consents.covers(
+        user_id=journey.person().user_id,
+        client_id=journey.client.id,
+        account_id=journey.standing.account_id if journey.standing else None,
+        scopes=journey.asked.scopes,
+    )
+
+
+def _go(journey: Journey) -> Answer:
+    if journey.parked is None:
+        raise RuntimeError("a page needs a parked request")
+    return see_other(f"/authorize/{journey.parked.id}/consent")
