@@ -1,0 +1,320 @@
+"""What happened, to whom, by whom: the audit trail.
+
+`record` writes a line in the transaction of the change itself. What names a person (phone, e-mail, address, browser) stands apart, under a
+salted digest, and can be blanked; the line's own digest covers only that one. The worker links the digests into a chain, in batches: a line
+that is changed, taken out or put in between afterwards breaks it, and its head is sealed with the keys in `keys/`.
+
+Names are a noun and what befell it: `login.succeeded`, `session.ended`, `browser.stolen`, `code.replayed`, `token.reused`, `key.revoked`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp import clock, crypto
+from idp.db.columns import Base, Digest, Id, Instant, Json, table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.telemetry import request_id
+
+LONGEST = 1000  # characters of one text; who sends more is not heard out
+BATCH = 200  # lines that are linked in one transaction: 10 ms of the write lock
+PURPOSE = "event chain"
+ORIGIN = "0" * 64
+
+# One event, one line, wherever it is printed (threats: case 125): line breaks, escapes, bidirectional controls and halves of characters.
+_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+_UNLINKED, _UNREACTED = sa.text("position IS NULL"), sa.text("reacted_at IS NULL")
+_Blank = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Event(Base):
+    """One line of history. NOTE: never edited; only `personal` and its salt can be blanked, and the worker fills in the last four."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        sa.Index("ix_events_user_id_id", "user_id", "id"),
+        sa.Index("ix_events_company_id_id", "company_id", "id"),
+        sa.Index("ix_events_name_id", "name", "id"),
+        # What is still to be done; both stay as short as the worker is quick.
+        sa.Index("ix_events_unlinked", "id", sqlite_where=_UNLINKED, postgresql_where=_UNLINKED),
+        sa.Index("ix_events_unreacted", "name", sqlite_where=_UNREACTED, postgresql_where=_UNREACTED),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    outcome: Mapped[str] = mapped_column(sa.String(20))
+    actor_id: Mapped[str | None] = mapped_column(Id)
+    user_id: Mapped[str | None] = mapped_column(Id)
+    company_id: Mapped[str | None] = mapped_column(Id)
+    client_id: Mapped[str | None] = mapped_column(sa.String(200))
+    session_id: Mapped[str | None] = mapped_column(Id)
+    request_id: Mapped[str | None] = mapped_column(sa.String(80))
+    details: Mapped[dict[str, Any]] = mapped_column(Json)
+    personal: Mapped[dict[str, Any] | None] = mapped_column(_Blank)
+    personal_salt: Mapped[str | None] = mapped_column(sa.String(40))
+    personal_digest: Mapped[str | None] = mapped_column(Digest)
+    digest: Mapped[str] = mapped_column(Digest)
+    position: Mapped[int | None] = mapped_column(sa.BigInteger, unique=True)
+    chain_digest: Mapped[str | None] = mapped_column(Digest)
+    chained_at: Mapped[datetime | None] = mapped_column(Instant)
+    reacted_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class EventChain(Base):
+    """The head of the chain: one row. `sealed` holds position and digest once more, closed with a key that is not in the database."""
+
+    __tablename__ = "event_chain"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(sa.BigInteger)
+    digest: Mapped[str] = mapped_column(Digest)
+    sealed: Mapped[str] = mapped_column(sa.Text)
+
+
+_COVERED = (
+    *("id", "at", "name", "outcome", "actor_id", "user_id", "company_id", "client_id", "session_id", "request_id"),
+    *("details", "personal_digest"),
+)
+_insert = sa.insert(table(Event))
+
+
+def record(
+    name: str,
+    *,
+    outcome: str = "ok",
+    actor_id: str | None = None,
+    user_id: str | None = None,
+    company_id: str | None = None,
+    client_id: str | None = None,
+    session_id: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    personal: Mapping[str, Any] | None = None,
+) -> str:
+    """Write down what happened, in the present transaction; answers the event's id.
+
+    `outcome`: `ok`, `refused` or `failed`. `user_id`: whom it befell; `actor_id`: who did it, when that is another. `details`: JSON in
+    which nothing names a person; `personal`: `phone`, `email`, `ip`, `browser` … in a column that can be blanked.
+    """
+    values: dict[str, Any] = {
+        "id": crypto.new_id("evt"),
+        "at": clock.now(),
+        "name": name,
+        "outcome": outcome,
+        "actor_id": _short(actor_id, 40),
+        "user_id": _short(user_id, 40),
+        "company_id": _short(company_id, 40),
+        "client_id": _short(client_id, 200),
+        "session_id": _short(session_id, 40),
+        "request_id": _short(request_id(), 80),
+        "details": _plain(details or {}),
+        "personal": _plain(personal) if personal else None,
+        "personal_salt": None,
+        "personal_digest": None,
+    }
+    if personal:
+        values["personal_salt"] = secrets.token_urlsafe(16)
+        values["personal_digest"] = _personal_digest(values["personal_salt"], values["personal"])
+    values["digest"] = _digest(values)
+    session.execute(_insert, values)
+    return str(values["id"])
+
+
+def search(
+    *,
+    user_id: str | None = None,
+    company_id: str | None = None,
+    client_id: str | None = None,
+    session_id: str | None = None,
+    name: str | None = None,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> Sequence[Event]:
+    """The events that fit all that is given, newest first, at most `limit`.
+
+    `name`: one name, or a beginning with its dot (`login.`). `since` (inclusive) and `until` (exclusive) are instants; `before` is the id
+    of the last event of the page before.
+    """
+    wanted = sa.select(Event).order_by(Event.id.desc()).limit(limit)
+    same = {"user_id": user_id, "company_id": company_id, "client_id": client_id, "session_id": session_id, "outcome": outcome}
+    wanted = wanted.filter_by(**{column: value for column, value in same.items() if value is not None})
+    if name is not None:
+        wanted = wanted.where(Event.name.startswith(name, autoescape=True) if name.endswith(".") else Event.name == name)
+    if since is not None:
+        wanted = wanted.where(Event.at >= since)
+    if until is not None:
+        wanted = wanted.where(Event.at < until)
+    if before is not None:
+        wanted = wanted.where(Event.id < before)
+    return session.scalars(wanted).all()
+
+
+def blank(user_id: str) -> int:
+    """Take out what names the person in their events, for good: also the salt, or a phone number could be guessed. The chain still holds.
+
+    Answers how many events were blanked.
+    """
+    theirs = sa.update(Event).where(sa.or_(Event.user_id == user_id, Event.actor_id == user_id), Event.personal_digest.is_not(None))
+    return changed(theirs.values(personal=None, personal_salt=None))
+
+
+def line(event: Event) -> str:
+    """The event as one line of JSON (ASCII), for an export; reading it gives the same values back."""
+    values = {column: getattr(event, column) for column in (*_COVERED, "personal", "digest", "position", "chain_digest")}
+    return _canonical({**values, "at": _instant(event.at)})
+
+
+# ---------------------------------------------------------------- the chain
+
+
+class Verdict(NamedTuple):
+    """What `verify_chain` found: how many lines are in order, and the first thing that is not (None: all is)."""
+
+    checked: int
+    broken: str | None
+
+
+def link(limit: int = BATCH) -> int:
+    """Take the oldest unlinked events into the chain; answers how many. For the worker, in a `writes()` unit.
+
+    Only one can: whoever moves the head from where it was has written the batch, anybody else has written nothing.
+    """
+    head = session.get(EventChain, 1, populate_existing=True)
+    if head is None:
+        insert_or_ignore(EventChain, id=1, position=0, digest=ORIGIN, sealed=_sealed(0, ORIGIN))
+        start, former = 0, ORIGIN
+    else:
+        start, former = head.position, head.digest
+    waiting = session.execute(sa.select(Event.id, Event.digest).where(Event.position.is_(None)).order_by(Event.id).limit(limit)).all()
+    if not waiting:
+        return 0
+    now, links, digest = clock.now(), [], former
+    for position, row in enumerate(waiting, start + 1):
+        digest = _following(digest, row.digest)
+        links.append({"event": row.id, "place": position, "chained": digest, "now": now})
+    end = start + len(links)
+    moved = sa.update(EventChain).where(EventChain.id == 1, EventChain.position == start, EventChain.digest == former)
+    if changed(moved.values(position=end, digest=digest, sealed=_sealed(end, digest))) == 0:
+        return 0
+    session.connection().execute(_link, links)
+    return len(links)
+
+
+_events = table(Event)
+_link = (
+    sa.update(_events)
+    .where(_events.c.id == sa.bindparam("event"))
+    .values(position=sa.bindparam("place"), chain_digest=sa.bindparam("chained"), chained_at=sa.bindparam("now"))
+)
+
+
+def verify_chain() -> Verdict:
+    """Read the whole chain again: was a line changed, taken out, put in between or cut off at the end?
+
+    Events that the worker has not linked yet (a second's worth) are not looked at. In a `reads()` unit.
+    """
+    head = session.get(EventChain, 1, populate_existing=True)
+    if head is None:
+        lost = session.scalar(sa.select(Event.id).where(Event.position.is_not(None)).limit(1))
+        return Verdict(0, "the head of the chain is gone" if lost else None)
+    former, checked = ORIGIN, 0
+    for event in _chained(head.position):
+        wrong = _wrong(event, former, checked + 1)
+        if wrong:
+            return Verdict(checked, wrong)
+        former, checked = str(event.chain_digest), checked + 1
+    if checked != head.position or former != head.digest:
+        return Verdict(checked, f"the chain ends at {checked}, its head says {head.position}")
+    try:
+        is_ours = crypto.unseal(PURPOSE, head.sealed) == f"{head.position} {head.digest}"
+    except ValueError:
+        is_ours = False
+    return Verdict(checked, None if is_ours else "the head of the chain was not sealed with the keys in keys/")
+
+
+def _chained(until: int) -> Iterator[Event]:
+    """The linked events up to position `until`, in order, a batch at a time."""
+    last = 0
+    while True:
+        batch = sa.select(Event).where(Event.position > last, Event.position <= until).order_by(Event.position).limit(1000)
+        rows = session.scalars(batch.execution_options(populate_existing=True)).all()
+        if not rows:
+            return
+        yield from rows
+        last = int(rows[-1].position or 0)
+        session.expunge_all()
+
+
+def _wrong(event: Event, former: str, position: int) -> str | None:
+    if event.position != position:
+        return f"an event is missing before {event.id}: position {position}"
+    if event.personal is not None and _personal_digest(event.personal_salt or "", event.personal) != event.personal_digest:
+        return f"the personal part of {event.id} was changed"
+    if _digest({column: getattr(event, column) for column in _COVERED}) != event.digest:
+        return f"{event.id} was changed"
+    if _following(former, event.digest) != event.chain_digest:
+        return f"{event.id} does not follow what stands before it"
+    return None
+
+
+def _following(former: str, digest: str) -> str:
+    return hashlib.sha256(f"{former}{digest}".encode()).hexdigest()
+
+
+def _sealed(position: int, digest: str) -> str:
+    return crypto.seal(PURPOSE, f"{position} {digest}")
+
+
+# ---------------------------------------------------------------- texts and digests
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    covered = {column: values[column] for column in _COVERED}
+    return hashlib.sha256(_canonical({**covered, "at": _instant(values["at"])}).encode()).hexdigest()
+
+
+def _personal_digest(salt: str, personal: Mapping[str, Any]) -> str:
+    return hashlib.sha256((salt + _canonical(personal)).encode()).hexdigest()
+
+
+_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _short(text: str | None, length: int) -> str | None:
+    return _visible(text)[:length] if text else None
+
+
+def _visible(text: str) -> str:
+    return _unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:LONGEST])
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON that every database gives back as it was: no floats, no control characters, no objects of ours."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {_visible(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, datetime):
+        return _instant(value)
+    return _visible(str(value))
