@@ -74,7 +74,7 @@ def read_pairs(raw: bytes | str) -> Parameters:
 class Request:
     """One request. Built from a WSGI environment; the body is read when the form is first asked for, up to `[server] max_body` bytes."""
 
-    __slots__ = ("_cookies", "_form", "_query", "environ", "language", "method", "path", "request_id", "ui_locales")
+    __slots__ = ("_cookies", "_form", "_query", "environ", "form_text", "language", "method", "path", "request_id", "ui_locales")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -83,6 +83,7 @@ class Request:
         self.request_id = "req_" + secrets.token_hex(10)
         self.language = ""  # set when a page is about to be written
         self.ui_locales: tuple[str, ...] = ()
+        self.form_text = ""  # the form as it came, once it was read
         self._query: Parameters | None = None
         self._form: Parameters | None = None
         self._cookies: dict[str, str] | None = None
@@ -116,7 +117,9 @@ class Request:
         kind = self.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         if kind != FORM:
             raise BadInput(N_("Send this as a form (application/x-www-form-urlencoded)."), detail="the body is not a form")
-        return read_pairs(body)
+        form = read_pairs(body)
+        self.form_text = body.decode("ascii")
+        return form
 
     def header(self, name: str) -> str:
         """A header's value, or an empty text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from idp import clock
@@ -19,6 +20,11 @@ def check(journey: Journey) -> Open | None:
         journey.signed_in = signed_in
         return None
     return Open("login_required", "The person has to sign in.", _go)
+
+
+def again(journey: Journey) -> Answer:
+    """The person wants to be somebody else: choose among the people known here, or type another number."""
+    return _begin(journey, replace(_demand(journey), choose_person=True, asked_at=clock.now(), user_id=None))
 
 
 def _demand(journey: Journey) -> policy.Demand:
@@ -49,12 +55,16 @@ def _acr(wanted: tuple[str, ...]) -> str | None:
 
 
 def _go(journey: Journey) -> Answer:
+    return _begin(journey, _demand(journey))
+
+
+def _begin(journey: Journey, demand: policy.Demand) -> Answer:
     parked = journey.parked
     if parked is None:
         raise RuntimeError("a page needs a parked request")
     begun = flow.begin(
         return_to=f"/authorize/{parked.id}",
-        demand=_demand(journey),
+        demand=demand,
         login_secret=journey.request.cookie("login"),
         client_name=journey.client.name,
         cancel_to=f"/authorize/{parked.id}/cancel",

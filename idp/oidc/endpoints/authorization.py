@@ -1,0 +1,135 @@
+"""`/authorize` (OpenID Connect Core §3.1.2, RFC 6749 §4.1.1): begin, park when a page must be shown, resume, issue the code."""
+
+from __future__ import annotations
+
+from idp import crypto, events
+from idp.delegation import account_choices, clients, codes, requests, scopes
+from idp.directory import accounts
+from idp.errors import Gone, OAuthRefusal
+from idp.oidc import authorization_request, guard
+from idp.oidc.response_modes import query
+from idp.oidc.steps.journey import Journey
+from idp.oidc.steps.order import next_step
+from idp.web.http import Answer, Request, Response, see_other
+
+LONGEST_ADDRESS = 16384
+
+
+def begin(request: Request) -> Answer:
+    """A new request. Refused on a page of ours until client and address are known; from then on by a redirect with `error`, `state`, `iss`."""
+    if request.is_post:
+        return _as_get(request)
+    try:
+        sent = guard.one_of_each(request.query)
+    except OAuthRefusal as refusal:
+        return _refused_early(request, refusal)
+    request.ui_locales = tuple(sent.get("ui_locales", "").split()[:10])
+    client = authorization_request.require_client(sent)
+    try:
+        asked = authorization_request.read(client, sent)
+        return _advance(Journey(request, client, asked))
+    except OAuthRefusal as refusal:
+        return query.answer(sent["redirect_uri"], sent.get("state"), error=refusal.error, error_description=refusal.description)
+
+
+def _as_get(request: Request) -> Answer:
+    """A POST from a relying party's site comes without our Lax cookies; the same request as GET has them."""
+    if request.environ.get("QUERY_STRING"):
+        raise authorization_request.WrongClient("invalid_request", "Send the parameters of a POST in its body only.")
+    length = int(request.environ.get("CONTENT_LENGTH") or 0)
+    if length > LONGEST_ADDRESS:
+        raise authorization_request.WrongClient("invalid_request", "The request is too long.")
+    guard.one_of_each(request.form)
+    return see_other(f"/authorize?{request.form_text}")
+
+
+def _refused_early(request: Request, refusal: OAuthRefusal) -> Response:
+    """A request that the guard refused goes back only if client and address were each named once, and belong together."""
+    ids, uris, states = (request.query.all(name) for name in ("client_id", "redirect_uri", "state"))
+    if len(ids) == len(uris) == 1:
+        client = clients.find(ids[0])
+        if client is not None and client.may_return_to(uris[0]):
+            state = states[0] if len(states) == 1 else None
+            return query.answer(uris[0], state, error=refusal.error, error_description=refusal.description)
+    raise authorization_request.WrongClient(refusal.error, refusal.description)
+
+
+def resume(request: Request, request_id: str) -> Answer:
+    """The person comes back from a page; the desk is asked anew."""
+    return go_on(find(request, request_id))
+
+
+def go_on(journey: Journey) -> Answer:
+    """The next step of a journey; a refusal goes back to the relying party and ends it."""
+    try:
+        return _advance(journey)
+    except OAuthRefusal as refusal:
+        return refuse(journey, refusal.error, refusal.description)
+
+
+def find(request: Request, request_id: str) -> Journey:
+    """The parked journey of this browser; raises Gone, with where to begin again as far as the client told us."""
+    try:
+        parked = requests.get(request_id, login_secret=request.cookie("login"))
+    except Gone as gone:
+        client = clients.find(gone.shown.get("client_id", ""))
+        if client is not None:
+            gone.shown |= {"client_name": client.name} | ({"restart_url": client.restart_url} if client.restart_url else {})
+        raise
+    request.ui_locales = parked.asked.ui_locales
+    return Journey(request, clients.get(parked.asked.client_id), parked.asked, parked)
+
+
+def refuse(journey: Journey, error: str, description: str) -> Answer:
+    """End the journey with an error for the relying party (OpenID Connect Core §3.1.2.6)."""
+    if journey.parked is not None and not requests.finish(journey.parked):
+        raise Gone(detail="finished meanwhile")
+    return query.answer(journey.asked.redirect_uri, journey.asked.state, error=error, error_description=description)
+
+
+def _advance(journey: Journey) -> Answer:
+    step = next_step(journey)
+    if step is None:
+        return _issue(journey)
+    if "none" in journey.asked.prompts:  # never a page, never a cookie, never a row
+        raise OAuthRefusal(step.error, step.description)
+    if journey.parked is not None:
+        return step.go(journey)
+    secret = journey.request.cookie("login")
+    made = "" if secret else crypto.new_secret()
+    journey.parked = requests.park(journey.asked, login_secret=secret or made)
+    answer = see_other(f"/authorize/{journey.parked.id}") if made else step.go(journey)
+    if made:
+        answer.set_cookie("login", made)
+    return answer
+
+
+def _issue(journey: Journey) -> Answer:
+    """Nothing is open: one code, once, for the person and the account of this moment."""
+    person, standing, asked = journey.person(), journey.standing, journey.asked
+    if journey.parked is not None and not requests.finish(journey.parked):
+        raise Gone(detail="the code was issued by a parallel request")
+    if standing is not None:
+        account_choices.remember(session_id=person.id, client_id=asked.client_id, user_id=person.user_id, account_id=standing.account_id)
+        if journey.parked is not None:
+            accounts.note_use(standing.account_id)
+    code = codes.issue(
+        asked,
+        user_id=person.user_id,
+        session_id=person.id,
+        account_id=standing.account_id if standing else None,
+        company_id=standing.company_id if standing and scopes.COMPANY in asked.scopes else None,
+        auth_time=person.auth_time,
+        amr=person.amr,
+        acr=person.acr,
+    )
+    if journey.parked is not None:
+        events.record(
+            "authorization.granted",
+            user_id=person.user_id,
+            client_id=asked.client_id,
+            session_id=person.id,
+            company_id=standing.company_id if standing else None,
+            details={"scopes": list(asked.scopes)},
+        )
+    return query.answer(asked.redirect_uri, asked.state, code=code)

@@ -1,0 +1,94 @@
+"""`/authorize/<request>/consent`: may this app have what it asks for? And `…/cancel`, `…/switch`: the two other ways out of a journey."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from idp import languages
+from idp.delegation import consents, requests
+from idp.errors import BadInput, N_
+from idp.oidc.endpoints.account import initials, row
+from idp.oidc.endpoints.authorization import find, go_on, refuse
+from idp.oidc.steps import account, sign_in
+from idp.oidc.steps.journey import Journey
+from idp.web.http import Answer, Page, Request, see_other
+from idp.web.pages import language_of
+
+# What a scope lets an app see, in the order of the page: scope, headline, detail.
+SEEN = (
+    ("profile", N_("Your name and profile"), N_("Name, picture, birthday, language")),
+    ("phone", N_("Your phone number"), None),
+    ("email", N_("Your e-mail address"), None),
+    ("address", N_("Your postal address"), None),
+    ("account", N_("Which account you came in as"), None),
+    ("company", N_("The company"), N_("Name, INN, status, your role and what it allows")),
+    ("companies", N_("All companies you work in"), N_("Names, INNs and your roles")),
+)
+DONE = (("offline_access", N_("Work while you are not there"), N_("Until you withdraw it")),)
+
+
+def show(request: Request, request_id: str) -> Answer:
+    """The page: who asks, as whom you are here, what it will see and do."""
+    journey = find(request, request_id)
+    if _not_yet(journey):
+        return go_on(journey)
+    person, language = journey.person(), language_of(request, journey.asked.ui_locales)
+
+    def items(texts: tuple[tuple[str, str, str | None], ...]) -> list[dict[str, str | None]]:
+        asked = [text for text in texts if text[0] in journey.asked.scopes]
+        return [{"title": languages.gettext(language, title), "detail": languages.gettext(language, detail) if detail else None} for _, title, detail in asked]
+
+    client, standing = journey.client, journey.standing
+    return Page(
+        "oidc/consent.html",
+        parked=True,
+        ui_locales=journey.asked.ui_locales,
+        client={"name": client.name, "logo": None, "purpose": client.purpose, "terms_url": client.tos_uri, "policy_url": client.policy_uri},
+        person={"name": person.name, "initials": initials(person.name), "phone": languages.mask_phone(person.phone) if person.phone else None},
+        company=row(standing, language) if standing and standing.kind == "employee" else None,
+        see=items(SEEN) or [{"title": languages.gettext(language, N_("That you have an ID here")), "detail": None}],
+        do=items(DONE),
+        return_host=urlsplit(journey.asked.redirect_uri).netloc or client.name,
+        action=f"/authorize/{request_id}/consent",
+        switch_url=f"/authorize/{request_id}/switch",
+    )
+
+
+def answer(request: Request, request_id: str) -> Answer:
+    """Allow: remembered until it is withdrawn. Refuse: back to the app with `access_denied`."""
+    journey = find(request, request_id)
+    if _not_yet(journey):
+        return go_on(journey)
+    pressed = request.form.get("answer")
+    if pressed == "deny":
+        return refuse(journey, "access_denied", "The person refused.")
+    if pressed != "allow" or journey.parked is None:
+        raise BadInput(N_("Press Allow or Refuse."), detail="an answer that is on no button")
+    person = journey.person()
+    consents.grant(
+        user_id=person.user_id,
+        client_id=journey.client.id,
+        account_id=journey.standing.account_id if journey.standing else None,
+        scopes=journey.asked.scopes,
+        session_id=person.id,
+    )
+    requests.decide(journey.parked, user_id=person.user_id, consented=True)
+    return see_other(f"/authorize/{request_id}")
+
+
+def _not_yet(journey: Journey) -> bool:
+    """Whether an earlier step is open again: then nothing is asked on behalf of somebody who is not here."""
+    return sign_in.check(journey) is not None or account.check(journey) is not None
+
+
+def cancel(request: Request, request_id: str) -> Answer:
+    """Back to the app, with `access_denied`."""
+    return refuse(find(request, request_id), "access_denied", "The person cancelled.")
+
+
+def switch(request: Request, request_id: str) -> Answer:
+    """Another person, or another number: the sign-in begins again for the same request."""
+    journey = find(request, request_id)
+    return sign_in.again(journey)
+
+

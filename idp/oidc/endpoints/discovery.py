@@ -1,0 +1,65 @@
+"""What the provider can do, for machines (OpenID Connect Discovery §3, RFC 8414): both documents, ready bytes.
+
+NOTE: only what stands behind an address today is listed. The issuer comes from the configuration, never from a request's headers.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from idp import keyring, languages
+from idp.config import settings
+from idp.delegation.scopes import SUPPORTED
+from idp.login import policy
+from idp.oidc.client_auth import methods
+from idp.oidc.endpoints import cors
+from idp.oidc.endpoints.token import GRANT_TYPES
+from idp.web.http import Request, Response
+
+CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "name", "family_name", "given_name",
+          "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+          "email", "email_verified", "phone_number", "phone_number_verified", "address", "account_id", "account_type", "company_id", "company_name",
+          "company_type", "company_status", "company_inn", "roles", "permissions", "companies")  # fmt: skip
+
+
+def openid_configuration(request: Request) -> Response:
+    """`/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document serves both."""
+    if request.method == "OPTIONS":
+        return cors.preflight(request)
+    headers = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *cors.ANYBODY]
+    return Response(_document(settings().server.issuer), headers=headers)
+
+
+@lru_cache(maxsize=4)
+def _document(issuer: str) -> bytes:
+    login, brand = settings().login, settings().brand
+    document = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "end_session_endpoint": f"{issuer}/end_session",
+        "scopes_supported": list(SUPPORTED),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(keyring.ALGORITHMS),
+        "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],
+        "claim_types_supported": ["normal"],
+        "claims_supported": list(CLAIMS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+        "ui_locales_supported": list(languages.LANGUAGES),
+        "display_values_supported": ["page"],
+        **({"op_policy_uri": brand.privacy_url} if brand.privacy_url else {}),
+        **({"op_tos_uri": brand.terms_url} if brand.terms_url else {}),
+    }
+    return json.dumps(document, indent=2).encode()

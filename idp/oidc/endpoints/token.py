@@ -1,0 +1,40 @@
+"""`POST /token` (RFC 6749 §3.2, OpenID Connect Core §3.1.3): spend, commit, and only then sign."""
+
+from __future__ import annotations
+
+from authlib.oauth2 import OAuth2Error
+
+from idp.db.session import session
+from idp.delegation import clients
+from idp.errors import OAuthRefusal
+from idp.oidc import guard
+from idp.oidc.endpoints import cors
+from idp.oidc.grant_types.authorization_code import AuthorizationCodeGrant
+from idp.oidc.grant_types.refresh_token import RefreshTokenGrant
+from idp.oidc.server import ProtocolRequest, Server, refusal_of
+from idp.web.faces import json_response
+from idp.web.http import Request, Response
+
+GRANT_TYPES = (AuthorizationCodeGrant, RefreshTokenGrant)
+
+server = Server()
+for _grant in GRANT_TYPES:
+    server.register_grant(_grant)
+
+
+def token(request: Request) -> Response:
+    """Answer a token request; refusals as JSON (RFC 6749 §5.2)."""
+    if request.method == "OPTIONS":
+        return cors.preflight(request)
+    asked = ProtocolRequest("POST", guard.form_only(request), authorization=request.header("Authorization"))
+    try:
+        grant = server.token_grant(asked)
+        grant.validate_token_request()
+        # A signature takes as long as the whole transaction: nobody waits for the write lock meanwhile.
+        session.commit()
+        return cors.allow(json_response(grant.create_token_response()), request, grant.granted.client)
+    except OAuth2Error as e:
+        raise refusal_of(e) from e
+    except OAuthRefusal as refusal:
+        refused = json_response({"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers)
+        return cors.allow(refused, request, clients.find(asked.parameters.get("client_id", "")))
