@@ -18,6 +18,7 @@ CSRF = Markup('<input type="hidden" name="csrf_token" value="token">')
 PHONE = "+79123456789"
 WRONG_PHONE = "Enter a phone number, for example +7 912 345-67-89."
 WRONG_FIELD = "Fill in this field."
+WRONG_CODE = "The code has six digits. Some are missing."
 
 
 class Phone(Form):
@@ -162,7 +163,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "login/phone_code.html",
         lambda: {
             **CODE,
-            "form": filled(Code(data={"remember": True}), {"code": "Fill in this field."}),
+            "form": filled(Code(data={"remember": True}), {"code": WRONG_CODE}),
             "tries_left": 3,
             "resend_at": NOW,
             "resends": ["sms", "voice", "email"],

@@ -227,7 +227,7 @@ def test_switches_keep_the_page() -> None:
 
 
 def test_short_words_are_bound_on_pages_only() -> None:
-    """No line of a page ends in a preposition. A message keeps its plain spaces: it is counted by letters, and phones read its last line."""
+    """No line of a page ends in a preposition. A message keeps its plain spaces: it is counted by letters, and phones read its end."""
     assert bind("ru", "Вход в кабинет и на сайт") == f"Вход в{NBSP}кабинет и{NBSP}на{NBSP}сайт"
     assert bind("ru", "Запомнить на %(n)s дней — да") == f"Запомнить на{NBSP}%(n)s{NBSP}дней{NBSP}— да"
     assert bind("ru", "@%(host)s #%(code)s") == "@%(host)s #%(code)s"
