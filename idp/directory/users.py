@@ -1,0 +1,227 @@
+"""One person's ID: found by phone or e-mail, registered once, described, blocked; and what of it a relying party is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from idp import clock, crypto, events
+from idp.db.columns import table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.directory.names import canonical_email, clean_name, kept_email, require_link, require_phone
+from idp.directory.tables import Account, User
+from idp.errors import N_, BadInput, Conflict, NotFound
+
+PROFILE = (
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+)
+ADDRESS = {
+    "formatted": "address_formatted",
+    "street_address": "street_address",
+    "locality": "locality",
+    "region": "region",
+    "postal_code": "postal_code",
+    "country": "country",
+}
+_LINKS = {"profile", "picture", "website"}
+_BIRTHDATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?")
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_ROW = sa.select(table(User))
+_PRESENT = _ROW.where(table(User).c.id == sa.bindparam("user_id"))
+
+NOBODY = N_("There is no such person here.")
+EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")
+
+
+def _one(condition: sa.ColumnElement[bool]) -> User | None:
+    # The rules write by Core statements: what the session remembers of the row may be older than the row.
+    return session.scalars(sa.select(User).where(condition), execution_options={"populate_existing": True}).one_or_none()
+
+
+def find(user_id: str) -> User | None:
+    """The user with this id, blocked ones too."""
+    return _one(User.id == user_id)
+
+
+def get(user_id: str) -> User:
+    """The user with this id; raises NotFound."""
+    user = find(user_id)
+    if user is None:
+        raise NotFound(NOBODY, detail=f"no user {user_id}")
+    return user
+
+
+def find_by_phone(phone: str) -> User | None:
+    """The user who signs in with this number (E.164), blocked ones too."""
+    return _one(User.phone == phone)
+
+
+def find_by_email(email: str) -> User | None:
+    """The user who proved that this address is theirs; however it is spelled. None also for what is no address."""
+    try:
+        return _one(User.email_canonical == canonical_email(email))
+    except BadInput:
+        return None
+
+
+def present(user_id: str) -> sa.Row[Any] | None:
+    """The user's row as it is now, in one statement and without the ORM: what userinfo and introspection look at."""
+    return session.execute(_PRESENT, {"user_id": user_id}).one_or_none()
+
+
+def register(phone: str, name: str, locale: str, terms_version: str, is_test: bool = False) -> User:
+    """The one user with this number (E.164, proved a moment ago), made with a personal account unless there is one already.
+
+    Two first sign-ins in parallel give one user: both insert, the number decides (case 71). Who comes second changes nothing.
+    Raises BadInput for a number or a name that cannot be kept.
+    """
+    now = clock.now()
+    user_id = crypto.new_id("usr")
+    values = {
+        "id": user_id,
+        "phone": require_phone(phone),
+        "phone_verified_at": now,
+        "name": clean_name(name),
+        "locale": _checked("locale", locale),
+        "terms_version": terms_version,
+        "terms_accepted_at": now,
+        "is_test": is_test,
+        "created_at": now,
+        "updated_at": now,
+    }
+    if insert_or_ignore(User, **values):
+        insert_or_ignore(Account, id=crypto.new_id("acc"), kind="personal", user_id=user_id, created_at=now, linked_at=now)
+        events.record("user.registered", user_id=user_id, details={"is_test": is_test, "terms": terms_version}, personal={"phone": phone})
+    user = find_by_phone(phone)
+    if user is None:
+        raise RuntimeError("a user was neither inserted nor found: the table lost its unique phone")
+    return user
+
+
+def note_sign_in(user_id: str) -> None:
+    """Remember that the person has just signed in. The sign-in itself is the event of who calls."""
+    changed(sa.update(User).where(User.id == user_id).values(last_sign_in_at=clock.now()))
+
+
+def block(user_id: str, reason: str, *, actor_id: str | None = None) -> None:
+    """Keep the person out of everything, from the next request on. Raises NotFound."""
+    values = {"status": "blocked", "blocked_at": clock.now(), "blocked_reason": clean_name(reason, longest=500)}
+    _move(user_id, "active", values, "user.blocked", actor_id)
+
+
+def unblock(user_id: str, *, actor_id: str | None = None) -> None:
+    """Let the person in again. Raises NotFound."""
+    _move(user_id, "blocked", {"status": "active", "blocked_at": None, "blocked_reason": None}, "user.unblocked", actor_id)
+
+
+def _move(user_id: str, from_status: str, values: dict[str, Any], event: str, actor_id: str | None) -> None:
+    if changed(sa.update(User).where(User.id == user_id, User.status == from_status).values(**values)):
+        events.record(event, user_id=user_id, actor_id=actor_id)
+    else:
+        get(user_id)
+
+
+def change_profile(user_id: str, claims: Mapping[str, Any], *, actor_id: str | None = None) -> None:
+    """Set the given claims of OpenID Connect Core §5.1 (`address` as an object with the members of §5.1.1); None or "" empties one.
+
+    Only these can be set this way: a name outside the list raises BadInput, so no form can slip in a phone or a status (case 122).
+    """
+    values: dict[str, Any] = {}
+    for claim, value in claims.items():
+        if claim == "address" and isinstance(value, Mapping):
+            for member, text in value.items():
+                values[_column_of(member, ADDRESS)] = clean_name(text, longest=300) if text else None
+        else:
+            values[_column_of(claim, {name: name for name in PROFILE})] = _checked(claim, value) if value else None
+    if not values:
+        return
+    if not changed(sa.update(User).where(User.id == user_id).values(updated_at=clock.now(), **values)):
+        raise NotFound(NOBODY, detail=f"no user {user_id}")
+    events.record("user.profile_changed", user_id=user_id, actor_id=actor_id, details={"claims": sorted(claims)})
+
+
+def _column_of(claim: str, columns: Mapping[str, str]) -> str:
+    if claim not in columns:
+        raise BadInput(N_("Some of what was sent cannot be changed here."), detail=f"not a claim of the profile: {claim!r}")
+    return columns[claim]
+
+
+def _checked(claim: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadInput(detail=f"{claim} must be a text")
+    if claim in _LINKS:
+        return require_link(value)
+    text = clean_name(value)
+    if (
+        (claim == "birthdate" and not _BIRTHDATE.fullmatch(text))
+        or (claim == "locale" and not _LOCALE.fullmatch(text))
+        or (claim == "zoneinfo" and not _is_zone(text))
+    ):
+        raise BadInput(detail=f"{claim} is not in the form of OpenID Connect Core §5.1")
+    return text
+
+
+def _is_zone(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (LookupError, ValueError, OSError):  # no such zone; a path that leads elsewhere; a folder
+        return False
+    return True
+
+
+def confirm_email(user_id: str, email: str, *, actor_id: str | None = None) -> None:
+    """Make `email` the person's, who has just proved that it is. Raises Conflict when it is another ID's, NotFound, BadInput."""
+    canonical, now = canonical_email(email), clock.now()
+    other = find_by_email(email)
+    if other is not None and other.id != user_id:
+        raise Conflict(EMAIL_TAKEN)
+    values = {"email": kept_email(email), "email_canonical": canonical, "email_verified_at": now, "updated_at": now}
+    try:
+        with session.begin_nested():
+            if not changed(sa.update(User).where(User.id == user_id).values(**values)):
+                raise NotFound(NOBODY, detail=f"no user {user_id}")
+    except IntegrityError as e:  # two people confirmed one address in the same moment
+        raise Conflict(EMAIL_TAKEN) from e
+    events.record("user.email_confirmed", user_id=user_id, actor_id=actor_id, personal={"email": email})
+
+
+def standard_claims(user: User | sa.Row[Any], scopes: set[str]) -> dict[str, Any]:
+    """The claims of the scopes `profile`, `email`, `phone`, `address` (OpenID Connect Core §5.4), each only when it is filled in.
+
+    `user` is a User or the row that `present` gives.
+    """
+    claims: dict[str, Any] = {}
+    if "profile" in scopes:
+        claims |= {claim: value for claim in PROFILE if (value := getattr(user, claim))}
+        claims["updated_at"] = _seconds(user.updated_at)
+    if "email" in scopes and user.email:
+        claims |= {"email": user.email, "email_verified": user.email_verified_at is not None}
+    if "phone" in scopes and user.phone:
+        claims |= {"phone_number": user.phone, "phone_number_verified": user.phone_verified_at is not None}
+    if "address" in scopes:
+        address = {member: value for member, column in ADDRESS.items() if (value := getattr(user, column))}
+        if address:
+            claims["address"] = address
+    return claims
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
