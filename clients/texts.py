@@ -13,7 +13,7 @@ from pathlib import Path
 from babel.core import Locale, negotiate_locale
 from babel.dates import format_skeleton
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 
 LANGUAGES = {"ru": "Русский", "en": "English", "zh": "中文"}
 DEFAULT = "ru"
@@ -37,8 +37,8 @@ def negotiate(wanted: Iterable[str]) -> str | None:
 
 def money(language: str, amount: Decimal) -> str:
     """An amount in roubles, without kopecks when there are none."""
-    whole = amount == amount.to_integral_value()
-    return format_currency(amount, "RUB", locale=_locale(language), currency_digits=not whole, format="#,##0 ¤" if whole else None)
+    pattern = "#,##0" if amount == amount.to_integral_value() else "#,##0.00"
+    return format_decimal(amount, format=pattern + "\u00a0₽", locale=_locale(language))
 
 
 def number(language: str, value: int) -> str:
