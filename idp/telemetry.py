@@ -4,7 +4,7 @@ A log line is one JSON object on one line, whatever was put into it, and holds n
 wherever it stands, for what it looks like. The standard library's logging (Granian, SQLAlchemy, Authlib) takes the same way.
 
     from idp.telemetry import bind, log
-    bind(request_id="req_…", client_id="cli_…")          # stands on every line until `forget()`
+    bind(request_id="req_…", client_id="cli_…")          # stands on every line until the next request
     log.info("message_sent", channel="sms", result="ok", duration_ms=12)
 
 Metrics are counted only when somebody reads them: `[telemetry] metrics_port` is set, or `idp serve` shares a folder among its processes.
@@ -48,10 +48,11 @@ LONGEST = 4096
 
 SECRET_NAMES = frozenset(
     "code otp pin token tokens secret secrets password passwd cookie set_cookie authorization proxy_authorization verifier assertion dpop "
-    "jwt id_token_hint login_hint logout_hint device_code user_code recovery_codes signature private_key api_key root_key request_object "
+    "jwt id_token_hint login_hint logout_hint signature private_key api_key root_key request_object "
     "form body".split()
 )
-SECRET_ENDINGS = ("_token", "_secret", "_password", "_verifier", "_cookie", "_otp", "_assertion", "_pin", "_recovery_code")
+SECRET_ENDINGS = ("_token", "_secret", "_password", "_verifier", "_cookie", "_otp", "_assertion", "_pin", "_code", "_codes")
+HARMLESS_NAMES = frozenset("status_code error_code exit_code country_code language_code".split())
 PHONE_NAMES = frozenset("phone phones phone_number tel msisdn to recipient".split())
 
 _NAMES = (
@@ -100,7 +101,7 @@ def redact(name: str, value: Any, depth: int = 0) -> Any:
     key = name.lower().replace("-", "_")
     if value is None or isinstance(value, bool):
         return value
-    if key in SECRET_NAMES or key.endswith(SECRET_ENDINGS):
+    if key in SECRET_NAMES or (key.endswith(SECRET_ENDINGS) and key not in HARMLESS_NAMES):
         return HIDDEN
     if key in PHONE_NAMES and isinstance(value, str | int):
         return scrub(str(value)) if "@" in str(value) else "…" + re.sub(r"\D", "", str(value))[-2:]
@@ -126,12 +127,16 @@ _bound: ContextVar[dict[str, Any] | None] = ContextVar("bound", default=None)
 
 
 def bind(**values: Any) -> None:
-    """From here on, every line of this request, job or command says these `values` (`request_id`, `client_id`, `flow_id`, `sub` …)."""
-    _bound.set({**(_bound.get() or {}), **{name: redact(name, value) for name, value in values.items()}})
+    """From here on, every line of this request, job or command says these `values` (`client_id`, `flow_id`, `sub` …).
+
+    A `request_id` begins anew: a thread that served one request must not speak in its name in the next one.
+    """
+    before = {} if "request_id" in values else _bound.get() or {}
+    _bound.set({**before, **{name: redact(name, value) for name, value in values.items()}})
 
 
 def forget() -> None:
-    """Forget what was bound: a thread that served one request must not speak in its name in the next one."""
+    """Forget what was bound."""
     _bound.set(None)
 
 
@@ -160,12 +165,8 @@ def _hide(_logger: Any, _method: str, event: Event) -> Event:
 
 def _gather(_logger: Any, method: str, event: Event) -> Event:
     """What every line has comes first, then what is bound, then what was given."""
-    first = {
-        "ts": clock.now().isoformat(timespec="milliseconds"),
-        "level": event.pop("level", method),
-        "event": str(event.pop("event", "")),
-    }
-    return {**first, **(_bound.get() or {}), **event}
+    ts = clock.now().isoformat(timespec="milliseconds")
+    return {"ts": ts, "level": method, "event": event.pop("event", ""), **(_bound.get() or {}), **event}
 
 
 # What a terminal, an editor or str.splitlines takes for the end of a line, or for an order to write backwards. JSON itself escapes C0.
@@ -210,6 +211,9 @@ class _Sink:
     debug = info = warning = error = critical = msg = write
 
 
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
 class _Bridge(logging.Handler):
     """The standard library's records, on the same way."""
 
@@ -222,9 +226,10 @@ class _Bridge(logging.Handler):
             text = record.getMessage()
         except Exception:  # arguments that do not fit their message are the caller's slip, not the request's end
             text = str(record.msg)
-        event: Any = {"event": text, "level": record.levelname.lower(), "logger": record.name, "exc_info": record.exc_info}
+        extra = {name: value for name, value in record.__dict__.items() if name not in _OWN}
+        event: Any = {"event": text, **extra, "logger": record.name, "exc_info": record.exc_info}
         for processor in self.processors:
-            event = processor(None, event["level"] if isinstance(event, dict) else "", event)
+            event = processor(None, record.levelname.lower(), event)
         self.sink.write(event)
 
 
