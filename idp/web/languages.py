@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -82,7 +82,7 @@ def texts(lang: str, tz: Zone = None) -> dict[str, Callable[..., str]]:
     def format_time(at: datetime, *, seconds: bool = False) -> str:
         return languages.format_time(lang, at, tz, seconds=seconds)
 
-    def format_date(at: datetime) -> str:
+    def format_date(at: date) -> str:
         return languages.format_date(lang, at, tz)
 
     def format_datetime(at: datetime, *, seconds: bool = False) -> str:

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from idp import languages
 from idp.config import settings
 from idp.web.csrf import Csrf
 from idp.web.headers import page_headers
 from idp.web.http import Page, Request, Response
-from idp.web.languages import page_language
+from idp.web.languages import page_language, switches, texts
 
 STATIC = Path(__file__).parent / "static"
 # In a checkout the templates stand at its top, in an installed package inside it.
@@ -59,29 +55,28 @@ class Brand:
 
 
 def _globals(request: Request, language: str, nonce: str) -> dict[str, Any]:
-    zone = ZoneInfo(settings().languages.timezone)
-    here = request.path + ("?" + request.environ["QUERY_STRING"] if request.environ.get("QUERY_STRING") and not request.is_post else "")
+    query = request.environ.get("QUERY_STRING", "")
     return {
-        "_": lambda text, **params: languages.gettext(language, text, **params),
-        "ngettext": lambda one, many, n, **params: languages.ngettext(language, one, many, n, **params),
         "lang": language,
-        "languages": [(code, name, f"/language?to={code}&next={quote(here, safe='')}") for code, name in languages.NAMES.items()],
+        "languages": switches(f"{request.path}?{query}" if query and not request.is_post else request.path),
         "brand": Brand(language),
         "nonce": nonce,
         "static": static_url,
         "request_id": request.request_id,
-        "format_time": lambda at, seconds=False: languages.format_time(language, at, zone, seconds=seconds),
-        "format_datetime": lambda at, seconds=False: languages.format_datetime(language, at, zone, seconds=seconds),
-        "format_date": lambda at: languages.format_date(language, at if not isinstance(at, datetime) else at.astimezone(zone)),
-        "format_phone": languages.format_phone,
-        "mask_phone": languages.mask_phone,
+        **texts(language),
     }
 
 
 def language_of(request: Request, ui_locales: tuple[str, ...] = ()) -> str:
-    """The language of the page that answers `request`, looked up once."""
+    """The language of the page that answers `request`, looked up once.
+
+    What the person pressed at the foot of this sign-in's pages (`<code>.here`) is stronger than what the relying party asked for; the next
+    request begins anew with the relying party's wish.
+    """
     if not request.language:
-        request.language = page_language(ui_locales or request.ui_locales, request.cookie("language"), request.header("Accept-Language"))
+        chosen, _, here = request.cookie("language").partition(".")
+        wanted = () if here else (ui_locales or request.ui_locales)
+        request.language = page_language(wanted, chosen, request.header("Accept-Language"))
     return request.language
 
 

@@ -64,7 +64,7 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     began = time.perf_counter()
     telemetry.bind(request_id=request.request_id)
     try:
-        response = _finish(_view(route, request, params), request)
+        response = finish(_view(route, request, params), request)
     except Refusal as refusal:
         response = _refused(refusal, request, route.face)
     except (OperationalError, PoolTimeout, DBAPIError) as e:
@@ -85,7 +85,8 @@ def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
         return route.view(request, **params)
 
 
-def _finish(given: Answer, request: Request) -> Response:
+def finish(given: Answer, request: Request) -> Response:
+    """The bytes of an answer, with the headers that every answer has."""
     if isinstance(given, Page):
         return render(given, request)
     if not isinstance(given, Response):
@@ -98,7 +99,7 @@ def _finish(given: Answer, request: Request) -> Response:
 def _refused(refusal: Refusal, request: Request, face: Face) -> Response:
     level = logging.ERROR if status_of(refusal) >= SERVER_ERROR else logging.INFO
     log.log(level, "refused", extra={"error": refusal.error, "detail": refusal.detail, "status": status_of(refusal)})
-    return _finish(refusal_answer(refusal, request, face), request)
+    return finish(refusal_answer(refusal, request, face), request)
 
 
 def write(response: Response, start_response: Callable[..., Any]) -> list[bytes]:

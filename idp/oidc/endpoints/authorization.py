@@ -11,6 +11,7 @@ from idp.oidc.response_modes import query
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
 from idp.web.http import Answer, Request, Response, see_other
+from idp.web.language import KEPT as LANGUAGE_KEPT
 
 LONGEST_ADDRESS = 16384
 
@@ -101,6 +102,9 @@ def _advance(journey: Journey) -> Answer:
     answer = see_other(f"/authorize/{journey.parked.id}") if made else step.go(journey)
     if made:
         answer.set_cookie("login", made)
+    chosen, _, here = journey.request.cookie("language").partition(".")
+    if here:  # pressed in an earlier sign-in: from here on what the relying party asks for counts again
+        answer.set_cookie("language", chosen, LANGUAGE_KEPT)
     return answer
 
 

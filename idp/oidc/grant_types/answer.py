@@ -41,5 +41,5 @@ def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
         content = claims.id_token(client, found, scopes, nonce=granted.nonce)
         content["at_hash"] = claims.half_hash(access_token, algorithm)
         body["id_token"] = keyring.sign(content, typ="JWT", algorithm=algorithm)
-    telemetry.count_tokens(grant_type)
+    telemetry.count_token(grant_type)
     return body

@@ -10,5 +10,10 @@ from idp.web.http import Response, see_other
 
 def answer(redirect_uri: str, state: str | None, **parameters: str) -> Response:
     """Send the person back with `parameters`, `state` as it came, and who we are."""
-    pairs = {**parameters, **({"state": state} if state is not None else {}), "iss": settings().server.issuer}
-    return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(pairs)}")
+    return see_other(back(redirect_uri, state, **parameters, iss=settings().server.issuer))
+
+
+def back(address: str, state: str | None, **parameters: str) -> str:
+    """`address` with `parameters` and `state` in its query, behind what stands there already."""
+    pairs = {**parameters, **({"state": state} if state is not None else {})}
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(pairs)}" if pairs else address

@@ -1,0 +1,81 @@
+"""Put together: settings, keys, database, routes, faces. `create_wsgi` is what a server loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+from flask import request as flask_request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as FlaskResponse
+
+from idp import config, crypto, telemetry
+from idp.config import Settings
+from idp.db.session import connect_application
+from idp.errors import NotAllowedMethod, NotFound, Refusal
+from idp.routes import ROUTES
+from idp.web.faces import refusal_answer
+from idp.web.http import Request, Response
+from idp.web.serve import Route, answer, finish, write
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application with its database and its pages; machines' endpoints are in front of it, see `create_wsgi`."""
+    chosen = settings or config.settings()
+    config.use(chosen)
+    telemetry.set_up(chosen.telemetry)
+    crypto.load_keys(chosen.keys.folder)
+    app = Flask("idp", static_folder=None, template_folder=None)
+    connect_application(app, chosen.database, threads=chosen.server.threads)
+    for route in ROUTES:
+        if not route.direct:
+            endpoint = f"{' '.join(route.methods)} {route.path}"
+            app.add_url_rule(route.path, endpoint.replace(".", "_"), _as_flask_view(route), methods=list(route.methods), provide_automatic_options=False)
+    app.register_error_handler(HTTPException, _not_routed)
+    return app
+
+
+def _as_flask_view(route: Route) -> Callable[..., FlaskResponse]:
+    def view(**params: str) -> FlaskResponse:
+        return _as_flask(answer(route, Request(flask_request.environ), params))
+
+    return view
+
+
+def _as_flask(response: Response) -> FlaskResponse:
+    made = FlaskResponse(response.body, response.status)
+    made.headers.clear()
+    made.headers.extend([*response.headers, ("Content-Length", str(len(response.body)))])
+    return made
+
+
+def _not_routed(e: HTTPException) -> FlaskResponse:
+    request = Request(flask_request.environ)
+    telemetry.bind(request_id=request.request_id)
+    refusal: Refusal = NotAllowedMethod() if isinstance(e, MethodNotAllowed) else NotFound()
+    return _as_flask(finish(refusal_answer(refusal, request, "page"), request))
+
+
+def create_wsgi(settings: Settings | None = None) -> WSGI:
+    """The whole provider as one WSGI callable: machines' endpoints first, everything else is Flask's."""
+    app = create_app(settings)
+    direct = {route.path: route for route in ROUTES if route.direct}
+    pages = app.wsgi_app
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        route = direct.get(environ.get("PATH_INFO", ""))
+        if route is None:
+            return pages(environ, start_response)
+        request = Request(environ)
+        with app.app_context():
+            if request.method in route.methods:
+                return write(answer(route, request, {}), start_response)
+            telemetry.bind(request_id=request.request_id)
+            refused = finish(refusal_answer(NotAllowedMethod(), request, route.face), request)
+            refused.headers.append(("Allow", ", ".join(route.methods)))
+            return write(refused, start_response)
+
+    return serve

@@ -1,0 +1,66 @@
+"""EVERY address on one page: path, view, methods, what it does to the database, its face, and who may enter.
+
+`direct` ones are called by machines (and `/authorize` by every browser): they are served straight from WSGI, before Flask's request
+machinery; pages are Flask's. A page's POST must carry the token of our own form, unless the relying party's own site sends it (`foreign`).
+Who may enter: everybody; what each view then asks for (a client's authentication, an access token, this browser's cookie) stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from idp.console import health, inbox
+from idp.login import flow, identify, people, phone_code, register
+from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, jwks, token, userinfo
+from idp.web import language, static_files
+from idp.web.http import Answer
+from idp.web.serve import Mode, Route
+
+View = Callable[..., Answer]
+
+
+def _machine(path: str, view: View, methods: str, mode: Mode) -> Route:
+    return Route(path, view, tuple(methods.split()), mode, "json", checked=False, direct=True)
+
+
+def _foreign(path: str, view: View, mode: Mode) -> Route:
+    return Route(path, view, ("GET", "POST"), mode, checked=False, direct=True)
+
+
+def _page(path: str, view: View, mode: Mode) -> Route:
+    return Route(path, view, ("GET",), mode)
+
+
+def _form(path: str, view: View) -> Route:
+    return Route(path, view, ("POST",), "writes")
+
+
+ROUTES: tuple[Route, ...] = (
+    # The protocol, for machines
+    _machine("/.well-known/openid-configuration", discovery.openid_configuration, "GET OPTIONS", "none"),
+    _machine("/.well-known/oauth-authorization-server", discovery.openid_configuration, "GET OPTIONS", "none"),
+    _machine("/jwks", jwks.jwks, "GET OPTIONS", "none"),
+    _machine("/token", token.token, "POST OPTIONS", "writes"),
+    _machine("/userinfo", userinfo.userinfo, "GET POST OPTIONS", "reads"),
+    # The protocol, for browsers
+    _foreign("/authorize", authorization.begin, "writes"),
+    _page("/authorize/<request_id>", authorization.resume, "writes"),
+    _page("/authorize/<request_id>/account", account.show, "writes"),
+    _form("/authorize/<request_id>/account", account.choose),
+    _page("/authorize/<request_id>/consent", consent.show, "writes"),
+    _form("/authorize/<request_id>/consent", consent.answer),
+    _page("/authorize/<request_id>/switch", consent.switch, "writes"),
+    _form("/authorize/<request_id>/cancel", consent.cancel),
+    _foreign("/end_session", end_session.end_session, "writes"),
+    _form("/end_session/confirm", end_session.confirm),
+    _page("/signed-out", end_session.signed_out, "none"),
+    # Signing in
+    # Everywhere
+    _page("/language", language.change, "none"),
+    _page("/static/<name>", static_files.serve, "none"),
+    _machine("/health/live", health.live, "GET", "none"),
+    _machine("/health/ready", health.ready, "GET", "reads"),
+    # On a desk
+    _page("/dev/inbox", inbox.show, "reads"),
+    _machine("/dev/inbox.json", inbox.show_json, "GET", "reads"),
+)
