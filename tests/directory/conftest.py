@@ -76,3 +76,9 @@ def world(database: Flask) -> Iterator[World]:
     """One unit of work, open for the whole test."""
     with writes():
         yield World()
+
+
+@pytest.fixture
+def world_maker() -> type[World]:
+    """For tests that open units of work themselves."""
+    return World
