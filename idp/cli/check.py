@@ -1,0 +1,54 @@
+"""`idp check`: the configuration in force. Unknown keys and what is unsafe in production are refused while it is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idp import config
+from idp.cli.output import FORMAT, as_json, remark, table
+
+HIDDEN = "[hidden]"
+SECRET = re.compile(r"secret|password|token$|api_key")
+
+
+@click.command()
+@FORMAT
+def check(form: str) -> None:
+    """Print the configuration in force, secrets hidden; exit code 1 when it cannot be used."""
+    settings = config.load()
+    values = {name: {key: hide(key, value) for key, value in part.items()} for name, part in settings.model_dump(mode="python").items()}
+    if form == "json":
+        as_json(values)
+        return
+    rows = [
+        (f"[{section}] {key}", _written(value), "" if key in getattr(settings, section).model_fields_set else "default")
+        for section, part in values.items()
+        for key, value in part.items()
+    ]
+    table(("setting", "value", ""), rows, empty="")
+    remark("The configuration can be used.")
+
+
+def hide(key: str, value: Any) -> Any:
+    """`value` of the setting `key` as it may be shown: no passwords in addresses, no fixed codes, no secrets."""
+    if key == "test_numbers":
+        return dict.fromkeys(value, HIDDEN)
+    if isinstance(value, str):
+        if SECRET.search(key) and value:
+            return HIDDEN
+        return re.sub(r"(?<=://)([^/@:\s]*):[^/\s]*@", rf"\1:{HIDDEN}@", value)
+    if isinstance(value, dict):
+        return {name: hide(name, item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [hide(key, item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {item}" for name, item in value.items())
+    return value
