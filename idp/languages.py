@@ -10,7 +10,7 @@ import io
 import re
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
@@ -111,9 +111,10 @@ def _zone_name(lang: str, local: datetime) -> str:
     return f"UTC{name[:3].replace('+0', '+').replace('-0', '-')}{':' + name[3:] if name[3:] else ''}"
 
 
-def format_date(lang: str, at: datetime, tz: Zone = None) -> str:
-    """The day, written out: `22 ноября 2026`."""
-    return dates.format_date(_local(at, tz).date(), DATE[lang if lang in DATE else "ru"], locale=lang)
+def format_date(lang: str, at: date, tz: Zone = None) -> str:
+    """The day (of a moment: where the reader is), written out: `22 ноября 2026`."""
+    day = _local(at, tz).date() if isinstance(at, datetime) else at
+    return dates.format_date(day, DATE[lang if lang in DATE else "ru"], locale=lang)
 
 
 def format_time(lang: str, at: datetime, tz: Zone = None, *, seconds: bool = False) -> str:

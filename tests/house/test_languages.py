@@ -164,6 +164,7 @@ def test_times() -> None:
     assert languages.format_time("ru", AT, "Europe/Moscow") == "14:31"
     assert languages.format_time("en", AT, "Europe/Moscow", seconds=True) == f"2:31:02{NBSP}PM"
     assert languages.format_date("ru", AT, "Europe/Moscow") == f"22{NBSP}ноября{NBSP}2026"
+    assert languages.format_date("ru", AT.date(), "Asia/Tokyo") == f"22{NBSP}ноября{NBSP}2026"
     assert languages.format_date("en", AT, "Europe/Moscow") == f"November{NBSP}22, 2026"
     assert languages.format_date("zh", AT, "Europe/Moscow") == "2026年11月22日"
     assert languages.format_datetime("ru", AT, "Europe/Moscow") == f"22{NBSP}ноября{NBSP}2026, 14:31{NBSP}МСК"

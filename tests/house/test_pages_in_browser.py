@@ -1,0 +1,213 @@
+"""The pages as a browser shows them: nothing for axe to find, no sideways scroll at 320 px, no request that the policy stops, and a script
+that only helps. WCAG 2.2 AA, WebOTP (https://wicg.github.io/web-otp/), `pages.md` §2.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from idp.languages import LANGUAGES
+from idp.web.headers import policy
+from tests.house.samples import SAMPLES, rendered
+
+CHROMIUM = shutil.which("chromium")
+STATIC = Path(__file__).parents[2] / "idp" / "web" / "static"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+LONG = "Научно-производственное-объединение-Северсталькомплект"
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")]
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """`/<page>/<language>` is a sample under the real policy, `/static/` our files; a form that was sent is kept in `posted`."""
+
+    change: Callable[[Any], Any] = staticmethod(lambda context: context)
+    posted: list[str] = []  # noqa: RUF012 - one server, one list
+
+    def do_GET(self) -> None:
+        """A page or a file."""
+        parts = urlsplit(self.path).path.strip("/").split("/")
+        if parts[0] not in SAMPLES:
+            super().do_GET()
+            return
+        body = rendered(parts[0], parts[1], Handler.change).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Security-Policy", policy("n0nce", parked=False))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """A form."""
+        Handler.posted.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(204)
+        self.end_headers()
+
+    def translate_path(self, path: str) -> str:
+        """Only what is in `static/`."""
+        return str(STATIC / Path(urlsplit(path).path).name)
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    """The address of a server with the samples."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(STATIC)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    """A tab that fails the test if the browser had anything to complain about."""
+    Handler.posted.clear()
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, timezone_id="Asia/Vladivostok")
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    context.close()
+    assert not said
+
+
+@pytest.mark.parametrize("page", SAMPLES)
+def test_accessible_in_light_and_dark(tab: Page, site: str, page: str) -> None:
+    """axe finds nothing, help opened, in any language; contrast is looked at in both schemes."""
+    found = []
+    for lang, scheme in (("ru", "light"), ("zh", "dark")):
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.goto(f"{site}/{page}/{lang}")
+        tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        result = Axe().run(tab, options=RULES).response
+        found += [f"{lang} {scheme} {each['id']}: {[node['html'] for node in each['nodes']]}" for each in result["violations"]]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", SAMPLES)
+def test_narrow(tab: Page, site: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sideways scroll at 320 px (WCAG 1.4.10), and none from a name that is one long word; a pressable thing is 24 px high (2.5.8)."""
+    tab.set_viewport_size({"width": 320, "height": 640})
+
+    def long(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: LONG if key in {"name", "title", "client_name", "person_name", "message", "to", "text"} else long(item)
+                for key, item in value.items()
+            }
+        return [long(item) for item in value] if isinstance(value, list) else value
+
+    for lang, change in [*((lang, lambda context: context) for lang in LANGUAGES), ("ru", long)]:
+        monkeypatch.setattr(Handler, "change", staticmethod(change))
+        tab.goto(f"{site}/{page}/{lang}")
+        tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth") == 320, lang
+        pressed = tab.locator("button, summary, .row, .foot a")
+        assert all(each["height"] >= 24 for each in (item.bounding_box() for item in pressed.all()) if each)
+
+
+def test_a_pasted_code_sends_itself_and_a_typed_one_waits(tab: Page, site: str) -> None:
+    """Autofill and paste go on by themselves, once; typing never does."""
+    tab.goto(f"{site}/phone_code/ru")
+    tab.locator("#code").press_sequentially("482913")
+    tab.wait_for_timeout(200)
+    assert Handler.posted == []
+    tab.locator("#code").fill("")
+    tab.locator("#code").fill("48291")  # too short: waits
+    tab.locator("#code").fill("")
+    with tab.expect_request(lambda request: request.method == "POST"):
+        tab.locator("#code").fill("482 913")
+    tab.get_by_role("button", name="Войти").click()
+    tab.wait_for_timeout(200)
+    assert Handler.posted == ["csrf_token=token&code=482+913&remember=1"]
+
+
+def test_the_code_of_a_message_fills_itself_in(tab: Page, site: str) -> None:
+    """WebOTP: the code goes in and the form is sent; the request is withdrawn when the person was faster."""
+    tab.add_init_script(
+        """window.OTPCredential = class {};
+        navigator.credentials.get = (options) => {
+            window.asked = options;
+            return new Promise((resolve) => { window.arrive = resolve; });
+        };"""
+    )
+    tab.goto(f"{site}/phone_code/en")
+    assert tab.evaluate("asked.otp.transport[0]") == "sms"
+    with tab.expect_request(lambda request: request.method == "POST"):
+        tab.evaluate("arrive({code: '482913'})")
+    assert tab.evaluate("asked.signal.aborted")
+    tab.goto(f"{site}/phone_code-wrong/en")
+    assert tab.evaluate("window.asked") is None, "no message is on its way when the code is spoken"
+
+
+def test_counting_down(tab: Page, site: str) -> None:
+    """The button can be focused all the while, says the hour to those who listen, and its end is announced once."""
+    tab.clock.install()
+    tab.goto(f"{site}/phone_code/ru")
+    button = tab.locator("button[data-waiting]")
+    assert button.get_attribute("aria-disabled") == "true"
+    assert button.get_attribute("disabled") is None
+    assert button.locator("[aria-hidden]").inner_text() == "Новый код можно запросить через\N{NO-BREAK SPACE}0:42".replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    button.click(force=True)
+    assert Handler.posted == []
+    status = tab.get_by_role("status")
+    tab.clock.run_for(41_000)
+    assert "0:01" in button.inner_text()
+    assert status.text_content() == ""
+    tab.clock.run_for(2_000)
+    assert button.inner_text() == "Прислать СМС ещё раз"
+    assert button.get_attribute("aria-disabled") is None
+    assert status.text_content() == "Можно запросить новый код."
+    with tab.expect_request(lambda request: request.method == "POST"):
+        button.click()
+    assert Handler.posted == ["csrf_token=token&channel=sms"]
+
+
+def test_times_are_the_readers(tab: Page, site: str) -> None:
+    """With a script, a time of day is that of the reader's zone; without one, that of the settings."""
+    tab.goto(f"{site}/phone_code/ru")
+    assert tab.locator("time").first.inner_text() == "21:36"
+
+
+def test_without_a_script(chromium: Browser, site: str) -> None:
+    """The hour from which a new code may be asked for stands there, and the button works."""
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/phone_code/ru")
+    assert "14:31:44" in page.locator("button[data-waiting]").inner_text()
+    assert page.locator("button[data-waiting]").get_attribute("aria-disabled") is None
+    assert page.locator("time").first.inner_text() == "14:36"
+    Handler.posted.clear()
+    page.locator("#code").fill("482913")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert Handler.posted == ["csrf_token=token&code=482913&remember=1"]
+    context.close()
