@@ -33,7 +33,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     for route in ROUTES:
         if not route.direct:
             endpoint = f"{' '.join(route.methods)} {route.path}"
-            app.add_url_rule(route.path, endpoint.replace(".", "_"), _as_flask_view(route), methods=list(route.methods), provide_automatic_options=False)
+            app.add_url_rule(
+                route.path, endpoint.replace(".", "_"), _as_flask_view(route), methods=list(route.methods), provide_automatic_options=False
+            )
     app.register_error_handler(HTTPException, _not_routed)
     return app
 

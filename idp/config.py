@@ -73,7 +73,14 @@ class Server(_Section):
     @classmethod
     def _issuer(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path or "@" in parts.netloc:
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.path
+            or "@" in parts.netloc
+        ):
             raise ValueError("must be scheme and host, as in https://id.example.com, without a path, query or slash at the end")
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ValueError("plain http is only for loopback (http://localhost:8000); use https")
@@ -84,7 +91,7 @@ class Database(_Section):
     """Where everything is kept."""
 
     url: str = "sqlite:///idp.sqlite3"
-    """SQLite (one machine) or PostgreSQL (`postgresql+psycopg://user@host/name`). A relative SQLite path starts at the working directory."""
+    """SQLite (one machine) or PostgreSQL (`postgresql+psycopg://user@host/name`). A relative path starts at the working directory."""
     lock_timeout: float = Field(5.0, gt=0)
     """Seconds to wait for another writer before the answer is 503."""
     statement_timeout: float = Field(5.0, gt=0)
@@ -238,7 +245,9 @@ class Telemetry(_Section):
 class Settings(BaseSettings):
     """The whole configuration, table by table."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
 
     server: Server = Server()
     database: Database = Database()
@@ -299,7 +308,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         try:
             values = tomllib.loads(file.read_text("utf-8"))
         except OSError as e:
-            raise ConfigurationError([f"{file} cannot be read: {e.strerror}. Name the file in IDP_CONFIG or make one from config.example.toml."]) from e
+            raise ConfigurationError(
+                [f"{file} cannot be read: {e.strerror}. Name the file in IDP_CONFIG or make one from config.example.toml."]
+            ) from e
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise ConfigurationError([f"{file} is not valid TOML: {e}"]) from e
     env, problems = _environment(env)

@@ -27,7 +27,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing th
 ROOT_KEY = "root.key"
 
 
-class KeysMissing(RuntimeError):
+class KeysMissing(RuntimeError):  # noqa: N818 - a state of the deployment
     """The root keys are not there or cannot be read; the message says what to do."""
 
 
@@ -50,7 +50,9 @@ def load_keys(folder: Path) -> None:
     try:
         lines = path.read_text("ascii").split()
     except OSError as e:
-        raise KeysMissing(f"{path} cannot be read ({e.strerror}). Run `idp init` to make it, or put back the file of this deployment.") from e
+        raise KeysMissing(
+            f"{path} cannot be read ({e.strerror}). Run `idp init` to make it, or put back the file of this deployment."
+        ) from e
     try:
         roots = [base64.urlsafe_b64decode(line) for line in lines]
     except ValueError as e:
@@ -89,10 +91,9 @@ def _key(purpose: str, generation: int = 0) -> bytes:
 
 def new_id(kind: str, *, ordered: bool = True) -> str:
     """An id that carries its kind: `ses_` and 26 characters, 128 bits; `ordered` ones begin with the time, for the index's sake."""
+    number = secrets.randbits(128)
     if ordered:
-        number = (int(clock.now().timestamp() * 1000) << 80) | secrets.randbits(80)
-    else:
-        number = secrets.randbits(128)
+        number = (int(clock.now().timestamp() * 1000) << 80) | (number >> 48)
     return f"{kind}_" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -154,7 +154,9 @@ class OAuthRefusal(Refusal):
     title = N_("The app asked for something it may not have")
     message = N_("Start again from the app. If it happens again, send its support the details below.")
 
-    def __init__(self, error: str, description: str, *, status: int = 400, headers: tuple[tuple[str, str], ...] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, error: str, description: str, *, status: int = 400, headers: tuple[tuple[str, str], ...] = (), **kwargs: Any
+    ) -> None:
         super().__init__(detail=f"{error}: {description}", **kwargs)
         self.error = error
         self.description = description

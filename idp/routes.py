@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from idp.console import health, inbox
-from idp.login import flow, identify, people, phone_code, register
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, jwks, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer

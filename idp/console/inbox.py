@@ -15,7 +15,13 @@ def _require_desk(request: Request) -> None:
     """Raise NotFound unless the channel is on and the caller, and every proxy that spoke for one, sits on this machine."""
     address = request.remote_address
     forwarded = any(request.header(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
-    if settings().messages.channel != "inbox" or forwarded or not address or not is_loopback(address) or not ip_address(address).is_loopback:
+    if (
+        settings().messages.channel != "inbox"
+        or forwarded
+        or not address
+        or not is_loopback(address)
+        or not ip_address(address).is_loopback
+    ):
         raise NotFound(detail="the inbox is not for this caller")
 
 

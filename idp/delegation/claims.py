@@ -44,7 +44,11 @@ def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Cla
     if found.standing is not None:
         claims["account_id"] = found.standing.account_id
         if COMPANY in scopes and found.standing.company_id:
-            claims |= {"company_id": found.standing.company_id, "roles": list(found.standing.roles), "permissions": list(found.standing.permissions)}
+            claims |= {
+                "company_id": found.standing.company_id,
+                "roles": list(found.standing.roles),
+                "permissions": list(found.standing.permissions),
+            }
     return claims
 
 

@@ -19,7 +19,7 @@ from idp.db.session import session
 from idp.delegation import redirects
 from idp.delegation.scopes import SUPPORTED
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
-from idp.errors import BadInput, Conflict, N_, NotFound
+from idp.errors import N_, BadInput, Conflict, NotFound
 
 CACHED = 0.8
 KINDS = ("web", "single_page", "native")
@@ -64,7 +64,7 @@ class Client:
     @property
     def is_public(self) -> bool:
         """Whether it can keep no secret (RFC 6749 §2.1)."""
-        return self.token_endpoint_auth_method == "none"  # noqa: S105 - the name of a method
+        return self.token_endpoint_auth_method == "none"
 
     def may_return_to(self, uri: str) -> bool:
         """Whether an answer may go to `uri`."""
@@ -73,7 +73,7 @@ class Client:
     def has_secret(self, secret: str) -> bool:
         """Whether `secret` is one of its live ones; the time taken does not tell which character was wrong."""
         given = crypto.digest(secret)
-        return bool(secret) and any([crypto.equal(given, known) for known in self.secrets])
+        return bool(secret) and sum(crypto.equal(given, known) for known in self.secrets) > 0
 
     @property
     def restart_url(self) -> str | None:
@@ -110,7 +110,8 @@ _FIND = (
     sa.select(table(ClientRow), table(ClientSecret).c.digest.label("secret_digest"))
     .select_from(
         table(ClientRow).outerjoin(
-            table(ClientSecret), sa.and_(table(ClientSecret).c.client_id == table(ClientRow).c.id, table(ClientSecret).c.revoked_at.is_(None))
+            table(ClientSecret),
+            sa.and_(table(ClientSecret).c.client_id == table(ClientRow).c.id, table(ClientSecret).c.revoked_at.is_(None)),
         )
     )
     .where(table(ClientRow).c.id == sa.bindparam("client_id"), table(ClientRow).c.disabled_at.is_(None))
@@ -133,11 +134,13 @@ def get(client_id: str) -> Client:
 
 def list_all() -> list[Client]:
     """Every client that is not disabled, oldest first, without secrets."""
-    rows = session.execute(sa.select(table(ClientRow)).where(table(ClientRow).c.disabled_at.is_(None)).order_by(table(ClientRow).c.created_at)).all()
+    rows = session.execute(
+        sa.select(table(ClientRow)).where(table(ClientRow).c.disabled_at.is_(None)).order_by(table(ClientRow).c.created_at)
+    ).all()
     return [Client(**as_dict(row)) for row in rows]
 
 
-def register(
+def register(  # noqa: PLR0913 - the fields of one record
     *,
     name: str,
     kind: str,
@@ -159,7 +162,15 @@ def register(
     `kind`: web (keeps a secret), single_page or native (public, always PKCE). `secret`: a given one instead of a random one, at least 32
     characters. Raises BadInput with the reason, Conflict when the id is taken.
     """
-    _require(name=name, kind=kind, scopes=scopes, pkce=pkce, account_types=account_types, algorithm=id_token_signed_response_alg, client_id=client_id)
+    _require(
+        name=name,
+        kind=kind,
+        scopes=scopes,
+        pkce=pkce,
+        account_types=account_types,
+        algorithm=id_token_signed_response_alg,
+        client_id=client_id,
+    )
     native = kind == "native"
     if not redirect_uris:
         raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
@@ -182,10 +193,10 @@ def register(
         scopes=list(dict.fromkeys(scopes)),
         grant_types=["authorization_code", "refresh_token"],
         account_types=list(account_types or ACCOUNT_TYPES),
-        token_endpoint_auth_method="none" if public else "secret",  # noqa: S106 - the name of a method
+        token_endpoint_auth_method="none" if public else "secret",
         pkce="required" if public else (pkce or "or_nonce"),
         id_token_signed_response_alg=id_token_signed_response_alg,
-        access_token_format="jwt",  # noqa: S106 - the name of a format
+        access_token_format="jwt",
         subject_type="public",
         purpose=purpose,
         initiate_login_uri=initiate_login_uri,
@@ -198,7 +209,7 @@ def register(
     shown = None
     if not public:
         shown = secret or crypto.new_secret()
-        if len(shown) < 32 or not re.fullmatch(r"[A-Za-z0-9_-]+", shown):  # noqa: PLR2004 - 32 characters of base64url are 192 bits
+        if len(shown) < 32 or not re.fullmatch(r"[A-Za-z0-9_-]+", shown):
             raise BadInput(N_("A secret has at least 32 characters of A-Z, a-z, 0-9, - and _."))
         session.add(ClientSecret(id=crypto.new_id("sec"), client_id=chosen, digest=crypto.digest(shown), created_at=now))
         session.flush()
@@ -210,7 +221,7 @@ def register(
 def _require(
     *, name: str, kind: str, scopes: list[str], pkce: str | None, account_types: list[str] | None, algorithm: str, client_id: str | None
 ) -> None:
-    if not 1 <= len(name.strip()) <= 100 or UNSEEN.search(name):  # noqa: PLR2004 - as wide as the column
+    if not 1 <= len(name.strip()) <= 100 or UNSEEN.search(name):
         raise BadInput(N_("A name has 1 to 100 characters that can be seen."))
     if kind not in KINDS:
         raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))

@@ -25,7 +25,15 @@ VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 
 def issue(
-    asked: Asked, *, user_id: str, session_id: str, account_id: str | None, company_id: str | None, auth_time: datetime, amr: tuple[str, ...], acr: str
+    asked: Asked,
+    *,
+    user_id: str,
+    session_id: str,
+    account_id: str | None,
+    company_id: str | None,
+    auth_time: datetime,
+    amr: tuple[str, ...],
+    acr: str,
 ) -> str:
     """A code for what was asked, to be redeemed once within `[oidc] code_lifetime` seconds; only its digest is kept."""
     code = crypto.new_secret()

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from idp.config import is_loopback, settings
-from idp.errors import BadInput, N_
+from idp.errors import N_, BadInput
 
 MAX_URI = 2000
 # Printable ASCII without space, quotes, angle brackets, backslash, caret, backtick, braces and bar (RFC 3986 §2).
@@ -28,7 +28,9 @@ def require_registrable(uri: str, *, native: bool) -> None:
     if not uri or len(uri) > MAX_URI:
         refuse(N_("it must have 1 to 2,000 characters"))
     if not URI.fullmatch(uri):
-        refuse(N_("it holds a space, a control character or another character that must be percent-encoded, or a fragment is written wrongly"))
+        refuse(
+            N_("it holds a space, a control character or another character that must be percent-encoded, or a fragment is written wrongly")
+        )
     if "#" in uri:
         refuse(N_("it must not have a fragment (#...)"))
     if "*" in uri:

@@ -1,10 +1,11 @@
-"""An authorization request as it was understood, and parking it until the person is done (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
+"""An authorization request as it was understood, parked until the person is done (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from idp.config import settings
 from idp.db.columns import table
 from idp.db.session import changed, session
 from idp.delegation.tables import ParkedRequest
-from idp.errors import Gone, N_
+from idp.errors import N_, Gone
 
 _T = table(ParkedRequest)
 PURPOSE = "parked request"
@@ -90,9 +91,10 @@ def _over(title: str | None, message: str | None, asked: Asked) -> Gone:
 
 
 def _read(sealed: str) -> Asked:
-    values = json.loads(crypto.unseal(PURPOSE, sealed))
+    values: dict[str, Any] = json.loads(crypto.unseal(PURPOSE, sealed))
     values["asked_at"] = datetime.fromisoformat(values["asked_at"])
-    return Asked(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Asked(**values)
 
 
 def decide(parked: Parked, *, user_id: str, account_id: str | None = None, consented: bool | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Who a person is to a client: the `sub` claim (OpenID Connect Core §8). Public for now; pairwise ones would be made here and nowhere else."""
+"""Who a person is to a client: the `sub` claim (OpenID Connect Core §8). Public for now; pairwise ones would be made here."""
 
 from __future__ import annotations
 

@@ -150,4 +150,4 @@ class TokenFamily(_Issued, Base):
 
 def as_dict(row: Any) -> dict[str, Any]:
     """A Core row as a dict of its columns."""
-    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return dict(row._mapping)

@@ -75,7 +75,10 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
     """The family of a code that was just redeemed (`issued` is its row)."""
     now = clock.now()
     oidc = settings().oidc
-    values = {name: issued[name] for name in ("client_id", "user_id", "session_id", "account_id", "company_id", "scopes", "auth_time", "amr", "acr")}
+    values = {
+        name: issued[name]
+        for name in ("client_id", "user_id", "session_id", "account_id", "company_id", "scopes", "auth_time", "amr", "acr")
+    }
     values |= {"id": family_id, "refreshable": refreshable, "offline": OFFLINE in issued["scopes"], "counter": 0}
     session.execute(
         _INSERT,
@@ -109,7 +112,12 @@ def find_present(jti: object, *, user_id: object, client_id: object) -> Present 
 
 _INSERT = sa.insert(_T)
 _LOOK = (
-    sa.select(*(c.label("f_" + c.name) for c in _T.c), _users, _sessions.c.ended_at.label("s_ended_at"), _sessions.c.expires_at.label("s_expires_at"))
+    sa.select(
+        *(c.label("f_" + c.name) for c in _T.c),
+        _users,
+        _sessions.c.ended_at.label("s_ended_at"),
+        _sessions.c.expires_at.label("s_expires_at"),
+    )
     .select_from(_T.join(_users, _users.c.id == _T.c.user_id).outerjoin(_sessions, _sessions.c.id == _T.c.session_id))
     .where(_T.c.id == sa.bindparam("family_id"))
 )
@@ -246,7 +254,10 @@ def _why_not(there: list[Standing]) -> str:
 
 def revoke(family_id: str | None, *, reason: str) -> bool:
     """End a family with all its tokens; answers whether it was alive."""
-    return changed(sa.update(_T).where(_T.c.id == family_id, _T.c.revoked_at.is_(None)).values(revoked_at=clock.now(), revoked_reason=reason)) == 1
+    return (
+        changed(sa.update(_T).where(_T.c.id == family_id, _T.c.revoked_at.is_(None)).values(revoked_at=clock.now(), revoked_reason=reason))
+        == 1
+    )
 
 
 def clients_of_session(session_id: str) -> list[str]:

@@ -32,7 +32,9 @@ class WrongClient(OAuthRefusal):
     """Client or address are wrong: nobody may be sent anywhere."""
 
     title = N_("We could not bring you to the app")
-    message = N_("The app sent an address or a name that we do not know. We stopped, so that nothing of yours goes to strangers. Open the app again.")
+    message = N_(
+        "The app sent an address or a name that we do not know. We stopped, so that nothing of yours goes to strangers. Open the app again."
+    )
 
 
 def require_client(sent: dict[str, str]) -> Client:

@@ -10,9 +10,30 @@ from idp.errors import OAuthRefusal
 from idp.web.http import Parameters, Request
 
 MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 §2, RFC 8693 §2.1
-ASCII_ONLY = frozenset({"client_id", "client_secret", "redirect_uri", "response_type", "response_mode", "grant_type", "code", "code_verifier",
-                        "code_challenge", "code_challenge_method", "refresh_token", "scope", "prompt", "max_age", "acr_values", "company",
-                        "account", "id_token_hint", "access_token", "token"})  # fmt: skip
+ASCII_ONLY = frozenset(
+    {
+        "client_id",
+        "client_secret",
+        "redirect_uri",
+        "response_type",
+        "response_mode",
+        "grant_type",
+        "code",
+        "code_verifier",
+        "code_challenge",
+        "code_challenge_method",
+        "refresh_token",
+        "scope",
+        "prompt",
+        "max_age",
+        "acr_values",
+        "company",
+        "account",
+        "id_token_hint",
+        "access_token",
+        "token",
+    }
+)
 
 
 def one_of_each(parameters: Parameters) -> dict[str, str]:

@@ -20,13 +20,13 @@ from idp.errors import OAuthRefusal
 from idp.oidc.client_auth import methods, public, secret
 
 
-class ProtocolRequest(OAuth2Request):  # type: ignore[misc] # Authlib is not typed
+class ProtocolRequest(OAuth2Request):
     """A request as Authlib sees it: parameters that the guard has let through, each once."""
 
     def __init__(self, method: str, parameters: dict[str, str], *, authorization: str = "") -> None:
         # Whether the transport is safe is decided by the configuration at start, not by each request's address.
         super().__init__(method, "https://provider.invalid/", None, {"Authorization": authorization})
-        self.payload = BasicOAuth2Payload(parameters)
+        self.payload: Any = BasicOAuth2Payload(parameters)
         self.parameters = parameters
 
     @property
@@ -45,7 +45,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc] # Authlib is not typ
         return defaultdict(list, {name: [value] for name, value in self.parameters.items()})
 
 
-class ClientAdapter(ClientMixin):  # type: ignore[misc] # Authlib is not typed
+class ClientAdapter(ClientMixin):
     """Authlib's view of a client."""
 
     def __init__(self, client: Client) -> None:
@@ -85,7 +85,7 @@ class ClientAdapter(ClientMixin):  # type: ignore[misc] # Authlib is not typed
         return grant_type in self.client.grant_types
 
 
-class Server(AuthorizationServer):  # type: ignore[misc] # Authlib is not typed
+class Server(AuthorizationServer):
     """Authlib's server, asked by our endpoints for the grant of a request."""
 
     def query_client(self, client_id: str) -> ClientAdapter | None:
@@ -98,7 +98,6 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib is not typed
         del methods_, endpoint
         sent = methods.read(request.headers["Authorization"], request.parameters)
         judge: Callable[[methods.Sent], Client] = public.authenticate if sent.method == "none" else secret.authenticate
-        request.auth_method = sent.method
         return ClientAdapter(judge(sent))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
@@ -116,5 +115,5 @@ class Server(AuthorizationServer):  # type: ignore[misc] # Authlib is not typed
 
 def refusal_of(error: OAuth2Error) -> OAuthRefusal:
     """One of Authlib's errors as one of ours."""
-    description = error.get_error_description() or "The request was refused."
-    return OAuthRefusal(error.error, description.replace('"', "'").replace("\\", ""), status=error.status_code)
+    description = str(error.get_error_description() or "The request was refused.")
+    return OAuthRefusal(str(error.error), description.replace('"', "'").replace("\\", ""), status=error.status_code)

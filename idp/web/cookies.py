@@ -14,7 +14,7 @@ SHORT_NAMES = ("session", "login", "browser", "language")
 
 
 @lru_cache(maxsize=32)
-def _name(short: str, secure: bool) -> str:  # noqa: FBT001 - a key of the cache
+def _name(short: str, secure: bool) -> str:
     return f"{'__Host-' if secure else ''}idp_{short}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from idp import crypto
-from idp.errors import Gone, N_
+from idp.errors import N_, Gone
 from idp.web.http import Answer, Request
 
 FIELD = "csrf_token"

@@ -37,7 +37,9 @@ def refusal_answer(refusal: Refusal, request: Request, face: Face) -> Answer:
 def _as_json(refusal: Refusal) -> Response:
     """RFC 6749 §5.2. The description is English and holds nothing of what was sent."""
     if isinstance(refusal, OAuthRefusal):
-        return json_response({"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers)
+        return json_response(
+            {"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers
+        )
     description = refusal.message % refusal.params if refusal.params else refusal.message
     return json_response({"error": refusal.error, "error_description": description}, status=refusal.status)
 
@@ -56,5 +58,9 @@ def _as_page(refusal: Refusal, request: Request) -> Page:
         error=refusal.error,
         description=refusal.description if isinstance(refusal, OAuthRefusal) else None,
         at=clock.now(),
-        **{name: refusal.shown.get(name) for name in ("client_id", "client_name", "client_logo", "restart_url", "support_url")},
+        client_id=refusal.shown.get("client_id"),
+        client_name=refusal.shown.get("client_name"),
+        client_logo=refusal.shown.get("client_logo"),
+        restart_url=refusal.shown.get("restart_url"),
+        support_url=refusal.shown.get("support_url"),
     )

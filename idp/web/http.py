@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from idp.config import settings
-from idp.errors import BadInput, N_, TooLarge
+from idp.errors import N_, BadInput, TooLarge
 from idp.web.cookies import cookie_header, cookie_name, read_cookies
 
 FORM = "application/x-www-form-urlencoded"
@@ -62,7 +62,9 @@ def read_pairs(raw: bytes | str) -> Parameters:
         text = raw.decode("ascii") if isinstance(raw, bytes) else raw
         pairs = parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=FIELDS)
     except ValueError as e:
-        raise BadInput(N_("What was sent cannot be read. Send it as a form in UTF-8."), detail=f"unreadable parameters: {type(e).__name__}") from e
+        raise BadInput(
+            N_("What was sent cannot be read. Send it as a form in UTF-8."), detail=f"unreadable parameters: {type(e).__name__}"
+        ) from e
     for name, value in pairs:
         if len(value) > PARAMETER or len(name) > PARAMETER:
             raise BadInput(N_("One of the values is too long."), detail="a parameter is longer than 8 KiB")
@@ -134,7 +136,7 @@ class Request:
 
     @property
     def remote_address(self) -> str:
-        """The caller's address: the peer's, or what the outermost of `[server] trusted_hops` proxies saw. A client's own header never counts."""
+        """The caller's address: the peer's, or what the outermost of `[server] trusted_hops` proxies saw; never a client's own header."""
         peer: str = self.environ.get("REMOTE_ADDR", "")
         hops = settings().server.trusted_hops
         if hops:
@@ -152,7 +154,7 @@ class Request:
             return "unknown"
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))  # noqa: PLR2004 - as threats are counted
+        return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))
 
     @property
     def user_agent(self) -> str:

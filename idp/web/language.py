@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idp.errors import BadInput, N_
+from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
 from idp.web.http import Answer, Request, see_other
 from idp.web.languages import local_path

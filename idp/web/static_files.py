@@ -9,7 +9,13 @@ from idp.errors import NotFound
 from idp.web.http import Request, Response
 from idp.web.pages import STATIC
 
-KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".woff2": "font/woff2", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".woff2": "font/woff2",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
 NAME = re.compile(r"[a-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9]+)+")
 
 

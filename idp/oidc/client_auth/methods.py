@@ -39,7 +39,9 @@ def read(authorization: str, form: dict[str, str]) -> Sent:
     if "client_assertion" in form or "client_assertion_type" in form:
         raise invalid_client("client_assertion is not supported here. Use client_secret_basic or client_secret_post.", basic=False)
     if "client_id" not in form:
-        raise invalid_client("Say which client it is: client_secret_basic, client_secret_post, or client_id of a public client.", basic=False)
+        raise invalid_client(
+            "Say which client it is: client_secret_basic, client_secret_post, or client_id of a public client.", basic=False
+        )
     method = "client_secret_post" if "client_secret" in form else "none"
     return Sent(method, form["client_id"], form.get("client_secret", ""))
 

@@ -8,7 +8,7 @@ from idp import languages
 from idp.delegation import account_choices, requests
 from idp.directory import accounts
 from idp.directory.accounts import REASONS, Standing
-from idp.errors import BadInput, N_
+from idp.errors import N_, BadInput
 from idp.oidc.endpoints.authorization import find, go_on
 from idp.oidc.steps import sign_in
 from idp.oidc.steps.journey import Journey
@@ -25,7 +25,12 @@ def show(request: Request, request_id: str) -> Answer:
         return go_on(journey)
     person = journey.person()
     there = accounts.candidates(person.user_id, journey.client.account_types)
-    base: dict[str, Any] = {"parked": True, "ui_locales": journey.asked.ui_locales, "client_name": journey.client.name, "person_name": person.name}
+    base: dict[str, Any] = {
+        "parked": True,
+        "ui_locales": journey.asked.ui_locales,
+        "client_name": journey.client.name,
+        "person_name": person.name,
+    }
     switch_url = f"/authorize/{request_id}/switch"
     if not there:
         return Page("oidc/no_account.html", status=403, switch_url=switch_url, cancel_url=f"/authorize/{request_id}/cancel", **base)

@@ -17,7 +17,7 @@ LONGEST_ADDRESS = 16384
 
 
 def begin(request: Request) -> Answer:
-    """A new request. Refused on a page of ours until client and address are known; from then on by a redirect with `error`, `state`, `iss`."""
+    """A new request. Refused on a page of ours until client and address are known; from then on by a redirect with `error` and `iss`."""
     if request.is_post:
         return _as_get(request)
     try:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from idp import languages
 from idp.delegation import consents, requests
-from idp.errors import BadInput, N_
+from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
 from idp.oidc.endpoints.authorization import find, go_on, refuse
 from idp.oidc.steps import account, sign_in
@@ -36,7 +36,10 @@ def show(request: Request, request_id: str) -> Answer:
 
     def items(texts: tuple[tuple[str, str, str | None], ...]) -> list[dict[str, str | None]]:
         asked = [text for text in texts if text[0] in journey.asked.scopes]
-        return [{"title": languages.gettext(language, title), "detail": languages.gettext(language, detail) if detail else None} for _, title, detail in asked]
+        return [
+            {"title": languages.gettext(language, title), "detail": languages.gettext(language, detail) if detail else None}
+            for _, title, detail in asked
+        ]
 
     client, standing = journey.client, journey.standing
     return Page(
@@ -44,7 +47,11 @@ def show(request: Request, request_id: str) -> Answer:
         parked=True,
         ui_locales=journey.asked.ui_locales,
         client={"name": client.name, "logo": None, "purpose": client.purpose, "terms_url": client.tos_uri, "policy_url": client.policy_uri},
-        person={"name": person.name, "initials": initials(person.name), "phone": languages.mask_phone(person.phone) if person.phone else None},
+        person={
+            "name": person.name,
+            "initials": initials(person.name),
+            "phone": languages.mask_phone(person.phone) if person.phone else None,
+        },
         company=row(standing, language) if standing and standing.kind == "employee" else None,
         see=items(SEEN) or [{"title": languages.gettext(language, N_("That you have an ID here")), "detail": None}],
         do=items(DONE),
@@ -90,5 +97,3 @@ def switch(request: Request, request_id: str) -> Answer:
     """Another person, or another number: the sign-in begins again for the same request."""
     journey = find(request, request_id)
     return sign_in.again(journey)
-
-

@@ -17,10 +17,49 @@ from idp.oidc.endpoints import cors
 from idp.oidc.endpoints.token import GRANT_TYPES
 from idp.web.http import Request, Response
 
-CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "name", "family_name", "given_name",
-          "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-          "email", "email_verified", "phone_number", "phone_number_verified", "address", "account_id", "account_type", "company_id", "company_name",
-          "company_type", "company_status", "company_inn", "roles", "permissions", "companies")  # fmt: skip
+CLAIMS = (
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+    "at_hash",
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "account_id",
+    "account_type",
+    "company_id",
+    "company_name",
+    "company_type",
+    "company_status",
+    "company_inn",
+    "roles",
+    "permissions",
+    "companies",
+)
 
 
 def openid_configuration(request: Request) -> Response:
@@ -50,7 +89,9 @@ def _document(issuer: str) -> bytes:
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
-        "acr_values_supported": [login.acr_prefix + level for level in policy.ACR_LEVELS if policy.rank(level) <= policy.rank(policy.reachable())],
+        "acr_values_supported": [
+            login.acr_prefix + level for level in policy.ACR_LEVELS if policy.rank(level) <= policy.rank(policy.reachable())
+        ],
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": False,

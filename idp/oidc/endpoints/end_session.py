@@ -8,12 +8,12 @@ from idp import keyring
 from idp.delegation import clients, tokens
 from idp.delegation.clients import Client
 from idp.delegation.subjects import user_of
+from idp.errors import TooLarge
 from idp.login import session
 from idp.login.session import SignedIn
 from idp.oidc import guard
 from idp.oidc.endpoints.authorization import LONGEST_ADDRESS
 from idp.oidc.response_modes.query import back
-from idp.errors import TooLarge
 from idp.web.http import Answer, Page, Request, see_other
 
 
@@ -74,7 +74,7 @@ def _read(sent: dict[str, str]) -> Asked:
     return_to = None
     if client is not None and uri in client.post_logout_redirect_uris:
         return_to = back(uri, sent.get("state"))
-    fields = {name: sent[name] for name in ("client_id", "post_logout_redirect_uri", "state") if name in sent}
+    fields: dict[str, str] = {name: sent[name] for name in ("client_id", "post_logout_redirect_uri", "state") if name in sent}
     if client is not None:
         fields["client_id"] = client.id
     return Asked(client, user_of(client, hint["sub"]) if hint is not None and client is not None else None, return_to, fields)

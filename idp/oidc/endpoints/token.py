@@ -36,5 +36,7 @@ def token(request: Request) -> Response:
     except OAuth2Error as e:
         raise refusal_of(e) from e
     except OAuthRefusal as refusal:
-        refused = json_response({"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers)
+        refused = json_response(
+            {"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers
+        )
         return cors.allow(refused, request, clients.find(asked.parameters.get("client_id", "")))

@@ -12,13 +12,13 @@ from idp.errors import OAuthRefusal
 from idp.oidc.grant_types.answer import Granted, answer
 
 
-class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc] # Authlib is not typed
+class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
     """Authlib's grant; the code is spent by one UPDATE, before anything is issued (Authlib reads, issues, and deletes at the end)."""
 
     def validate_token_request(self) -> None:
         """Authenticate the client and spend its code; raises OAuthRefusal."""
         client = self.authenticate_token_endpoint_client().client
-        sent = self.request.parameters
+        sent: dict[str, str] = self.request.form
         if self.GRANT_TYPE not in client.grant_types:
             raise OAuthRefusal("unauthorized_client", "This client is not registered for the code flow.")
         for name in ("code", "redirect_uri"):
@@ -26,7 +26,9 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mis
                 raise OAuthRefusal("invalid_request", f"{name} is missing.")
         verifier = sent.get("code_verifier", "")
         if client.is_public and not verifier:
-            raise OAuthRefusal("invalid_request", "code_verifier is missing: a client without a secret proves by it that the code is its own.")
+            raise OAuthRefusal(
+                "invalid_request", "code_verifier is missing: a client without a secret proves by it that the code is its own."
+            )
         family, nonce = codes.redeem(
             sent["code"],
             client_id=client.id,
@@ -36,7 +38,12 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[mis
         )
         found = tokens.present(family.id)
         events.record(
-            "token.issued", user_id=family.user_id, client_id=client.id, session_id=family.session_id, company_id=family.company_id, details={"family": family.id}
+            "token.issued",
+            user_id=family.user_id,
+            client_id=client.id,
+            session_id=family.session_id,
+            company_id=family.company_id,
+            details={"family": family.id},
         )
         self.granted = Granted(client, found, family.scopes, nonce)
 

@@ -12,13 +12,13 @@ from idp.errors import OAuthRefusal
 from idp.oidc.grant_types.answer import Granted, answer
 
 
-class RefreshTokenGrant(grants.RefreshTokenGrant):  # type: ignore[misc] # Authlib is not typed
+class RefreshTokenGrant(grants.RefreshTokenGrant):
     """Authlib's grant; the token is spent by one UPDATE before its successor is named (Authlib saves first, then revokes)."""
 
     def validate_token_request(self) -> None:
         """Authenticate the client and spend its refresh token; raises OAuthRefusal."""
         client = self.authenticate_token_endpoint_client().client
-        sent = self.request.parameters
+        sent: dict[str, str] = self.request.form
         if self.GRANT_TYPE not in client.grant_types:
             raise OAuthRefusal("unauthorized_client", "This client is not registered for refresh tokens.")
         if "refresh_token" not in sent:

@@ -45,7 +45,9 @@ def _named(journey: Journey, there: list[Standing]) -> Standing:
     named = [s for s in there if s.account_id == asked.account_id or (asked.company_id and s.company_id == asked.company_id)]
     named = [s for s in named if not asked.company_id or s.company_id == asked.company_id]
     if not named:
-        raise OAuthRefusal("access_denied", "This person is not a member of that company." if asked.company_id else "That is not this person's account.")
+        raise OAuthRefusal(
+            "access_denied", "This person is not a member of that company." if asked.company_id else "That is not this person's account."
+        )
     for standing in named:
         if standing.may_enter:
             return standing
