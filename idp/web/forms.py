@@ -15,7 +15,7 @@ from wtforms.validators import StopValidation
 
 from idp import clock, languages
 from idp.errors import N_, BadInput, Refusal, TooManyTries
-from idp.web.http import Request
+from idp.web.http import Answer, Request
 from idp.web.pages import language_of
 
 SOON = timedelta(hours=12)  # further off, the time of day alone says too little
@@ -48,7 +48,11 @@ class Form(wtforms.Form):
 
     def __init__(self, request: Request, *, ui_locales: tuple[str, ...] = (), **values: Any) -> None:
         self.language = language_of(request, ui_locales)
-        super().__init__(formdata=request.form if request.is_post else None, data=values)
+        super().__init__(formdata=request.form if request.is_post else None, data=values)  # type: ignore[no-untyped-call]
+
+    def is_valid(self) -> bool:
+        """Run the validators; what they refuse stands at the fields."""
+        return bool(self.validate())  # type: ignore[no-untyped-call]
 
     def translate(self, text: str, **params: object) -> str:
         """`text` (an English msgid) in the page's language."""
@@ -65,6 +69,11 @@ class Form(wtforms.Form):
         """Show `text` (in the page's language) at the field `name`."""
         field = self[name]
         field.errors = [*field.errors, text]
+
+    def wait(self, answer: Answer, refusal: TooManyTries) -> Answer:
+        """`answer`, with the seconds after which it is worth another try (RFC 9110 §10.2.3)."""
+        answer.headers.append(("Retry-After", str(refusal.retry_after)))
+        return answer
 
     def _when(self, at: datetime) -> str:
         # A minute later than to the second: who comes back on the minute shown is not sent away again.

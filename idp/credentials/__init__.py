@@ -1,0 +1,5 @@
+"""What proves a person: rules without HTTP.
+
+`tables`, then `phone` (what people type becomes a number), `phone_limits` (how often a number may be written to and guessed at),
+`phone_code` (the one-time code), `trusted_device` (the browser that is known).
+"""

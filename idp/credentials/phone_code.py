@@ -1,0 +1,264 @@
+"""The one-time code: six digits to a phone, for one sign-in, five guesses, five minutes, once (`product.md` §2, NIST SP 800-63B-4 §3.1.3).
+
+A guess goes through three calls, and the edge commits between the first and the second:
+`guess` counts it by one conditional UPDATE, `judge` compares, `redeem` uses the code up by another one. So of a hundred guesses at once
+exactly five are judged, and of two right ones exactly one wins.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from idp import clock, crypto, events, limits
+from idp.config import settings
+from idp.credentials import phone_limits
+from idp.credentials.tables import PhoneCode
+from idp.db.columns import table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.directory import users
+from idp.errors import N_, BadInput, Gone, TooManyTries
+from idp.messages import channels
+
+SIGN_IN = "sign_in"
+AMR = {"sms": "sms", "voice": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
+KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
+KEPT = timedelta(days=2)
+
+SEAL = "phone code"
+_codes = table(PhoneCode)
+_SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
+_UNBIASED = 2**32 - 2**32 % 10**6
+
+NOT_DIGITS = N_("The code is made of digits. Enter the six digits from the message.")
+TOO_SHORT = N_("The code has six digits. Some are missing.")
+TOO_LONG = N_("The code has six digits. There are too many.")
+TIME_OVER = N_("The time of this code is over. Ask for a new one.")
+TOO_EARLY = N_("A new code can be asked for a little later.")
+ALL_SENT = N_("No more codes can be sent for this sign-in. Wait for the last one, or start again later.")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One code as a page may show it; the code itself is not in it. `resend_at`: when the next sending may be asked for, None: never."""
+
+    id: str
+    phone: str
+    channel: str
+    created_at: datetime
+    expires_at: datetime
+    resend_at: datetime | None
+    tries_left: int
+    used_at: datetime | None
+    is_test: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a guess can still win."""
+        return self.used_at is None and self.tries_left > 0 and clock.now() < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58)."""
+
+    id: str
+    phone: str
+    channel: str
+    tries_left: int
+    is_test: bool
+    budget: str
+    mark: int
+
+
+def read_code(text: str) -> str:
+    """Six digits as people type and paste them; raises BadInput for anything else, which is no guess and is not counted (case 61)."""
+    code = _SPACES.sub("", text)
+    if re.fullmatch("[0-9]{6}", code):
+        return code
+    if not re.fullmatch("[0-9]*", code):
+        raise BadInput(NOT_DIGITS)
+    raise BadInput(TOO_SHORT if len(code) < 6 else TOO_LONG)
+
+
+def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None) -> Transaction:
+    """Open a transaction for `phone` (E.164) and send its code; the same work whether anybody has the number (case 70).
+
+    `network`: the caller's, as limits count it. `device_id`: the trusted browser of the person with this number, which has limits of its
+    own. Raises TooManyTries.
+    """
+    login, now = settings().login, clock.now()
+    budget = phone_limits.budget(phone, device_id)
+    is_test = _is_test(phone)
+    phone_limits.require_open(budget)
+    if not is_test:
+        _spend(phone, budget, network)
+    row: dict[str, Any] = {
+        "id": crypto.new_id("otp"),
+        "flow_id": flow_id,
+        "purpose": purpose,
+        "phone": crypto.seal(SEAL, phone),
+        "phone_digest": phone_limits.phone_digest(phone),
+        "budget": budget,
+        "channel": "sms",
+        "language": language,
+        "network": network,
+        "is_test": is_test,
+        "tries": 0,
+        "sends": 1,
+        "created_at": now,
+        "expires_at": now + timedelta(seconds=login.code_lifetime),
+        "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
+    }
+    insert_or_ignore(PhoneCode, **row)
+    _send(row["id"], phone, row["language"], row["expires_at"], is_test=is_test)
+    details = {"code": row["id"], "purpose": purpose, "channel": "sms", "test": is_test}
+    events.record("code.sent", details=details, personal={"phone": phone})
+    return _shown({**row, "used_at": None}, phone)
+
+
+def find(code_id: str, flow_id: str) -> Transaction | None:
+    """The transaction, if it belongs to this sign-in."""
+    row = session.execute(sa.select(_codes).where(_codes.c.id == code_id, _codes.c.flow_id == flow_id)).mappings().one_or_none()
+    return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
+
+
+def resend(code_id: str, flow_id: str) -> None:
+    """Send the same code once more; it does not live longer for it, and the tries go on.
+
+    Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit).
+    """
+    login, now = settings().login, clock.now()
+    row = session.execute(sa.select(_codes).where(_codes.c.id == code_id, _codes.c.flow_id == flow_id)).mappings().one_or_none()
+    if row is None or row["used_at"] or row["expires_at"] <= now or row["tries"] >= login.code_tries:
+        raise Gone(TIME_OVER)
+    if row["sends"] >= login.code_sends:
+        raise TooManyTries(ALL_SENT)
+    if row["next_send_at"] > now:
+        wait = int((row["next_send_at"] - now).total_seconds()) + 1
+        raise TooManyTries(TOO_EARLY, retry_after=wait, retry_at=row["next_send_at"])
+    phone = crypto.unseal(SEAL, row["phone"])
+    if not row["is_test"]:
+        _spend(phone, row["budget"], row["network"])
+    claim = (
+        sa.update(_codes)
+        .where(_codes.c.id == code_id, _codes.c.sends == row["sends"], _codes.c.used_at.is_(None), _codes.c.expires_at > now)
+        .values(sends=row["sends"] + 1, next_send_at=now + timedelta(seconds=login.code_pauses[row["sends"]]))
+    )
+    if not changed(claim):  # the button was pressed twice: the other press sends it
+        return
+    _send(row["id"], phone, row["language"], row["expires_at"], is_test=row["is_test"])
+    details = {"code": row["id"], "purpose": row["purpose"], "channel": row["channel"], "again": row["sends"]}
+    events.record("code.sent", details=details, personal={"phone": phone})
+
+
+def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None:
+    """Count one guess; None when this code takes no more of them (used, expired, five guessed, another sign-in's).
+
+    The caller commits before it calls `judge`, so a guess whose answer was seen is a guess that was counted, whatever crashes.
+    Raises TooManyTries when the number has no guesses left, over all sign-ins.
+    """
+    now, tries = clock.now(), settings().login.code_tries
+    counted = (
+        sa.update(_codes)
+        .where(
+            _codes.c.id == code_id,
+            _codes.c.flow_id == flow_id,
+            _codes.c.purpose == purpose,
+            _codes.c.tries < tries,
+            _codes.c.used_at.is_(None),
+            _codes.c.expires_at > now,
+        )
+        .values(tries=_codes.c.tries + 1)
+        .returning(_codes.c.tries, _codes.c.phone, _codes.c.channel, _codes.c.budget, _codes.c.is_test)
+    )
+    row = session.execute(counted).one_or_none()
+    if row is None:
+        return None
+    mark = phone_limits.count_guess(row.budget)
+    return Guess(code_id, crypto.unseal(SEAL, row.phone), row.channel, tries - row.tries, row.is_test, row.budget, mark)
+
+
+def judge(guess: Guess, code: str) -> bool:
+    """Whether `code` (of `read_code`) is right; takes the same time for every wrong one. Writes down a wrong one."""
+    right = settings().login.test_numbers.get(guess.phone, "") if guess.is_test else derive_code(guess.id)
+    if right and crypto.equal(right, code):
+        return True
+    details = {"code": guess.id, "tries_left": guess.tries_left}
+    events.record("code.wrong", outcome="refused", details=details, personal={"phone": guess.phone})
+    return False
+
+
+def redeem(guess: Guess) -> bool:
+    """Use the code up after a right guess; False when it was used or ran out meanwhile: then nothing may follow from it."""
+    now = clock.now()
+    used = sa.update(_codes).where(_codes.c.id == guess.id, _codes.c.used_at.is_(None), _codes.c.expires_at > now).values(used_at=now)
+    if not changed(used):
+        return False
+    phone_limits.give_back(guess.budget, guess.mark)
+    if guess.is_test:
+        events.record("code.test_number_used", details={"code": guess.id}, personal={"phone": guess.phone})
+    return True
+
+
+def derive_code(code_id: str, kind: str = "repeated") -> str:
+    """The six digits of a transaction: derived, so that every sending says the same; each of the million is as likely as the others.
+
+    `kind`: `repeated` is what text, call and e-mail have in common.
+    """
+    counter = 0
+    while True:
+        number = int.from_bytes(crypto.derive("phone code", code_id, kind, counter)[:4], "big")
+        if number < _UNBIASED:  # the rest of 2**32 would make the low codes likelier: take the next number instead
+            return f"{number % 10**6:06}"
+        counter += 1
+
+
+def sweep(now: datetime) -> int:
+    """Delete transactions that have been over for two days."""
+    return changed(sa.delete(_codes).where(_codes.c.expires_at < now - KEPT))
+
+
+def _shown(row: Any, phone: str) -> Transaction:
+    login = settings().login
+    return Transaction(
+        id=row["id"],
+        phone=phone,
+        channel=row["channel"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        resend_at=row["next_send_at"] if row["sends"] < login.code_sends else None,
+        tries_left=max(0, login.code_tries - row["tries"]),
+        used_at=row["used_at"],
+        is_test=row["is_test"],
+    )
+
+
+def _is_test(phone: str) -> bool:
+    """Whether the fixed code of the settings holds for `phone`; in production only for people who are marked `test`."""
+    if phone not in settings().login.test_numbers:
+        return False
+    if settings().server.environment != "production":
+        return True
+    user = users.find_by_phone(phone)
+    return user is not None and user.is_test
+
+
+def _spend(phone: str, budget: str, network: str) -> None:
+    """Count one message: against the number over all purposes, and against the network. Raises TooManyTries."""
+    login = settings().login
+    number = phone_limits.phone_digest(phone)
+    if budget != number and limits.would_allow("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY):
+        limits.spend("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY)
+        return
+    limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)
+    limits.spend("code_number", number, limit=login.number_messages_per_day, window_seconds=phone_limits.DAY)
+
+
+def _send(code_id: str, phone: str, language: str, expires_at: datetime, *, is_test: bool) -> None:
+    if not is_test:
+        channels.send("sms", phone, "sign_in_code", language, code=derive_code(code_id), expires_at=expires_at)

@@ -1,0 +1,98 @@
+"""How often a number may be guessed at, over all sign-ins, browsers and networks: 10 wrong codes an hour, 20 a day, 100 in a row.
+
+A guess is counted before it is looked at and given back when it was right, so that people who type well are never hurt. A browser that
+knows the person counts apart from everybody else: a stranger who burns the number's guesses does not lock its owner out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from idp import clock, crypto
+from idp.config import settings
+from idp.credentials.tables import PhoneGuesses
+from idp.db.columns import table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.errors import N_, TooManyTries
+
+HOUR = 3600
+DAY = 86400
+KEPT = timedelta(days=400)  # a row that long untouched holds nothing but a count in a row
+
+_rows = table(PhoneGuesses)
+
+TOO_MANY_WRONG = N_("Too many wrong codes were entered for this number.")
+CODES_OFF = N_("Codes are off for this number: too many wrong ones were entered in a row. Write to support.")
+
+
+def phone_digest(phone: str) -> str:
+    """What stands for a number (E.164) where only equality matters: an HMAC, since there are too few numbers for a plain digest."""
+    return crypto.derive("phone", phone).hex()
+
+
+def budget(phone: str, device_id: str | None = None) -> str:
+    """Whose limits count: the number's, or, from a browser that this person trusts, that browser's own for the number."""
+    return crypto.derive("phone budget", phone, device_id).hex() if device_id else phone_digest(phone)
+
+
+def require_open(subject: str) -> None:
+    """Raise TooManyTries while codes for `subject` (of `budget`) are off: what is sent could not be entered."""
+    row = session.execute(sa.select(_rows.c.recent, _rows.c.in_a_row).where(_rows.c.digest == subject)).one_or_none()
+    if row is not None:
+        _judge(row.recent, row.in_a_row, clock.now())
+
+
+def count_guess(subject: str) -> int:
+    """Count one guess against `subject` and answer its mark, for `give_back`. Raises TooManyTries, and then nothing is counted.
+
+    The row is locked between looking and writing, so a hundred guesses at once are counted one after the other.
+    """
+    now = clock.now()
+    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], in_a_row=0, changed_at=now)
+    row = session.execute(sa.select(_rows).where(_rows.c.digest == subject).with_for_update()).one()
+    recent = _judge(row.recent, row.in_a_row, now)
+    mark = _micros(now)
+    while mark in recent:  # two in one microsecond
+        mark += 1
+    session.execute(
+        sa.update(_rows).where(_rows.c.digest == subject).values(recent=[*recent, mark], in_a_row=row.in_a_row + 1, changed_at=now)
+    )
+    return mark
+
+
+def give_back(subject: str, mark: int) -> None:
+    """The guess with this mark was right: it does not count, and nothing is wrong in a row any more."""
+    row = session.execute(sa.select(_rows).where(_rows.c.digest == subject).with_for_update()).one_or_none()
+    if row is not None:
+        kept = [each for each in row.recent if each != mark]
+        session.execute(sa.update(_rows).where(_rows.c.digest == subject).values(recent=kept, in_a_row=0, changed_at=clock.now()))
+
+
+def turn_on(phone: str) -> bool:
+    """Codes for this number work again, whatever was entered before: support's decision. Answers whether there was anything to forget."""
+    return changed(sa.update(_rows).where(_rows.c.digest == phone_digest(phone)).values(recent=[], in_a_row=0, changed_at=clock.now())) > 0
+
+
+def sweep(now: datetime) -> int:
+    """Delete rows that have not changed for more than a year."""
+    return changed(sa.delete(_rows).where(_rows.c.changed_at < now - KEPT))
+
+
+def _micros(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000)
+
+
+def _judge(recent: list[int], in_a_row: int, now: datetime) -> list[int]:
+    """The guesses of the last day; raises TooManyTries when there were as many as there may be."""
+    login = settings().login
+    if in_a_row >= login.number_wrong_in_a_row:
+        raise TooManyTries(CODES_OFF, retry_after=DAY)
+    day = [each for each in recent if each > _micros(now) - DAY * 1_000_000]
+    hour = [each for each in day if each > _micros(now) - HOUR * 1_000_000]
+    for marks, most, seconds in ((day, login.number_wrong_per_day, DAY), (hour, login.number_wrong_per_hour, HOUR)):
+        if len(marks) >= most:
+            free = datetime.fromtimestamp(marks[-most] / 1_000_000, UTC) + timedelta(seconds=seconds)
+            raise TooManyTries(TOO_MANY_WRONG, retry_after=max(1, int((free - now).total_seconds()) + 1), retry_at=free)
+    return day

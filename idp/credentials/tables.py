@@ -1,0 +1,102 @@
+"""The rows behind what proves a person: one-time codes, guesses at them, browsers, and the people whom a browser knows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp.db.columns import Base, Digest, Id, Instant, Json
+
+
+class PhoneCode(Base):
+    """One transaction of a one-time code: for one number, one sign-in, one purpose.
+
+    NOTE: the code itself stands nowhere. It is derived from `id` by a key in `keys/`, so it comes out the same for every sending, and a
+    copy of the database does not hold it. The number is sealed for the same reason; its digest only tells whether two are the same.
+    NOTE: `tries` counts guesses, not wrong guesses, and is raised and committed before the guess is looked at.
+    """
+
+    __tablename__ = "phone_codes"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    flow_id: Mapped[str] = mapped_column(Id, index=True)
+    purpose: Mapped[str] = mapped_column(sa.String(32))
+    phone: Mapped[str] = mapped_column(sa.String(120))
+    phone_digest: Mapped[str] = mapped_column(Digest)
+    budget: Mapped[str] = mapped_column(Digest)
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    language: Mapped[str] = mapped_column(sa.String(16))
+    network: Mapped[str] = mapped_column(sa.String(64))
+    is_test: Mapped[bool] = mapped_column(default=False)
+    tries: Mapped[int] = mapped_column(default=0)
+    sends: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    next_send_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PhoneGuesses(Base):
+    """How often codes for one number were guessed wrong, over all sign-ins; a known browser has a row of its own beside the number's.
+
+    `recent`: microseconds since 1970 of the guesses of the last day that were not right, the oldest first.
+    """
+
+    __tablename__ = "phone_guesses"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    recent: Mapped[list[int]] = mapped_column(Json)
+    in_a_row: Mapped[int]
+    changed_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Browser(Base):
+    """A browser that holds our rotating cookie. Its value is derived from `id` and `counter`, and stands nowhere.
+
+    NOTE: `counter` only grows. A value two or more behind it has been used by somebody since: it was copied.
+    """
+
+    __tablename__ = "browsers"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    counter: Mapped[int]
+    rotated_at: Mapped[datetime] = mapped_column(Instant)
+    rotated_by: Mapped[str] = mapped_column(Digest)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    first_ip: Mapped[str] = mapped_column(sa.String(45))
+    last_ip: Mapped[str] = mapped_column(sa.String(45))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_reason: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class Device(Base):
+    """A browser that one person trusts. What it remembers is the last real proof, never more.
+
+    NOTE: written only together with the sign-in that earned it, in one transaction.
+    """
+
+    __tablename__ = "devices"
+    __table_args__ = (
+        sa.Index(
+            "uq_devices_live",
+            "browser_id",
+            "user_id",
+            unique=True,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    browser_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("browsers.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    amr: Mapped[list[str]] = mapped_column(Json)
+    auth_time: Mapped[datetime] = mapped_column(Instant)
+    trusted_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)

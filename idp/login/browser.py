@@ -1,0 +1,86 @@
+"""What this browser knows: the people who trust it, the one who is signed in, and the thief who came with a copied cookie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from idp import clock
+from idp.credentials import trusted_device
+from idp.credentials.trusted_device import KnownPerson, Recognition
+from idp.login import session
+from idp.login.policy import REMEMBERED, Demand, Proved
+from idp.login.session import SignedIn
+from idp.web.http import Answer, Request
+
+
+@dataclass(frozen=True, slots=True)
+class PersonHere:
+    """Somebody who can come in here by pressing their name; `id` is what the form sends: a device's, or the session's."""
+
+    id: str
+    user_id: str
+    name: str
+    phone: str | None
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: datetime
+    confirmed_at: datetime
+    device_id: str | None
+
+    @property
+    def proved(self) -> Proved:
+        """What the browser can vouch for: the last real proof, and never more."""
+        return Proved(REMEMBERED, self.acr, self.amr, self.auth_time)
+
+
+def signed_in(request: Request) -> SignedIn | None:
+    """Who is signed in in this browser."""
+    return session.find(request.cookie("session"))
+
+
+def recognise(request: Request) -> Recognition:
+    """What the `browser` cookie says; only reads."""
+    return trusted_device.recognise(request.cookie("browser"), request.user_agent)
+
+
+def expel_thief(request: Request) -> bool:
+    """An old value of a rotated cookie came back: end the browser and all sessions that were begun in it (case 77). In a writing unit.
+
+    Nobody can tell the thief from the owner here, so both are out; each person who trusted the browser is told by the event.
+    """
+    recognition = recognise(request)
+    if recognition.verdict != "stolen" or recognition.browser_id is None:
+        return False
+    if trusted_device.report_theft(recognition.browser_id):
+        session.end_of_browser(recognition.browser_id, "browser_stolen")
+    return True
+
+
+def people(request: Request, demand: Demand) -> list[PersonHere]:
+    """Who can press their name here: those who trust the browser, and the one who is signed in, as far as the demand lets them."""
+    if demand.create:
+        return []
+    now, live = clock.now(), signed_in(request)
+    here = [_by_device(person, live, now) for person in recognise(request).people]
+    if live is not None and live.user_id not in {person.user_id for person in here}:
+        here.insert(0, PersonHere(live.id, live.user_id, live.name, live.phone, live.acr, live.amr, live.auth_time, now, None))
+    return [person for person in here if demand.user_id in {None, person.user_id}]
+
+
+def device_of(request: Request, phone: str) -> str | None:
+    """The device in this browser of the person with this number; None when this browser does not know them."""
+    return next((person.device_id for person in recognise(request).people if person.phone == phone), None)
+
+
+def drop_unknown(request: Request, answer: Answer) -> None:
+    """Take back a `browser` cookie that nobody trusts any more."""
+    if request.cookie("browser") and recognise(request).verdict in {"unknown", "stolen"}:
+        answer.delete_cookie("browser")
+
+
+def _by_device(person: KnownPerson, live: SignedIn | None, now: datetime) -> PersonHere:
+    """A live session of the same person holds at least what the device remembers; without one it is only `remembered`."""
+    mine = live is not None and live.user_id == person.user_id
+    acr, amr, auth_time = (live.acr, live.amr, live.auth_time) if live and mine else (REMEMBERED, person.amr, person.auth_time)
+    return PersonHere(person.device_id, person.user_id, person.name, person.phone, acr, amr, auth_time, now, person.device_id)

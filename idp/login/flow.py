@@ -1,0 +1,282 @@
+"""The desk of signing in: what is demanded, what has been proved, and what is due next. The only place here that knows the order.
+
+    people      somebody is known in this browser            -> one press, if that is enough for who asks
+    identify    which number?
+    phone_code  prove it
+    register    the number is new: name and terms
+    finish      a session, a trusted browser, and back to where the person came from
+
+A page only says what was proved, and goes where `next_address` says. The id in the address is useless in another browser.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from idp import clock, crypto, events
+from idp.config import settings
+from idp.credentials import phone_code, trusted_device
+from idp.credentials.phone import read_number
+from idp.credentials.phone_code import Guess, Transaction
+from idp.db.columns import table
+from idp.db.session import changed
+from idp.db.session import session as database
+from idp.directory import users
+from idp.directory.tables import User
+from idp.errors import N_, BadInput, Forbidden, Gone
+from idp.login import browser, policy, session
+from idp.login.browser import PersonHere
+from idp.login.policy import Demand, Proved
+from idp.login.tables import LoginFlow
+from idp.web.http import Answer, Request, see_other
+from idp.web.pages import language_of
+
+HINT = "login hint"
+KEPT = timedelta(days=2)
+
+OVER = N_("It stood open for too long, or was begun in another browser. Start again from the app you want to enter.")
+OTHER_TITLE = N_("The app asks for another ID")
+OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
+
+_flows = table(LoginFlow)
+
+
+def begin(
+    *,
+    return_to: str,
+    demand: Demand,
+    login_secret: str,
+    client_name: str | None = None,
+    client_logo: str | None = None,
+    cancel_to: str | None = None,
+    ui_locales: tuple[str, ...] = (),
+) -> LoginFlow:
+    """Begin a sign-in that ends with a 303 to `return_to` (a path of ours); send the person to its `.address`.
+
+    `login_secret`: the value of the browser's `login` cookie; only its digest is kept, and only that browser can go on. `cancel_to`: a path
+    of ours that takes a POST. Raises ValueError for an address that is not ours: it would be our mistake, or an open redirect.
+    """
+    for address in (return_to, cancel_to):
+        if address is not None and not re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", address):
+            raise ValueError("a sign-in returns to a path of this server")
+    now = clock.now()
+    flow = LoginFlow(
+        id=crypto.new_id("flw"),
+        browser_digest=crypto.digest(login_secret),
+        return_to=return_to,
+        cancel_to=cancel_to,
+        demand=demand.to_json(),
+        login_hint=crypto.seal(HINT, demand.login_hint) if demand.login_hint else None,
+        client_name=client_name,
+        client_logo=client_logo,
+        ui_locales=list(ui_locales),
+        created_at=now,
+        expires_at=now + timedelta(seconds=settings().login.flow_lifetime),
+    )
+    database.add(flow)
+    database.flush()
+    return flow
+
+
+def get(request: Request, flow_id: str, *, lock: bool = False) -> LoginFlow:
+    """The sign-in of this address, in the browser that began it; `lock` where something is about to be done.
+
+    Raises Gone when it is another browser's (cases 7 and 8: whoever is sent a link can do nothing with it) or has expired; then the page
+    offers to start again where the person came from. A finished one is given back: Back leads on, not into an error.
+    """
+    mine = (LoginFlow.id == flow_id) & (LoginFlow.browser_digest == crypto.digest(request.cookie("login")))
+    query = sa.select(LoginFlow).where(mine)
+    flow = database.scalars(query.with_for_update() if lock else query, execution_options={"populate_existing": True}).one_or_none()
+    if flow is None:
+        raise Gone(OVER, detail="no such sign-in in this browser")
+    request.ui_locales = flow.locales
+    if flow.expires_at <= clock.now() and flow.finished_at is None:
+        refusal = Gone(OVER, detail=f"{flow.id} has expired")
+        refusal.shown["restart_url"] = flow.return_to
+        raise refusal
+    return flow
+
+
+def demand_of(flow: LoginFlow) -> Demand:
+    """What this sign-in has to give."""
+    return Demand.from_json(flow.demand, login_hint=crypto.unseal(HINT, flow.login_hint) if flow.login_hint else "")
+
+
+def hinted_phone(flow: LoginFlow) -> str:
+    """What the phone field begins with: the hint, if it is a number we take. It says nothing about whether anybody has it."""
+    try:
+        return read_number(demand_of(flow).login_hint)
+    except BadInput:
+        return ""
+
+
+def code_of(flow: LoginFlow) -> Transaction | None:
+    """The code that was sent last in this sign-in, dead or alive; once it was used, its number is proved."""
+    return phone_code.find(flow.phone_code_id, flow.id) if flow.phone_code_id else None
+
+
+def get_code(flow: LoginFlow) -> Transaction:
+    """The same where there must be one; raises Gone."""
+    code = code_of(flow)
+    if code is None:
+        raise Gone(OVER, detail=f"{flow.id} has no code")
+    return code
+
+
+def view(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>`: the desk. It notices a stolen cookie and leads on."""
+    row = get(request, flow)
+    browser.expel_thief(request)
+    answer = see_other(next_address(row, request))
+    browser.drop_unknown(request, answer)
+    return answer
+
+
+def next_address(flow: LoginFlow, request: Request) -> str:
+    """Where the person goes from here: the order of the pages, and the way out."""
+    if is_over(flow, request):
+        return flow.return_to
+    code = code_of(flow)
+    if code is not None:
+        return f"{flow.address}/{'register' if code.used_at else 'phone_code'}"
+    phone = hinted_phone(flow)
+    if any(phone in {"", person.phone} for person in browser.people(request, demand_of(flow))):
+        return f"{flow.address}/people"
+    return f"{flow.address}/identify"
+
+
+def elsewhere(flow: LoginFlow, request: Request, page: str) -> str | None:
+    """Where to go instead of `page`, when it is not its turn: a page that is opened by its address skips nothing (case 60)."""
+    if is_over(flow, request):
+        return flow.return_to
+    if page == "identify":  # a wrong number can be corrected without starting over
+        return None
+    if page == "people":
+        return None if browser.people(request, demand_of(flow)) else next_address(flow, request)
+    code = code_of(flow)
+    if code is not None and page == ("register" if code.used_at else "phone_code"):
+        return None
+    return next_address(flow, request)
+
+
+def is_over(flow: LoginFlow, request: Request) -> bool:
+    """Whether nothing is to be proved any more: it was finished here, or the session holds all that is demanded."""
+    return flow.finished_at is not None or policy.is_met(demand_of(flow), browser.signed_in(request))
+
+
+def ask_for_code(flow: LoginFlow, request: Request, phone: str) -> Answer:
+    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries."""
+    sent = code_of(flow)
+    if sent is None or sent.phone != phone or not sent.is_open:
+        begun = phone_code.begin(
+            phone,
+            flow_id=flow.id,
+            purpose=phone_code.SIGN_IN,
+            language=language_of(request, flow.locales),
+            network=request.network,
+            device_id=browser.device_of(request, phone),
+        )
+        _write(flow, phone_code_id=begun.id)
+    return see_other(next_address(flow, request))
+
+
+def proved_phone(flow: LoginFlow, request: Request, guess: Guess, *, remember: bool) -> Answer:
+    """The code was right and is used up: sign in whose number it is, or let them register. Which number, says the guess, no form (case 58).
+
+    Only now does it show whether the number was known, or its ID is blocked (case 70).
+    """
+    user = users.find_by_phone(guess.phone)
+    if user is not None:
+        return finish(flow, request, user, _by_code(guess.channel, clock.now()), remember=remember)
+    _require_welcome(flow, None)
+    # Written whatever was read: meanwhile another tab may have begun with another number, and that one is not proved.
+    _write(flow, phone_code_id=guess.id, remember=remember)
+    return see_other(next_address(flow, request))
+
+
+def registered(flow: LoginFlow, request: Request, name: str) -> Answer:
+    """The person with the proved number gave a name and took the terms: make their ID, or find the one made a moment ago, and sign in."""
+    code = code_of(flow)
+    if code is None or code.used_at is None:
+        return see_other(next_address(flow, request))
+    locale = language_of(request, flow.locales)
+    user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
+    return finish(flow, request, user, _by_code(code.channel, code.used_at), remember=flow.remember)
+
+
+def pressed(flow: LoginFlow, request: Request, person: PersonHere) -> Answer:
+    """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
+    if policy.is_enough(demand_of(flow), person):
+        return finish(flow, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
+    if person.phone is None:
+        return see_other(f"{flow.address}/identify")
+    return ask_for_code(flow, request, person.phone)
+
+
+def finish(flow: LoginFlow, request: Request, user: User, proved: Proved, *, remember: bool | None, device_id: str | None = None) -> Answer:
+    """Sign `user` in, once: session, trusted browser, events, and 303 to `return_to`; all of it in the transaction of the proof.
+
+    `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed).
+    NOTE: the secrets of session and browser are new after every sign-in (case 8). The `login` cookie is not: it only binds parked requests
+    to this browser, proves nothing about anybody, and without it the other tabs' requests would be lost.
+    """
+    _require_welcome(flow, user)
+    if not changed(sa.update(_flows).where(_flows.c.id == flow.id, _flows.c.finished_at.is_(None)).values(finished_at=clock.now())):
+        return see_other(flow.return_to)  # another tab was first, and this proof gives no second session (case 54)
+    browser.expel_thief(request)
+    known = browser.recognise(request)
+    where = {"user_agent": request.user_agent, "ip": request.remote_address}
+    browser_id, cookie = known.browser_id, None
+    if device_id is not None:
+        cookie = trusted_device.use(known, device_id, **where)
+        if cookie is None:  # forgotten in another tab a moment ago
+            _write(flow, finished_at=None)
+            return see_other(flow.address)
+    elif remember:
+        browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **where)
+    elif remember is False and browser_id is not None:
+        trusted_device.forget(browser_id, user_id=user.id, reason="not_remembered")
+    live, secret = session.start(user.id, proved, former=browser.signed_in(request), browser_id=browser_id, **where)
+    users.note_sign_in(user.id)
+    details = {"proof": proved.proof, "acr": live.acr, "amr": list(live.amr), "flow": flow.id, "browser": browser_id}
+    personal = {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
+    events.record("login.succeeded", user_id=user.id, session_id=live.id, details=details, personal=personal)
+    answer = see_other(flow.return_to)
+    # In a browser that is not to be remembered the session ends with the window.
+    answer.set_cookie("session", secret, settings().login.session_lifetime if cookie else None)
+    if cookie:
+        answer.set_cookie("browser", cookie, settings().login.remember_browser)
+    return answer
+
+
+def sweep(now: datetime) -> int:
+    """Delete sign-ins that ran out two days ago."""
+    return changed(sa.delete(_flows).where(_flows.c.expires_at < now - KEPT))
+
+
+def _by_code(channel: str, at: datetime) -> Proved:
+    return Proved("phone_code", "code", (phone_code.AMR[channel],), at)
+
+
+def _require_welcome(flow: LoginFlow, user: User | None) -> None:
+    """Raise Forbidden for a blocked ID, and for another one than the app asks for; then another number can be tried in this sign-in."""
+    wanted = demand_of(flow).user_id
+    if wanted is not None and (user is None or user.id != wanted):
+        refusal, reason = Forbidden(OTHER_ID, title=OTHER_TITLE), "another_id"
+    elif user is not None and user.status != "active":
+        refusal, reason = Forbidden(session.BLOCKED, title=session.BLOCKED_TITLE), "blocked"
+    else:
+        return
+    _write(flow, phone_code_id=None)
+    events.record("login.refused", outcome="refused", user_id=user.id if user else None, details={"reason": reason, "flow": flow.id})
+    refusal.shown["restart_url"] = flow.address
+    raise refusal
+
+
+def _write(flow: LoginFlow, **values: Any) -> None:
+    database.execute(sa.update(_flows).where(_flows.c.id == flow.id).values(**values))
+    database.refresh(flow)

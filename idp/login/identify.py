@@ -1,0 +1,58 @@
+"""Who are you? One field for a phone number; the answer is the same whether anybody has it (case 70)."""
+
+from __future__ import annotations
+
+from wtforms import TelField
+
+from idp.credentials.phone import read_number
+from idp.errors import BadInput, TooManyTries
+from idp.login import browser
+from idp.login import flow as flows
+from idp.login.tables import LoginFlow
+from idp.web.forms import Form
+from idp.web.http import Answer, Page, Request, see_other
+
+
+class IdentifyForm(Form):
+    """What was typed stays as it was typed."""
+
+    phone = TelField()
+
+
+def show(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>/identify`."""
+    row = flows.get(request, flow)
+    if there := flows.elsewhere(row, request, "identify"):
+        return see_other(there)
+    return _page(row, request, IdentifyForm(request, ui_locales=row.locales, phone=flows.hinted_phone(row)))
+
+
+def answer(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/identify`, `phone`: a code goes out."""
+    row = flows.get(request, flow, lock=True)
+    if there := flows.elsewhere(row, request, "identify"):
+        return see_other(there)
+    form = IdentifyForm(request, ui_locales=row.locales)
+    try:
+        return flows.ask_for_code(row, request, read_number(form.phone.data or ""))
+    except BadInput as refusal:
+        form.refuse("phone", refusal)
+        return _page(row, request, form, status=422)
+    except TooManyTries as refusal:
+        form.refuse("phone", refusal)
+        return form.wait(_page(row, request, form, status=429), refusal)
+
+
+def _page(row: LoginFlow, request: Request, form: IdentifyForm, *, status: int = 200) -> Page:
+    demand = flows.demand_of(row)
+    return Page(
+        "login/identify.html",
+        status=status,
+        parked=True,
+        ui_locales=row.locales,
+        form=form,
+        flow=row,
+        create=demand.create,
+        people_url=f"{row.address}/people" if browser.people(request, demand) else None,
+        cancel_url=row.cancel_to,
+    )

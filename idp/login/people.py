@@ -1,0 +1,66 @@
+"""The people who are known in this browser: press your name, or take one off the list."""
+
+from __future__ import annotations
+
+from idp import languages
+from idp.credentials import trusted_device
+from idp.login import browser, policy, session
+from idp.login import flow as flows
+from idp.web.http import Answer, Page, Request, see_other
+
+
+def show(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>/people`; with `?removing=1` to take somebody off the list."""
+    row = flows.get(request, flow)
+    if there := flows.elsewhere(row, request, "people"):
+        return see_other(there)
+    demand = flows.demand_of(row)
+    here = browser.people(request, demand)
+    shown = [
+        {"id": person.id, "name": person.name, "initials": initials(person.name), "phone": languages.mask_phone(person.phone or "")}
+        for person in here
+    ]
+    return Page(
+        "login/people.html",
+        parked=True,
+        ui_locales=row.locales,
+        people=shown,
+        flow=row,
+        identify_url=f"{row.address}/identify",
+        removing=request.query.get("removing") == "1",
+        needs_code=not all(policy.is_enough(demand, person) for person in here),
+    )
+
+
+def answer(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/people`, `person`: somebody pressed a name. A name that is not known here is nobody's (case 75)."""
+    row = flows.get(request, flow, lock=True)
+    if there := flows.elsewhere(row, request, "people"):
+        return see_other(there)
+    browser.expel_thief(request)
+    wanted = request.form.get("person")
+    person = next((person for person in browser.people(request, flows.demand_of(row)) if person.id == wanted), None)
+    return flows.pressed(row, request, person) if person else see_other(flows.next_address(row, request))
+
+
+def forget(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/people/forget`, `person`: not known here any more, and signed out here."""
+    row = flows.get(request, flow, lock=True)
+    wanted = request.form.get("person")
+    live, known = browser.signed_in(request), browser.recognise(request)
+    if known.browser_id is not None and known.person(wanted):
+        user_id = trusted_device.forget(known.browser_id, device_id=wanted)
+        session.end_of_browser(known.browser_id, "forgotten", user_id=user_id)
+        if live is not None and live.user_id == user_id:
+            session.end(live.id, "forgotten")
+    elif live is not None and live.id == wanted:
+        session.end(live.id, "forgotten")
+    return see_other(flows.next_address(row, request))
+
+
+def initials(name: str) -> str:
+    """Up to two letters for the round picture; of a name in Chinese characters the first one."""
+    words = name.split()
+    if words and "一" <= words[0][0] <= "鿿":
+        return words[0][0]
+    return "".join(word[0] for word in words[:2]).upper()

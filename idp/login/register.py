@@ -1,0 +1,50 @@
+"""The number is proved and new: a name, the terms, and the person has an ID."""
+
+from __future__ import annotations
+
+from wtforms import BooleanField, StringField
+
+from idp.directory.names import clean_name
+from idp.errors import N_
+from idp.login import flow as flows
+from idp.login.tables import LoginFlow
+from idp.web.forms import Form, reads, ticked
+from idp.web.http import Answer, Page, Request, see_other
+
+
+class RegisterForm(Form):
+    """The phone is not in it: which one was proved, only we know (case 58)."""
+
+    name = StringField(validators=[reads(clean_name)])
+    terms = BooleanField(validators=[ticked(N_("Accept the terms to go on."))])
+
+
+def show(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>/register`."""
+    row = flows.get(request, flow)
+    if there := flows.elsewhere(row, request, "register"):
+        return see_other(there)
+    return _page(row, RegisterForm(request, ui_locales=row.locales))
+
+
+def answer(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/register`, `name`, `terms`."""
+    row = flows.get(request, flow, lock=True)
+    if there := flows.elsewhere(row, request, "register"):
+        return see_other(there)
+    form = RegisterForm(request, ui_locales=row.locales)
+    if not form.is_valid():
+        return _page(row, form, status=422)
+    return flows.registered(row, request, form.name.data)
+
+
+def _page(row: LoginFlow, form: RegisterForm, *, status: int = 200) -> Page:
+    return Page(
+        "login/register.html",
+        status=status,
+        parked=True,
+        ui_locales=row.locales,
+        form=form,
+        flow=row,
+        phone=flows.get_code(row).phone,
+    )

@@ -1,0 +1,175 @@
+"""The signed-in browser: one row per session, found by the digest of a secret that only the browser holds (ASVS 5.0 §7.2).
+
+A session is over when it was ended, was idle for 12 hours or is 30 days old, or when its person is blocked; each is looked up, nothing is
+remembered. Whatever hangs off a session (codes, token families) asks for its `ended_at` itself, so ending one needs no calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from idp import clock, crypto, events
+from idp.config import settings
+from idp.credentials import trusted_device
+from idp.db.columns import table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.directory.tables import User
+from idp.errors import N_, Forbidden
+from idp.login.policy import REMEMBERED, Proved
+from idp.login.tables import Session
+
+TOUCH = timedelta(seconds=60)  # last_seen_at is that exact, and no request writes more often
+KEPT = timedelta(days=180)  # longer than any refresh token that was given in it
+SECRET_LENGTH = 43
+
+BLOCKED_TITLE = N_("This ID is blocked")
+BLOCKED = N_("You cannot sign in with it. Write to support to learn why.")
+
+_sessions, _users = table(Session), table(User)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A live session as a request sees it; `id` is the OIDC `sid`, `acr` the short name of its level."""
+
+    id: str
+    user_id: str
+    auth_time: datetime
+    amr: tuple[str, ...]
+    acr: str
+    confirmed_at: datetime
+    name: str
+    phone: str | None
+    browser_id: str | None
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+_FIND = (
+    sa.select(_sessions, _users.c.name, _users.c.phone)
+    .join(_users, _users.c.id == _sessions.c.user_id)
+    .where(
+        _sessions.c.secret_digest == sa.bindparam("digest"),
+        _sessions.c.ended_at.is_(None),
+        _sessions.c.expires_at > sa.bindparam("now", type_=_sessions.c.expires_at.type),
+        _sessions.c.idle_expires_at > sa.bindparam("now", type_=_sessions.c.expires_at.type),
+        _users.c.status == "active",
+    )
+)
+
+
+def find(secret: str) -> SignedIn | None:
+    """The live session of the browser that holds `secret` in its cookie; one statement."""
+    if len(secret) != SECRET_LENGTH:
+        return None
+    row = session.execute(_FIND, {"digest": crypto.digest(secret), "now": clock.now()}).one_or_none()
+    if row is None:
+        return None
+    return SignedIn(
+        id=row.id,
+        user_id=row.user_id,
+        auth_time=row.auth_time,
+        amr=tuple(row.amr),
+        acr=row.acr,
+        confirmed_at=row.confirmed_at,
+        name=row.name or "",
+        phone=row.phone,
+        browser_id=row.browser_id,
+        last_seen_at=row.last_seen_at,
+        expires_at=row.expires_at,
+    )
+
+
+def touch(signed_in: SignedIn) -> bool:
+    """The session was used: it is idle from now on, at most once a minute, and never past `expires_at` (case 83). In a writing unit."""
+    now = clock.now()
+    if signed_in.last_seen_at > now - TOUCH:
+        return False
+    seen = (
+        sa.update(_sessions)
+        .where(
+            _sessions.c.id == signed_in.id,
+            _sessions.c.ended_at.is_(None),
+            _sessions.c.expires_at > now,
+            _sessions.c.idle_expires_at > now,
+            _sessions.c.last_seen_at <= now - TOUCH,
+        )
+        .values(last_seen_at=now, idle_expires_at=_idle(now, signed_in.expires_at))
+    )
+    return changed(seen) > 0
+
+
+def start(
+    user_id: str, proved: Proved, *, former: SignedIn | None = None, browser_id: str | None = None, ip: str = "", user_agent: str = ""
+) -> tuple[SignedIn, str]:
+    """Sign the person in; answers the session and the secret for the browser's cookie.
+
+    `former` is the live session of this browser. The same person keeps it (and its `sid`) under a new secret, the old one is dead (ASVS
+    7.2.4). Somebody else ends it. A remembered browser adds nothing to a session that holds a real proof: only `confirmed_at` moves.
+    """
+    now, secret = clock.now(), crypto.new_secret()
+    if former is not None and former.user_id != user_id:
+        end(former.id, "another_person")
+        former = None
+    values = {"secret_digest": crypto.digest(secret), "confirmed_at": now, "last_seen_at": now, "ip": ip, "browser_id": browser_id}
+    values["browser_name"] = trusted_device.name_of(user_agent)
+    until = now + timedelta(seconds=settings().login.session_lifetime)
+    if former is not None:
+        if proved.acr == REMEMBERED:
+            proved = replace(proved, acr=former.acr, amr=former.amr, auth_time=former.auth_time)
+            until = former.expires_at
+        values |= {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
+        live = _sessions.c.ended_at.is_(None) & (_sessions.c.expires_at > now)
+        kept = sa.update(_sessions).where(_sessions.c.id == former.id, live).values(**values, idle_expires_at=_idle(now, until))
+        if changed(kept):
+            return _present(secret)
+    proof = {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
+    values |= proof | {"id": crypto.new_id("ses"), "user_id": user_id, "created_at": now, "idle_expires_at": _idle(now, until)}
+    insert_or_ignore(Session, **values)
+    return _present(secret)
+
+
+def end(session_id: str, reason: str, *, actor_id: str | None = None) -> bool:
+    """End one session; answers whether it was live until now."""
+    return _end(_sessions.c.id == session_id, reason, actor_id) > 0
+
+
+def end_all(user_id: str, reason: str, *, except_id: str | None = None, actor_id: str | None = None) -> int:
+    """End every session of a person, but for one; answers how many."""
+    return _end((_sessions.c.user_id == user_id) & (_sessions.c.id != (except_id or "")), reason, actor_id)
+
+
+def end_of_browser(browser_id: str, reason: str, *, user_id: str | None = None) -> int:
+    """End the sessions that were begun in a known browser, of one person or of all; answers how many."""
+    whose = _sessions.c.user_id == user_id if user_id else sa.true()
+    return _end((_sessions.c.browser_id == browser_id) & whose, reason, None)
+
+
+def sweep(now: datetime) -> int:
+    """Delete sessions that have been over for half a year. What runs out unseen is no event: nobody did it."""
+    return changed(sa.delete(_sessions).where(_sessions.c.expires_at < now - KEPT))
+
+
+def _end(which: sa.ColumnElement[bool], reason: str, actor_id: str | None) -> int:
+    now = clock.now()
+    over = sa.update(_sessions).where(which, _sessions.c.ended_at.is_(None)).values(ended_at=now, ended_reason=reason)
+    rows = session.execute(over.returning(_sessions.c.id, _sessions.c.user_id, _sessions.c.expires_at, _sessions.c.idle_expires_at)).all()
+    for row in rows:
+        lived = row.expires_at > now and row.idle_expires_at > now
+        details = {"reason": reason, "expired": not lived}
+        events.record("session.ended", user_id=row.user_id, actor_id=actor_id, session_id=row.id, details=details)
+    return len(rows)
+
+
+def _idle(now: datetime, until: datetime) -> datetime:
+    return min(now + timedelta(seconds=settings().login.session_idle), until)
+
+
+def _present(secret: str) -> tuple[SignedIn, str]:
+    found = find(secret)
+    if found is None:  # blocked in this very moment: the row is there, and nobody will ever find it
+        raise Forbidden(BLOCKED, title=BLOCKED_TITLE)
+    return found, secret

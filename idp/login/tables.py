@@ -1,0 +1,74 @@
+"""The rows of signing in: sessions (single sign-on) and sign-ins that are under way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp.db.columns import Base, Digest, Id, Instant, Json
+
+
+class Session(Base):
+    """A signed-in browser; `id` is the OIDC `sid`.
+
+    NOTE: `auth_time` and `amr` are the last real proof's. Pressing one's name in a known browser moves only `confirmed_at`.
+    NOTE: `expires_at` holds whatever happens; `idle_expires_at` moves with use and never past it.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    secret_digest: Mapped[str] = mapped_column(Digest, unique=True)
+    browser_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey("browsers.id"), index=True)
+    amr: Mapped[list[str]] = mapped_column(Json)
+    acr: Mapped[str] = mapped_column(sa.String(32))
+    auth_time: Mapped[datetime] = mapped_column(Instant)
+    confirmed_at: Mapped[datetime] = mapped_column(Instant)
+    ip: Mapped[str] = mapped_column(sa.String(45))
+    browser_name: Mapped[str] = mapped_column(sa.String(80))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_seen_at: Mapped[datetime] = mapped_column(Instant)
+    idle_expires_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_reason: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class LoginFlow(Base):
+    """A sign-in under way: where it leads, what is demanded, and what has been proved so far.
+
+    NOTE: `browser_digest` binds it to the browser that began it; the id, which stands in the address, is worth nothing without that cookie.
+    NOTE: which number is being proved, and whether it was, stands only in the row of `phone_code_id`. Nothing that a form sends can name
+    another number or skip the proof.
+    """
+
+    __tablename__ = "login_flows"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    browser_digest: Mapped[str] = mapped_column(Digest)
+    return_to: Mapped[str] = mapped_column(sa.Text)
+    cancel_to: Mapped[str | None] = mapped_column(sa.Text)
+    demand: Mapped[dict[str, Any]] = mapped_column(Json)
+    login_hint: Mapped[str | None] = mapped_column(sa.Text)
+    client_name: Mapped[str | None] = mapped_column(sa.Text)
+    client_logo: Mapped[str | None] = mapped_column(sa.Text)
+    ui_locales: Mapped[list[str]] = mapped_column(Json)
+    phone_code_id: Mapped[str | None] = mapped_column(Id)
+    remember: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def address(self) -> str:
+        """The desk of this sign-in: it leads on to whatever is due."""
+        return f"/login/{self.id}"
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The languages that the relying party asked for."""
+        return tuple(self.ui_locales)
