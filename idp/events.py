@@ -21,10 +21,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from idp import clock, crypto
+from idp import clock, crypto, telemetry
 from idp.db.columns import Base, Digest, Id, Instant, Json, table
 from idp.db.session import changed, insert_or_ignore, session
-from idp.telemetry import request_id
 
 LONGEST = 1000  # characters of one text; who sends more is not heard out
 BATCH = 200  # lines that are linked in one transaction: 10 ms of the write lock
@@ -47,7 +46,7 @@ class Event(Base):
         sa.Index("ix_events_user_id_id", "user_id", "id"),
         sa.Index("ix_events_company_id_id", "company_id", "id"),
         sa.Index("ix_events_name_id", "name", "id"),
-        # What is still to be done; both stay as short as the worker is quick.
+        # What the worker still has to do; the first stays as short as it is quick.
         sa.Index("ix_events_unlinked", "id", sqlite_where=_UNLINKED, postgresql_where=_UNLINKED),
         sa.Index("ix_events_unreacted", "name", sqlite_where=_UNREACTED, postgresql_where=_UNREACTED),
     )
@@ -118,7 +117,7 @@ def record(
         "company_id": _short(company_id, 40),
         "client_id": _short(client_id, 200),
         "session_id": _short(session_id, 40),
-        "request_id": _short(request_id(), 80),
+        "request_id": _short(telemetry.request_id(), 80),
         "details": _plain(details or {}),
         "personal": _plain(personal) if personal else None,
         "personal_salt": None,
@@ -129,6 +128,7 @@ def record(
         values["personal_digest"] = _personal_digest(values["personal_salt"], values["personal"])
     values["digest"] = _digest(values)
     session.execute(_insert, values)
+    telemetry.count_event(name, "" if outcome == "ok" else outcome)
     return str(values["id"])
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from idp import clock, crypto
+from idp import clock, crypto, telemetry
 from idp.db.columns import Base, Digest, Instant, table
 from idp.db.session import changed, is_postgresql, session
 from idp.errors import TooManyTries
@@ -40,6 +40,7 @@ def spend(rule: str, subject: str, *, limit: int, window_seconds: float) -> int:
     """
     count, ends_at = _count(rule, subject, window_seconds)
     if count > limit:
+        telemetry.count_limited(rule)
         raise too_many(ends_at, detail=f"{rule}: {count} of {limit}")
     return limit - count
 

@@ -152,6 +152,11 @@ def failed(job: Job, error: str) -> bool:
     return changed(_ours(job).values(lease=None, leased_until=None, due_at=due_at, last_error=error[:200])) == 1
 
 
+def give_back(job: Job) -> bool:
+    """It was not begun: another may claim it at once."""
+    return changed(_ours(job).values(lease=None, leased_until=None, attempts=Outbox.attempts - 1)) == 1
+
+
 def sweep(now: datetime) -> int:
     """Wipe what expired undone, take out what finished long ago; answers how many rows. For the schedule."""
     not_leased = sa.or_(Outbox.leased_until.is_(None), Outbox.leased_until < now)

@@ -1,0 +1,170 @@
+"""The worker's loop: messages and whatever else waits in the outbox, reactions to what happened, the schedule.
+
+It wakes when a transaction that put something into the outbox is committed (PostgreSQL's NOTIFY), or looks ten times a second (SQLite).
+Each thing is done in an application context and a unit of its own. When the database goes away it waits and comes back by itself; when it
+is told to stop it finishes what it is doing.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from idp import outbox, reactions, schedule, telemetry
+from idp.cli.setting import at_work
+from idp.db.session import engine, is_postgresql, reads, writes
+from idp.messages import channels
+
+POLL = 0.1  # seconds between two looks where nobody wakes us
+NAP = 1.0  # seconds, where somebody does: reactions and the schedule still want a look
+SCHEDULE_EVERY = 1.0
+AT_ONCE = 5  # outbox rows that are claimed together
+LEASE = 40.0  # seconds; in half of it all that was claimed is begun, or given back
+AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+LONGEST_WAIT = 5.0  # seconds between two tries to reach a database that is away
+
+HANDLERS: Mapping[str, Callable[[str, dict[str, Any]], None]] = {channels.KIND: channels.deliver}
+"""Kind of outbox row: who does it, given the row's id and what was put in."""
+
+_log = logging.getLogger("idp.worker")
+
+
+def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
+    """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C."""
+    if app is not None:
+        _work(app, stop or threading.Event())
+        return
+    stopping = stop or threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with at_work():
+        telemetry.set_up()
+        _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
+
+
+def _work(app: Flask, stop: threading.Event) -> None:
+    ear = _Ear(app)
+    pause = POLL
+    looked = float("-inf")
+    _log.info("the worker begins")
+    try:
+        while not stop.is_set():
+            try:
+                busy = _turn(app, stop)
+                if time.monotonic() - looked >= SCHEDULE_EVERY:
+                    looked = time.monotonic()
+                    _run_schedule(app, stop)
+                if not busy:
+                    ear.wait(stop)
+                pause = POLL
+            except Exception as e:
+                if isinstance(e, AWAY):
+                    _log.warning("the database is away (%s), looking again in %.1f s", type(e).__name__, pause)
+                else:
+                    _log.exception("the worker goes on after an error, in %.1f s", pause)
+                ear.close()
+                stop.wait(pause)
+                pause = min(pause * 2, LONGEST_WAIT)
+    finally:
+        ear.close()
+        _log.info("the worker has ended")
+
+
+def _turn(app: Flask, stop: threading.Event) -> bool:
+    """Everything that is due now, once; answers whether there was anything."""
+    with app.app_context():
+        busy = reactions.react() > 0
+        with reads():
+            waiting = outbox.is_due()
+        if not waiting:
+            return busy
+        with writes():
+            jobs = outbox.claim(AT_ONCE, LEASE)
+    begin_before = time.monotonic() + LEASE / 2
+    for job in jobs:
+        if stop.is_set() or time.monotonic() > begin_before:
+            with app.app_context(), writes():
+                outbox.give_back(job)
+        else:
+            with app.app_context():
+                _do(job)
+    return True
+
+
+def _do(job: outbox.Job) -> None:
+    telemetry.bind(job_id=job.id)
+    try:
+        with writes():
+            if job.has_expired():
+                outbox.expire(job)
+            else:
+                # First the work, which may be slow, then the unit's first statement. The inbox writes in the same unit as `done`.
+                HANDLERS[job.kind](job.id, job.payload())
+                outbox.done(job)
+    except AWAY:  # nothing is known of the job: its lease will end
+        raise
+    except Exception as e:
+        _log.warning("outbox row %s (%s) failed, try %d: %s", job.id, job.kind, job.attempts, type(e).__name__)
+        with writes():
+            outbox.failed(job, type(e).__name__)
+    finally:
+        telemetry.forget()
+
+
+def _run_schedule(app: Flask, stop: threading.Event) -> None:
+    with app.app_context():
+        due = schedule.due()
+    for job in due:
+        if stop.is_set():
+            return
+        with app.app_context():
+            try:
+                schedule.run(job)
+            except AWAY:
+                raise
+            except Exception:
+                _log.exception("the scheduled job %s failed, it runs again when it is due", job.name)
+
+
+class _Ear:
+    """Waits for news: on PostgreSQL by LISTEN on a connection of its own, else for a moment."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.connection: sa.Connection | None = None
+
+    def wait(self, stop: threading.Event) -> None:
+        """Return when there may be something to do, or `stop` is set."""
+        with self.app.app_context():
+            if not is_postgresql():
+                stop.wait(POLL)
+                return
+            raw = self._listening()
+        until = time.monotonic() + NAP
+        while not stop.is_set() and time.monotonic() < until:
+            if any(True for _ in raw.notifies(timeout=POLL, stop_after=1)):
+                return
+
+    def _listening(self) -> Any:
+        """The driver's connection, listening."""
+        if self.connection is None:
+            connection = engine().connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # it never goes back into the pool
+            connection.exec_driver_sql(f"LISTEN {outbox.CHANNEL}")
+            self.connection = connection
+        return self.connection.connection.driver_connection
+
+    def close(self) -> None:
+        """Let the connection go; the next `wait` makes a new one."""
+        if self.connection is not None:
+            with suppress(Exception):  # it may be gone already
+                self.connection.close()
+            self.connection = None

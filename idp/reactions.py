@@ -1,0 +1,85 @@
+"""Every reaction on one page: what happened -> what follows elsewhere.
+
+The rule that records an event does not know what hangs off it. The worker calls these after the commit; each may be called again for the
+same event (a crash, a second worker), so what it wants done goes into the outbox under a key made of the event's id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from idp import clock
+from idp.config import settings
+from idp.db.columns import table
+from idp.db.session import changed, reads, session, writes
+from idp.directory import users
+from idp.events import Event
+from idp.languages import negotiate
+from idp.messages.channels import send
+
+NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
+GIVE_UP = timedelta(days=1)  # an event that could not be reacted to for so long is left alone
+BATCH = 100
+
+_log = logging.getLogger("idp.reactions")
+_events = table(Event)
+
+
+def tell_of_stolen_browser(event: Event) -> None:
+    """A copied browser was noticed: everybody who trusted it learns that it was signed out (threats: case 77)."""
+    _tell(event, "browser_stolen")
+
+
+def tell_of_reused_token(event: Event) -> None:
+    """A refresh token came back after its time: the person learns that the app was signed out (threats: case 28)."""
+    _tell(event, "token_reused")
+
+
+REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
+    "browser.stolen": (tell_of_stolen_browser,),
+    "token.reused": (tell_of_reused_token,),
+}
+
+
+def react() -> int:
+    """React to what has happened since the last time; answers to how many events. For the worker, outside of any unit.
+
+    Each event has a unit of its own: one that cannot be reacted to holds up no other.
+    """
+    with reads():
+        waiting = session.scalars(_waiting().limit(BATCH)).all()
+    return sum(_react(event_id) for event_id in waiting)
+
+
+def _waiting() -> sa.Select[str]:
+    late = clock.now() - GIVE_UP
+    return sa.select(_events.c.id).where(_events.c.reacted_at.is_(None), _events.c.name.in_(REACTIONS), _events.c.at >= late)
+
+
+def _react(event_id: str) -> bool:
+    try:
+        with writes():
+            first = sa.update(_events).where(_events.c.id == event_id, _events.c.reacted_at.is_(None)).values(reacted_at=clock.now())
+            if changed(first) == 0:  # another worker was quicker
+                return False
+            event = session.get_one(Event, event_id)
+            for reaction in REACTIONS[event.name]:
+                reaction(event)
+    except (sa.exc.OperationalError, sa.exc.InterfaceError):  # the database is away: the loop knows what to do
+        raise
+    except Exception as e:
+        _log.exception("no reaction to %s (%s), it is tried again", event_id, type(e).__name__)
+        return False
+    return True
+
+
+def _tell(event: Event, words: str) -> None:
+    user = users.find(event.user_id) if event.user_id else None
+    if user is None or user.phone is None or user.phone in settings().login.test_numbers:
+        return
+    language = negotiate([user.locale or ""]) or settings().languages.default
+    send("sms", user.phone, words, language, key=f"{event.id}:{words}", expires_at=event.at + NOTICE_LIFETIME, person_note=user.id)

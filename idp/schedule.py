@@ -1,0 +1,107 @@
+"""Every recurring job on one page: its name, how often, and what it does.
+
+Any number of workers may run. A row per job says when it is due; whoever moves it on by one conditional UPDATE does the job, in one
+`writes()` unit. A run that dies is made up for when the job is due again: every job can be done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp import clock, events, keyring, limits, outbox, telemetry
+from idp.credentials import phone_code, phone_limits, trusted_device
+from idp.db.columns import Base, Instant, table
+from idp.db.session import changed, insert_or_ignore, reads, session, writes
+from idp.delegation import codes, requests, tokens
+from idp.login import flow
+from idp.login import session as sign_ins
+from idp.login.tables import Session
+from idp.messages import inbox
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+class ScheduledJob(Base):
+    """When a job is due next, for all workers."""
+
+    __tablename__ = "scheduled_jobs"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Job(NamedTuple):
+    """`every`: seconds from one run to the next. A `run` that answers True has more to do and is due again at once."""
+
+    name: str
+    every: float
+    run: Callable[[], Any]
+
+
+def _sweep(sweep: Callable[[datetime], int]) -> Callable[[], int]:
+    return lambda: sweep(clock.now())
+
+
+def measure() -> None:
+    """Set the gauges of the metrics."""
+    now = clock.now()
+    live = sa.select(sa.func.count()).where(Session.ended_at.is_(None), Session.expires_at > now, Session.idle_expires_at > now)
+    telemetry.set_active_sessions(session.scalar(live) or 0)
+    oldest = session.scalar(sa.select(sa.func.min(keyring.SigningKey.active_at)).where(keyring.SigningKey.state == "active"))
+    if oldest is not None:
+        telemetry.set_signing_key_age((now - oldest).total_seconds())
+
+
+SCHEDULE = (
+    # What keeps up with what happens
+    Job("event_chain", 1, lambda: events.link() == events.BATCH),
+    Job("metrics", 15, measure),
+    # Keys: made, published, activated, retired
+    Job("signing_keys", 10 * MINUTE, keyring.look),
+    # What has had its time
+    Job("outbox", MINUTE, _sweep(outbox.sweep)),
+    Job("limits", 10 * MINUTE, _sweep(limits.sweep)),
+    Job("inbox", HOUR, _sweep(inbox.sweep)),
+    Job("parked_requests", HOUR, _sweep(requests.sweep)),
+    Job("authorization_codes", HOUR, _sweep(codes.sweep)),
+    Job("token_families", DAY, _sweep(tokens.sweep)),
+    Job("sign_ins", HOUR, _sweep(flow.sweep)),
+    Job("sessions", DAY, _sweep(sign_ins.sweep)),
+    Job("phone_codes", HOUR, _sweep(phone_code.sweep)),
+    Job("phone_guesses", DAY, _sweep(phone_limits.sweep)),
+    Job("trusted_devices", DAY, _sweep(trusted_device.sweep)),
+)
+
+_rows = table(ScheduledJob)
+
+
+def due() -> list[Job]:
+    """The jobs that are due now; takes no lock. Outside of any unit."""
+    with reads():
+        known = dict(session.execute(sa.select(_rows.c.name, _rows.c.due_at)).tuples().all())
+    now = clock.now()
+    return [job for job in SCHEDULE if job.name not in known or known[job.name] <= now]
+
+
+def run(job: Job) -> bool:
+    """Do `job`, unless another worker has just taken it; answers whether it was ours. Outside of any unit."""
+    with writes():
+        if not _take(job):
+            return False
+    with writes():
+        if job.run() is True:
+            session.execute(sa.update(_rows).where(_rows.c.name == job.name).values(due_at=clock.now()))
+    return True
+
+
+def _take(job: Job) -> bool:
+    now = clock.now()
+    following = now + timedelta(seconds=job.every)
+    if insert_or_ignore(ScheduledJob, name=job.name, due_at=following):
+        return True
+    return changed(sa.update(_rows).where(_rows.c.name == job.name, _rows.c.due_at <= now).values(due_at=following)) == 1
