@@ -27,9 +27,9 @@ class Part:
         return isinstance(self.rows[0][column], demo.Money | demo.Figure)
 
     def rows_for(self, company_id: str) -> tuple[demo.Row, ...]:
-        """Other companies see other rows first, so that a switch can be seen."""
-        start = crc32(company_id.encode()) % len(self.rows)
-        return (self.rows[start:] + self.rows[:start])[: max(3, len(self.rows) - 1)]
+        """The rows of one company: one of the rows is not theirs, so that a switch can be seen."""
+        missing = crc32(company_id.encode()) % len(self.rows)
+        return self.rows[:missing] + self.rows[missing + 1 :]
 
 
 @dataclass(frozen=True)
