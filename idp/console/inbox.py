@@ -35,4 +35,4 @@ def show(request: Request) -> Answer:
 def show_json(request: Request) -> Response:
     """The same for programs, newest first."""
     _require_desk(request)
-    return json_response(inbox.newest(request.query.get("to").strip() or None))
+    return json_response([message.as_json() for message in inbox.newest(request.query.get("to").strip() or None)])
