@@ -50,6 +50,12 @@ def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
 
 
+def drain(app: Flask) -> None:
+    """Do what is due now, until nothing is: reactions, then the outbox. For whoever has no worker running: tests, the demo's story."""
+    while _turn(app, threading.Event()):
+        pass
+
+
 def _work(app: Flask, stop: threading.Event) -> None:
     ear = _Ear(app)
     pause = POLL
