@@ -35,7 +35,7 @@ def run(name: str) -> int:
         workers=1,
         blocking_threads=8,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         ssl_cert=found.certificate,
         ssl_key=_pkcs8(found.key, found.store) if found.key else None,
         ssl_protocol_min=SSLProtocols.tls12,
