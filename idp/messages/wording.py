@@ -30,10 +30,10 @@ WORDINGS: dict[str, dict[str, str]] = {
         ),
     },
     "browser_stolen": {
-        "sms": N_("%(brand)s: your sign-in was used from another browser too. Both were signed out. Please sign in again."),
+        "sms": N_("%(brand)s: your sign-in was used from another browser too. Both were signed out. Sign in again."),
     },
     "token_reused": {
-        "sms": N_("%(brand)s: an old key to your account was used again, so that app was signed out. Please sign in there again."),
+        "sms": N_("%(brand)s: an old key to your account was used again, so that app was signed out. Sign in there again."),
     },
 }
 

@@ -170,6 +170,15 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "channel": "voice",
         },
     ),
+    "phone_code-over": (
+        "login/phone_code.html",
+        lambda: {
+            **CODE,
+            "form": filled(Code(), {"code": "The time of this code is over. Ask for a new one."}),
+            "expires_at": NOW,
+            "resend_at": NOW,
+        },
+    ),
     "phone_code-last": ("login/phone_code.html", lambda: {**CODE, "form": Code(), "resend_at": None, "resends": [], "channel": "email"}),
     "register": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow()}),
     "register-wrong": (
