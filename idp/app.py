@@ -61,9 +61,9 @@ def _not_routed(e: HTTPException) -> FlaskResponse:
     return _as_flask(finish(refusal_answer(refusal, request, "page"), request))
 
 
-def create_wsgi(settings: Settings | None = None) -> WSGI:
+def create_wsgi(settings: Settings | None = None, app: Flask | None = None) -> WSGI:
     """The whole provider as one WSGI callable: machines' endpoints first, everything else is Flask's."""
-    app = create_app(settings)
+    app = app or create_app(settings)
     direct = {route.path: route for route in ROUTES if route.direct}
     pages = app.wsgi_app
 

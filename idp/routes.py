@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from idp.console import health, inbox
+from idp.login import flow, identify, people, phone_code, register
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, jwks, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
@@ -54,6 +55,17 @@ ROUTES: tuple[Route, ...] = (
     _form("/end_session/confirm", end_session.confirm),
     _page("/signed-out", end_session.signed_out, "none"),
     # Signing in
+    _page("/login/<flow>", flow.view, "writes"),
+    _page("/login/<flow>/people", people.show, "writes"),
+    _form("/login/<flow>/people", people.answer),
+    _form("/login/<flow>/people/forget", people.forget),
+    _page("/login/<flow>/identify", identify.show, "writes"),
+    _form("/login/<flow>/identify", identify.answer),
+    _page("/login/<flow>/phone_code", phone_code.show, "writes"),
+    _form("/login/<flow>/phone_code", phone_code.answer),
+    _form("/login/<flow>/phone_code/resend", phone_code.resend),
+    _page("/login/<flow>/register", register.show, "writes"),
+    _form("/login/<flow>/register", register.answer),
     # Everywhere
     _page("/language", language.change, "none"),
     _page("/static/<name>", static_files.serve, "none"),

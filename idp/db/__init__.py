@@ -1,1 +1,1 @@
-"""Where everything is kept: `columns` (Base, column types), `session` (session, engine, reads, writes), `schema` (migrations up and down)."""
+"""Where everything is kept: `columns` (Base, column types), `session` (session, engine, reads, writes), `schema` (migrations)."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from idp import keyring, languages
+from idp import languages
 from idp.config import settings
 from idp.delegation.scopes import SUPPORTED
+from idp.jws import ALGORITHMS
 from idp.login import policy
 from idp.oidc.client_auth import methods
 from idp.oidc.endpoints import cors
@@ -85,7 +86,7 @@ def _document(issuer: str) -> bytes:
         "response_modes_supported": ["query"],
         "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": list(keyring.ALGORITHMS),
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],

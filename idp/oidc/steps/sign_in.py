@@ -50,7 +50,7 @@ def _demand(journey: Journey) -> policy.Demand:
 def _acr(wanted: tuple[str, ...]) -> str | None:
     """The first of the levels asked for that we know; others cannot be met and do not count (acr_values is a wish, Core §5.5.1.1)."""
     prefix = settings().login.acr_prefix
-    known = [value.removeprefix(prefix) for value in wanted if value.startswith(prefix) and value.removeprefix(prefix) in policy.ACR_LEVELS]
+    known = [value.removeprefix(prefix) for value in wanted if value.startswith(prefix) and value.removeprefix(prefix) in policy.LEVELS]
     return known[0] if known else None
 
 

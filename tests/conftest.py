@@ -1,0 +1,102 @@
+"""What every test can ask for: `world`, a provider with the demo's story in a database of its own, on SQLite or (IDP_TEST_DATABASE) PostgreSQL.
+
+The story is told once per process; each test gets a copy of that database.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from idp import config, crypto, keyring
+from idp.cli import demo_story
+from idp.cli.demo_story import Story
+from idp.config import Settings
+from idp.db import schema
+from tests import machine, servers
+from tests.world import ISSUER, World
+
+ON_POSTGRESQL = os.environ.get("IDP_TEST_DATABASE") == "postgresql"
+
+
+class Told:
+    """The story in a database that is copied, never used itself."""
+
+    def __init__(self, folder: Path, cluster: servers.Cluster | None) -> None:
+        self.folder, self.cluster, self.copies = folder, cluster, 0
+        crypto.make_keys(folder / "keys")
+        self.url = cluster.create("told") if cluster else f"sqlite:///{folder / 'told.sqlite3'}"
+        settings = self.settings(self.url)
+        crypto.load_keys(settings.keys.folder)
+        schema.upgrade(self.url)
+        world = World(settings)
+        with world.writes():
+            keyring.ensure()
+        with world.writes():
+            self.story: Story = demo_story.seed()
+        world.close()
+
+    def settings(self, url: str, **changes: dict[str, object]) -> Settings:
+        """The settings of a test's provider; `changes` by table."""
+        values: dict[str, dict[str, object]] = {
+            "server": {"issuer": ISSUER},
+            "database": {"url": url},
+            "keys": {"folder": self.folder / "keys"},
+            "telemetry": {"log_level": "DEBUG"},
+        }
+        for section, given in changes.items():
+            values[section] = values.get(section, {}) | given
+        chosen = Settings(**values)  # type: ignore[arg-type] # pydantic reads the tables
+        config.use(chosen)
+        return chosen
+
+    def copy(self) -> str:
+        """The address of a fresh copy."""
+        self.copies += 1
+        if self.cluster is not None:
+            return self.cluster.create(f"copy{self.copies}", template="told")
+        path = self.folder / f"copy{self.copies}.sqlite3"
+        shutil.copy(self.folder / "told.sqlite3", path)
+        return f"sqlite:///{path}"
+
+    def drop(self, url: str) -> None:
+        """Throw a copy away."""
+        if self.cluster is not None:
+            self.cluster.drop(str(sa.make_url(url).database))
+            return
+        for path in self.folder.glob(Path(str(sa.make_url(url).database)).name + "*"):
+            path.unlink()
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """The story, told once."""
+    with ExitStack() as stack:
+        cluster = None
+        if ON_POSTGRESQL:
+            if reason := machine.missing("postgresql"):
+                pytest.skip(reason)
+            cluster = stack.enter_context(servers.postgresql())
+        yield Told(tmp_path_factory.mktemp("told"), cluster)
+
+
+@pytest.fixture
+def world(told: Told) -> Iterator[World]:
+    """A provider of this test's own."""
+    url = told.copy()
+    made = World(told.settings(url))
+    yield made
+    made.close()
+    told.drop(url)
+
+
+@pytest.fixture
+def story(told: Told) -> Story:
+    """Who is in the story."""
+    return told.story
