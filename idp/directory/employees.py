@@ -37,9 +37,13 @@ def find(employee_id: str) -> Employee | None:
     return session.get(Employee, employee_id, populate_existing=True)
 
 
-def get(employee_id: str, company_id: str | None = None) -> Employee:
-    """The employee (of this company, when one is given); raises NotFound, also for the removed."""
-    employee = find(employee_id)
+def get(employee_id: str, company_id: str | None = None, *, alone: bool = False) -> Employee:
+    """The employee (of this company, when one is given); raises NotFound, also for the removed.
+
+    `alone` makes other writers of this employee wait: of two changes of roles at once, the later one holds, never both together.
+    """
+    wanted = sa.select(Employee).where(Employee.id == employee_id)
+    employee = session.scalar(wanted.with_for_update() if alone else wanted, execution_options={"populate_existing": True})
     if employee is None or employee.status == "removed" or company_id not in {None, employee.company_id}:
         raise NotFound(NOT_HERE, detail=f"no employee {employee_id} in {company_id}")
     return employee
@@ -145,7 +149,7 @@ def replace_owner(company_id: str, employee_id: str, *, by: Actor = None) -> Non
     """
     if isinstance(by, Standing) and not (by.is_owner and by.may_enter and by.company_id == company_id):
         raise Forbidden(N_("Only the owner can hand the company over."))
-    employee = get(employee_id, company_id)
+    employee = get(employee_id, company_id, alone=True)
     standing = accounts.standing(employee.account_id)
     if standing is None or not standing.may_enter or roles.ADMINISTRATOR not in standing.roles:
         raise Conflict(N_("Make this employee an administrator first."))
@@ -181,7 +185,7 @@ def _contact_values(**fields: str | None) -> dict[str, str | None]:
 
 def _touch(employee_id: str, by: Actor, *, gives: Collection[str] = ()) -> tuple[Employee, str | None]:
     """The employee whom `by` may change, and their user's id."""
-    employee = get(employee_id, by.company_id if isinstance(by, Standing) else None)
+    employee = get(employee_id, by.company_id if isinstance(by, Standing) else None, alone=True)
     _require_allowed(by, employee.company_id, gives=[*gives, *_roles_of(employee_id)] if gives else _roles_of(employee_id))
     return employee, session.scalar(sa.select(Account.user_id).where(Account.id == employee.account_id))
 

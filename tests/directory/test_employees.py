@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from idp import clock
-from idp.db.session import session
+from idp.db.session import reads, session, writes
 from idp.directory import accounts, employees, roles, users
 from idp.directory.tables import Account, RolePermission
 from idp.errors import BadInput, Conflict, Forbidden, NotFound
@@ -204,3 +206,28 @@ def test_every_change_is_an_event(world) -> None:
         "employee.unblocked",
         "employee.removed",
     ]
+
+
+def test_two_changes_of_roles_at_once(database: Flask, world_maker) -> None:
+    """Case 118: two administrators change one person's roles in the same moment; one of the two holds, never the sum."""
+    with writes():
+        world = world_maker()
+        employee_id = world.employee(world.company(world.person()), world.person(), "accountant").id
+    wanted = [roles.built_in("content_manager"), roles.built_in("warehouse_operator")]
+    for _ in range(10):
+        start = threading.Barrier(2)
+
+        def change(role_id: str, start: threading.Barrier = start) -> None:
+            with database.app_context():
+                start.wait()
+                with writes():
+                    employees.change_roles(employee_id, [role_id])
+                session.remove()
+
+        threads = [threading.Thread(target=change, args=(role_id,)) for role_id in wanted]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with reads():
+            assert employees.roles_of(employee_id) in [[role_id] for role_id in wanted]
