@@ -110,8 +110,12 @@ def read(claims: Mapping[str, Any]) -> Person:
 
 
 def _membership(entry: Mapping[str, Any]) -> Membership:
-    status = "blocked" if entry.get("blocked") else _text(entry.get("status"))
-    return Membership(_text(entry["id"]), _text(entry.get("name")), _text(entry.get("inn")), status, _texts(entry.get("roles")))
+    roles = _texts(entry.get("roles"))
+    status = _text(entry.get("status"))
+    # The provider lists no role where the person may not enter: what is not the company's state is their own.
+    if not roles and status != "suspended":
+        status = "blocked"
+    return Membership(_text(entry["id"]), _text(entry.get("name")), _text(entry.get("inn")), status, roles)
 
 
 def _text(value: object) -> str:

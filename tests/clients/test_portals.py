@@ -22,7 +22,7 @@ def test_it_lists_the_companies_with_a_way_into_each_open_one(staff: str) -> Non
 
 
 def test_a_blocked_access_is_shown_and_shut(staff: str, lab: Lab) -> None:
-    entry = {"id": "cmp_x", "name": "ООО «Лютик»", "inn": "7707083893", "status": "active", "roles": ["manager"], "blocked": True}
+    entry = {"id": "cmp_x", "name": "ООО «Лютик»", "inn": "7707083893", "status": "active", "roles": []}
     lab.lie_userinfo = {"companies": [entry]}
     with Browser(staff) as browser:
         page = browser.get("/sign-in").text
