@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -156,15 +156,18 @@ def differences(target: str | sa.Engine) -> list[str]:
         return [str(difference) for difference in compare_metadata(context, metadata)]
 
 
-def write_revision(target: str | sa.Engine, message: str) -> Path:
-    """Write the next revision from what `target` (which must be at the newest) lacks of the code's tables; answers its file."""
+def write_revision(target: str | sa.Engine, message: str, *, only: Collection[str] | None = None) -> Path:
+    """Write the next revision from what `target` (which must be at the newest) lacks of the code's tables; answers its file.
+
+    `only`: look at these tables alone.
+    """
     from alembic import command  # noqa: PLC0415 - as above
 
     config = _alembic()
     load_tables()
     known = revisions()
     with _engine(target) as engine, engine.connect() as connection:
-        config.attributes["connection"] = connection
+        config.attributes.update(connection=connection, only=only)
         command.revision(config, message, autogenerate=True, rev_id=f"{int(known[-1]) + 1 if known else 1:04}")
     path = next((FOLDER / "versions").glob(f"{revisions()[-1]}_*.py"))
     path.write_text("\n".join(line for line in path.read_text("utf-8").split("\n") if not line.strip().startswith("# ###")), "utf-8")

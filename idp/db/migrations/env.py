@@ -18,6 +18,12 @@ def render_item(kind: str, item: Any, autogenerating: Any) -> str | Literal[Fals
     return False
 
 
+def include_object(_item: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+    """When a revision is written: whether it looks at this."""
+    only = context.config.attributes.get("only")
+    return only is None or kind != "table" or name in only
+
+
 context.configure(
     connection=context.config.attributes["connection"],
     # Holds the tables only when a revision is written (schema.load_tables walks the rooms); the names of constraints, always.
@@ -26,6 +32,7 @@ context.configure(
     compare_server_default=True,
     render_as_batch=True,
     render_item=render_item,
+    include_object=include_object,
     transactional_ddl=True,
 )
 with context.begin_transaction():
