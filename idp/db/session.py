@@ -129,5 +129,6 @@ def changed(statement: sa.Update | sa.Delete) -> int:
 def insert_or_ignore(model: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique column already holds it; answers whether this call inserted it."""
     build = postgresql.insert if is_postgresql() else sqlite.insert
-    result = session.execute(build(table(model)).values(**values).on_conflict_do_nothing())
+    statement = build(table(model)).values(**values).on_conflict_do_nothing()
+    result = session.execute(statement, execution_options={"preserve_rowcount": True})  # else psycopg's count of an INSERT is dropped
     return bool(result.rowcount == 1)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
