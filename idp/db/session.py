@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,8 @@ def is_postgresql() -> bool:
 def connect_application(app: Flask, settings: Database, *, threads: int) -> None:
     """Give `app` its database: a pool as large as its threads, time limits, and SQLite's durability."""
     url = sa.make_url(settings.url)
+    if url.get_backend_name() == "sqlite" and url.database:  # Flask-SQLAlchemy would look in Flask's instance folder
+        url = url.set(database=str(Path(url.database).absolute()))
     options: dict[str, Any] = {"pool_size": threads + 1, "max_overflow": threads, "pool_timeout": settings.pool_timeout}
     if url.get_backend_name() == "postgresql":
         limits = f"-c statement_timeout={int(settings.statement_timeout * 1000)} -c lock_timeout={int(settings.lock_timeout * 1000)}"
