@@ -115,9 +115,12 @@ def test_where_the_provider_wants_the_person_the_browser_goes_there(expired: Bro
 def test_an_id_token_for_another_person_in_a_refresh_is_refused(expired: Browser, lab: Lab) -> None:
     """OpenID Connect Core §12.2."""
     lab.lie_id_token = {"sub": "usr_mallory"}
+    lab.lie_userinfo = {"sub": "usr_mallory", "name": "Mallory"}
     lab.lifetime = 1
     lab.access.clear()
-    assert expired.get("/finance").status_code == 503
+    page = expired.get("/finance")
+    assert page.status_code == 503
+    assert "Mallory" not in page.text
 
 
 def test_a_refresh_that_is_answered_after_sign_out_brings_nobody_back(browser: Browser, lab: Lab) -> None:
