@@ -70,6 +70,12 @@ class Client:
         """Whether an answer may go to `uri`."""
         return redirects.matches(uri, self.redirect_uris, native=self.kind == "native")
 
+    def may_leave_to(self, uri: str) -> bool:
+        """Whether a person who signed out may be sent to `uri`: byte by byte, without exception."""
+        return uri in self.post_logout_redirect_uris and redirects.matches(
+            uri, self.post_logout_redirect_uris, native=self.kind == "native"
+        )
+
     def has_secret(self, secret: str) -> bool:
         """Whether `secret` is one of its live ones; the time taken does not tell which character was wrong."""
         given = crypto.digest(secret)

@@ -69,7 +69,12 @@ def _require_web(uri: str, scheme: str, host: str, *, native: bool, refuse: obje
 
 
 def matches(uri: str, registered: list[str], *, native: bool) -> bool:
-    """Whether `uri` is one of `registered`, byte by byte; for a native app the port of a loopback address may differ (RFC 8252 §7.3)."""
+    """Whether `uri` is one of `registered`, byte by byte; for a native app the port of a loopback address may differ (RFC 8252 §7.3).
+
+    NOTE: the scheme is looked at again here, whatever was registered, and however it came into the table (case 4).
+    """
+    if not uri.startswith(("https://", "http://")) and not (native and REVERSE_DOMAIN.fullmatch(uri.partition(":")[0])):
+        return False
     if uri in registered:
         return True
     return native and any(_same_but_port(uri, known) for known in registered)

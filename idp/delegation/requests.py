@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from idp.errors import N_, Gone
 
 _T = table(ParkedRequest)
 PURPOSE = "parked request"
+ID = re.compile("req_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def park(asked: Asked, *, login_secret: str) -> Parked:
 
 def get(request_id: str, *, login_secret: str) -> Parked:
     """Take the request up again; raises Gone when it is over, done, or another browser's: the id in the address opens nothing."""
-    row = session.execute(sa.select(_T).where(_T.c.id == request_id)).first() if request_id.startswith("req_") else None
+    row = session.execute(sa.select(_T).where(_T.c.id == request_id)).first() if ID.fullmatch(request_id) else None
     if row is None or not login_secret or not crypto.equal(row.binding, crypto.digest(login_secret)):
         raise Gone(detail="no such parked request in this browser")
     asked = _read(row.sealed)
@@ -98,12 +100,13 @@ def _read(sealed: str) -> Asked:
 
 
 def decide(parked: Parked, *, user_id: str, account_id: str | None = None, consented: bool | None = None) -> None:
-    """Write down what `user_id` decided; what another person decided before is void."""
+    """Write down what `user_id` decided; what another person decided before is void, and so is a consent given as another account."""
     same = parked.user_id == user_id
+    as_before = same and account_id in {None, parked.account_id}
     values = {
         "user_id": user_id,
         "account_id": account_id if account_id is not None else (parked.account_id if same else None),
-        "consented": consented if consented is not None else (parked.consented and same),
+        "consented": consented if consented is not None else (parked.consented and as_before),
     }
     changed(sa.update(_T).where(_T.c.id == parked.id, _T.c.finished_at.is_(None)).values(values))
 

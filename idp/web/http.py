@@ -76,7 +76,7 @@ def read_pairs(raw: bytes | str) -> Parameters:
 class Request:
     """One request. Built from a WSGI environment; the body is read when the form is first asked for, up to `[server] max_body` bytes."""
 
-    __slots__ = ("_cookies", "_form", "_query", "environ", "form_text", "language", "method", "path", "request_id", "ui_locales")
+    __slots__ = ("_cookies", "_form", "_query", "environ", "language", "method", "path", "request_id", "ui_locales")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -85,7 +85,6 @@ class Request:
         self.request_id = "req_" + secrets.token_hex(10)
         self.language = ""  # set when a page is about to be written
         self.ui_locales: tuple[str, ...] = ()
-        self.form_text = ""  # the form as it came, once it was read
         self._query: Parameters | None = None
         self._form: Parameters | None = None
         self._cookies: dict[str, str] | None = None
@@ -119,9 +118,7 @@ class Request:
         kind = self.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         if kind != FORM:
             raise BadInput(N_("Send this as a form (application/x-www-form-urlencoded)."), detail="the body is not a form")
-        form = read_pairs(body)
-        self.form_text = body.decode("ascii")
-        return form
+        return read_pairs(body)
 
     def header(self, name: str) -> str:
         """A header's value, or an empty text."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -55,7 +54,7 @@ def _basic(authorization: str) -> Sent:
         # RFC 6749 §2.3.1: both are form-encoded first. Ours use only [A-Za-z0-9_-], so encoded and raw arrive the same.
         client_id, colon, secret = text.partition(":")
         decoded = [unquote_plus(part, errors="strict") for part in (client_id, secret)]
-    except (binascii.Error, UnicodeDecodeError) as e:
+    except ValueError as e:  # no base64, no UTF-8, or no ASCII to begin with
         raise invalid_client("The Authorization header is not Basic credentials in base64.", basic=True) from e
     if not colon:
         raise invalid_client("The Authorization header holds no colon between client_id and secret.", basic=True)

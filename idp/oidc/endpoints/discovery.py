@@ -90,9 +90,7 @@ def _document(issuer: str) -> bytes:
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
-        "acr_values_supported": [
-            login.acr_prefix + level for level in policy.ACR_LEVELS if policy.rank(level) <= policy.rank(policy.reachable())
-        ],
+        "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from idp import keyring
 from idp.delegation import clients, tokens
@@ -31,9 +32,10 @@ def end_session(request: Request) -> Answer:
     """Sign out, or ask first: an image on a stranger's page, or another person's hint, signs nobody out (case 84)."""
     if request.is_post:  # from the relying party's site, so without our Lax cookies
         guard.one_of_each(request.form)
-        if len(request.form_text) > LONGEST_ADDRESS:
+        address = f"/end_session?{urlencode(request.form.pairs)}"  # written anew, as at /authorize
+        if len(address) > LONGEST_ADDRESS:
             raise TooLarge
-        return see_other(f"/end_session?{request.form_text}")
+        return see_other(address)
     asked = _read(guard.one_of_each(request.query))
     signed_in = session.find(request.cookie("session"))
     if signed_in is None:
@@ -72,7 +74,7 @@ def _read(sent: dict[str, str]) -> Asked:
     client = clients.find(hint["aud"] if hint is not None else named or "")
     uri = sent.get("post_logout_redirect_uri", "")
     return_to = None
-    if client is not None and uri in client.post_logout_redirect_uris:
+    if client is not None and client.may_leave_to(uri):
         return_to = back(uri, sent.get("state"))
     fields: dict[str, str] = {name: sent[name] for name in ("client_id", "post_logout_redirect_uri", "state") if name in sent}
     if client is not None:
