@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from babel.core import Locale, negotiate_locale
-from babel.dates import format_skeleton
+from babel.core import Locale, UnknownLocaleError, negotiate_locale
+from babel.dates import format_date, format_skeleton
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
@@ -47,6 +47,22 @@ def number(language: str, value: int) -> str:
 
 def day(language: str, value: date) -> str:
     return format_skeleton("MMMd", value, locale=_locale(language))
+
+
+def long_day(language: str, value: str) -> str:
+    """A date in the form 1991-04-12, with its month as a word."""
+    try:
+        return format_date(date.fromisoformat(value), "long", locale=_locale(language))
+    except ValueError:
+        return value
+
+
+def language_name(language: str, tag: str) -> str:
+    """What the language of a tag such as ru-RU is called."""
+    try:
+        return Locale.parse(tag, sep="-").get_language_name(_locale(language)) or tag
+    except (ValueError, UnknownLocaleError):
+        return tag
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from flask import Flask, g, render_template
 
-from clients import portal, settings
+from clients import portal, settings, texts
 from clients.texts import N_
 
 STAFF = portal.Portal(
@@ -17,7 +17,6 @@ STAFF = portal.Portal(
 )
 # Claims of the profile worth showing, in this order; each only when it is filled in.
 PROFILE = {
-    "name": N_("Name"),
     "given_name": N_("First name"),
     "middle_name": N_("Middle name"),
     "family_name": N_("Last name"),
@@ -41,7 +40,14 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         return signed_in(first_page)()
 
     def first_page() -> portal.Answer:
-        facts = [(label, g.person.claims[claim]) for claim, label in PROFILE.items() if g.person.claims.get(claim)]
+        facts = [(label, _shown(claim, str(g.person.claims[claim]))) for claim, label in PROFILE.items() if g.person.claims.get(claim)]
         return render_template("staff/home.html", facts=facts)
 
     return app
+
+
+def _shown(claim: str, value: str) -> str:
+    """A claim as the reader writes such things; what is no date or language tag is shown as it came."""
+    if claim == "birthdate":
+        return texts.long_day(g.language, value)
+    return texts.language_name(g.language, value) if claim == "locale" else value

@@ -30,6 +30,15 @@ def test_a_blocked_access_is_shown_and_shut(staff: str, lab: Lab) -> None:
     assert "company=cmp_x" not in page
 
 
+def test_the_profile_is_written_for_the_reader(staff: str, lab: Lab) -> None:
+    lab.lie_userinfo = {"birthdate": "1991-04-12", "locale": "ru-RU", "nickname": "Аня"}
+    with Browser(staff, "ru") as browser:
+        page = browser.get("/sign-in").text.replace("\u202f", " ")
+    assert "12 апреля 1991 г." in page
+    assert "русский" in page
+    assert "Аня" in page
+
+
 def test_it_carries_an_invitation_through_sign_in(staff: str, lab: Lab) -> None:
     with Browser(staff) as browser:
         browser.get("/sign-in", params={"invitation": "inv_123"})
