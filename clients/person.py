@@ -115,7 +115,7 @@ def _membership(entry: Mapping[str, Any]) -> Membership:
     # The provider lists no role where the person may not enter: what is not the company's state is their own.
     if not roles and status != "suspended":
         status = "blocked"
-    roles = tuple(sorted(roles, key=lambda role: (list(ROLES) + [role]).index(role)))  # the owner first, a company's own roles last
+    roles = tuple(sorted(roles, key=lambda role: [*ROLES, role].index(role)))  # the owner first, a company's own roles last
     return Membership(_text(entry["id"]), _text(entry.get("name")), _text(entry.get("inn")), status, roles)
 
 
