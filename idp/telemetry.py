@@ -48,8 +48,7 @@ LONGEST = 4096
 
 SECRET_NAMES = frozenset(
     "code otp pin token tokens secret secrets password passwd cookie set_cookie authorization proxy_authorization verifier assertion dpop "
-    "jwt id_token_hint login_hint logout_hint signature private_key api_key root_key request_object "
-    "form body".split()
+    "jwt id_token_hint login_hint logout_hint signature private_key api_key root_key request_object form body".split()
 )
 SECRET_ENDINGS = ("_token", "_secret", "_password", "_verifier", "_cookie", "_otp", "_assertion", "_pin", "_code", "_codes")
 HARMLESS_NAMES = frozenset("status_code error_code exit_code country_code language_code".split())
@@ -282,27 +281,31 @@ def _meters() -> SimpleNamespace | None:
     """Every metric there is; None when nobody reads them, and then the library (and its HTTP server) is not even loaded."""
     if SHARED not in os.environ and not settings().telemetry.metrics_port:
         return None
+    try:
+        return _define()
+    except OSError as e:  # somebody tidied up the shared folder: the requests go on, uncounted
+        log.warning("metrics_lost", reason=e.strerror)
+        return None
+
+
+def _define() -> SimpleNamespace:
     from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: PLC0415 - see above; `share_metrics` must come first
 
     registry = CollectorRegistry()
-    now: Any = {"registry": registry, "multiprocess_mode": "mostrecent"}
+    into: Any = {"registry": registry}
+    now: Any = {**into, "multiprocess_mode": "mostrecent"}
+    took: Any = {**into, "buckets": _REQUEST_SECONDS}
     return SimpleNamespace(
         registry=registry,
-        events=Counter("idp_events_total", "What happened, as in the audit trail", ["event", "error"], registry=registry),
-        messages=Counter("idp_otp_sent_total", "Messages with a one-time code", ["channel", "country", "result"], registry=registry),
-        codes=Histogram("idp_otp_verify_seconds", "From sending a code to its proof", registry=registry, buckets=_HUMAN_SECONDS),
-        tokens=Counter("idp_tokens_issued_total", "Answers of the token endpoint that gave tokens", ["grant"], registry=registry),
-        token_requests=Histogram("idp_token_request_duration_seconds", "The token endpoint", registry=registry, buckets=_REQUEST_SECONDS),
+        events=Counter("idp_events_total", "What happened, as in the audit trail", ["event", "error"], **into),
+        messages=Counter("idp_otp_sent_total", "Messages with a one-time code", ["channel", "country", "result"], **into),
+        codes=Histogram("idp_otp_verify_seconds", "From sending a code to its proof", **into, buckets=_HUMAN_SECONDS),
+        tokens=Counter("idp_tokens_issued_total", "Answers of the token endpoint that gave tokens", ["grant"], **into),
+        token_requests=Histogram("idp_token_request_duration_seconds", "The token endpoint", **took),
         sessions=Gauge("idp_active_sessions", "Sessions that have not ended", **now),
         key_age=Gauge("idp_signing_key_age_seconds", "Age of the oldest key that signs", **now),
-        limited=Counter("idp_rate_limited_total", "Refused by a limit", ["rule"], registry=registry),
-        requests=Histogram(
-            "http_server_request_duration_seconds",
-            "HTTP requests by route (its template)",
-            ["method", "route", "status"],
-            registry=registry,
-            buckets=_REQUEST_SECONDS,
-        ),
+        limited=Counter("idp_rate_limited_total", "Refused by a limit", ["rule"], **into),
+        requests=Histogram("http_server_request_duration_seconds", "HTTP requests by route", ["method", "route", "status"], **took),
     )
 
 
@@ -313,7 +316,7 @@ def _tell(meter: str, verb: str, amount: float, *labels: str) -> None:
     found = getattr(meters, meter)
     try:
         getattr(found.labels(*labels) if labels else found, verb)(amount)
-    except OSError as e:  # the shared folder is gone or its disk is full: the request goes on
+    except OSError as e:  # or its disk is full
         log.warning("metric_lost", metric=meter, reason=e.strerror)
 
 
