@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -96,4 +97,6 @@ def worker(parent: int | None) -> None:
         end_with(parent)
     from idp.cli import worker as loop  # noqa: PLC0415 - the server takes this file for `Companion` and must not load the rooms twice
 
+    gc.freeze()
+    gc.enable()
     loop.run()
