@@ -337,8 +337,9 @@ def _read(values: dict[str, Any], env: dict[str, str]) -> Settings:
 
     class Read(Settings):
         @classmethod
-        def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Any, **_: Any) -> tuple[Any, ...]:
-            return (Environment(settings_cls), init_settings)
+        def settings_customise_sources(cls, settings_cls: type[BaseSettings], *given: Any, **named: Any) -> tuple[Any, ...]:
+            """The environment wins over the file, which comes as `init_settings`."""
+            return (Environment(settings_cls), named.get("init_settings") or given[0])
 
     return Read(**values)
 

@@ -1,6 +1,6 @@
-"""What every test can ask for: `world`, a provider with the demo's story in a database of its own, on SQLite or (IDP_TEST_DATABASE) PostgreSQL.
+"""What every test can ask for: `world`, a provider with the demo's story in a database of its own.
 
-The story is told once per process; each test gets a copy of that database.
+It is SQLite, or PostgreSQL where IDP_TEST_DATABASE says so. The story is told once per process; each test gets a copy of that database.
 """
 
 from __future__ import annotations

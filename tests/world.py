@@ -117,6 +117,10 @@ class Browser(httpx2.Client):
 
     def submit(self, page: httpx2.Response, **values: str) -> httpx2.Response:
         """Fill in the first form that has the given fields (a button counts as one) and send it; does not follow the answer."""
+        return self.send(self.filled(page, **values))
+
+    def filled(self, page: httpx2.Response, **values: str) -> httpx2.Request:
+        """The same, not sent: what would go out."""
         parser = _Forms()
         parser.feed(page.text)
         form = next((f for f in parser.forms if f["method"] == "post" and set(values) <= f["names"]), None)
@@ -124,7 +128,7 @@ class Browser(httpx2.Client):
             raise AssertionError(
                 f"no form with {sorted(values)} on {page.url} ({page.status_code}): {[sorted(f['names']) for f in parser.forms]}"
             )
-        return self.post(urljoin(str(page.url), form["action"] or str(page.url)), data=form["fields"] | values)
+        return self.build_request("POST", urljoin(str(page.url), form["action"] or str(page.url)), data=form["fields"] | values)
 
     def press(self, page: httpx2.Response, action: str) -> httpx2.Response:
         """Send the form whose address ends with `action`, as it stands."""
@@ -198,8 +202,6 @@ class World:
 
     def deliver(self) -> None:
         """One turn of the worker: what is waiting is delivered, reactions included."""
-        from idp.cli import worker
-
         worker.drain(self.app)
 
     def inbox(self, to: str | None = None) -> list[dict[str, Any]]:
@@ -213,7 +215,7 @@ class World:
         return next(str(message["code"]) for message in self.inbox(phone) if message["code"])
 
     def sign_in(self, browser: Browser, party: Party, phone: str, *, account: str | None = None, **changes: str | None) -> httpx2.Response:
-        """The whole sign-in of a known person by phone and code; `account`: words in the chooser. Answers the redirect to the relying party."""
+        """The whole sign-in of a known person by phone and code; `account`: words in the chooser. Answers the redirect back."""
         page = browser.authorize(party, **changes)
         page = browser.onward(browser.submit(page, phone=phone))
         answer = browser.onward(browser.submit(page, code=self.code_for(phone)))
@@ -270,4 +272,3 @@ class World:
 def new_phone(number: int | None = None) -> str:
     """A mobile number that nobody in the story has."""
     return f"+7901{(secrets.randbelow(10**7) if number is None else number):07d}"
-
