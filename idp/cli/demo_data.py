@@ -33,6 +33,7 @@ class Portal:
 
     key: str
     name: str
+    names: dict[str, str]
     at: int
     first_party: bool
     scopes: str
@@ -41,11 +42,14 @@ class Portal:
 
 
 PORTALS = (
-    Portal("seller", "Seller portal", 1, True, "openid profile email phone account company companies offline_access", ("employee",),
+    Portal("seller", "Seller portal", {"ru": "Кабинет продавца", "zh": "卖家中心"}, 1, True,
+           "openid profile email phone account company companies offline_access", ("employee",),
            "choose a company, see what the role may do"),
-    Portal("staff", "Staff portal", 2, True, "openid profile email phone companies offline_access", ("personal", "business", "employee"),
+    Portal("staff", "Staff portal", {"ru": "Кабинет сотрудника", "zh": "员工中心"}, 2, True,
+           "openid profile email phone companies offline_access", ("personal", "business", "employee"),
            "a person and all the companies they work for"),
-    Portal("partner", "Полка", 3, False, "openid profile account company offline_access", ("personal", "business", "employee"),
+    Portal("partner", "Полка", {}, 3, False,
+           "openid profile account company offline_access", ("personal", "business", "employee"),
            "a partner's app: all accounts to choose from, and consent is asked"),
 )  # fmt: skip
 
@@ -110,6 +114,7 @@ def _register(portal: Portal, secret: str, port: int) -> None:
         clients.register(
             client_id=portal.key,
             name=portal.name,
+            names=portal.names,
             kind="web",
             first_party=portal.first_party,
             redirect_uris=[f"{address}/callback"],

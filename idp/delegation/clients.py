@@ -36,6 +36,7 @@ class Client:
 
     id: str
     name: str
+    names: dict[str, str]
     kind: str
     first_party: bool
     redirect_uris: list[str]
@@ -60,6 +61,10 @@ class Client:
     updated_at: Any
     disabled_at: Any
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def title(self, language: str) -> str:
+        """Its name for a reader of `language`."""
+        return self.names.get(language, self.name)
 
     @property
     def is_public(self) -> bool:
@@ -152,6 +157,7 @@ def register(  # noqa: PLR0913 - the fields of one record
     kind: str,
     redirect_uris: list[str],
     scopes: list[str],
+    names: dict[str, str] | None = None,
     post_logout_redirect_uris: list[str] | None = None,
     first_party: bool = False,
     account_types: list[str] | None = None,
@@ -166,10 +172,10 @@ def register(  # noqa: PLR0913 - the fields of one record
     """Register a client; answers it and its secret (None for a public one), which is shown this once.
 
     `kind`: web (keeps a secret), single_page or native (public, always PKCE). `secret`: a given one instead of a random one, at least 32
-    characters. Raises BadInput with the reason, Conflict when the id is taken.
+    characters. `names`: the name in other languages, by language code. Raises BadInput with the reason, Conflict when the id is taken.
     """
     _require(
-        name=name,
+        names=[name, *(names or {}).values()],
         kind=kind,
         scopes=scopes,
         pkce=pkce,
@@ -192,6 +198,7 @@ def register(  # noqa: PLR0913 - the fields of one record
     row = ClientRow(
         id=chosen,
         name=name,
+        names=names or {},
         kind=kind,
         first_party=first_party,
         redirect_uris=list(dict.fromkeys(redirect_uris)),
@@ -225,9 +232,16 @@ def register(  # noqa: PLR0913 - the fields of one record
 
 
 def _require(
-    *, name: str, kind: str, scopes: list[str], pkce: str | None, account_types: list[str] | None, algorithm: str, client_id: str | None
+    *,
+    names: list[str],
+    kind: str,
+    scopes: list[str],
+    pkce: str | None,
+    account_types: list[str] | None,
+    algorithm: str,
+    client_id: str | None,
 ) -> None:
-    if not 1 <= len(name.strip()) <= 100 or UNSEEN.search(name):
+    if not all(1 <= len(each.strip()) <= 100 and not UNSEEN.search(each) for each in names):
         raise BadInput(N_("A name has 1 to 100 characters that can be seen."))
     if kind not in KINDS:
         raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))

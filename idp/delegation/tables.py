@@ -18,6 +18,7 @@ class ClientRow(Base):
 
     id: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(100))
+    names: Mapped[dict[str, str]] = mapped_column(Json)  # in other languages, by code (`client_name#ru`, RFC 7591 §2.2)
     kind: Mapped[str] = mapped_column(sa.String(20))
     first_party: Mapped[bool]
     redirect_uris: Mapped[list[str]] = mapped_column(Json)

@@ -28,7 +28,7 @@ def show(request: Request, request_id: str) -> Answer:
     base: dict[str, Any] = {
         "parked": True,
         "ui_locales": journey.asked.ui_locales,
-        "client_name": journey.client.name,
+        "client_name": journey.client.title(language_of(request, journey.asked.ui_locales)),
         "person_name": person.name,
     }
     switch_url = f"/authorize/{request_id}/switch"

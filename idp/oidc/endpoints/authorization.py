@@ -14,6 +14,7 @@ from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
 from idp.web.http import Answer, Request, Response, see_other
 from idp.web.language import KEPT as LANGUAGE_KEPT
+from idp.web.pages import language_of
 
 LONGEST_ADDRESS = 16384
 
@@ -78,7 +79,9 @@ def find(request: Request, request_id: str) -> Journey:
     except Gone as gone:
         client = clients.find(gone.shown.get("client_id", ""))
         if client is not None:
-            gone.shown |= {"client_name": client.name} | ({"restart_url": client.restart_url} if client.restart_url else {})
+            gone.shown |= {"client_name": client.title(language_of(request))} | (
+                {"restart_url": client.restart_url} if client.restart_url else {}
+            )
         raise
     request.ui_locales = parked.asked.ui_locales
     return Journey(request, clients.get(parked.asked.client_id), parked.asked, parked)

@@ -46,7 +46,13 @@ def show(request: Request, request_id: str) -> Answer:
         "oidc/consent.html",
         parked=True,
         ui_locales=journey.asked.ui_locales,
-        client={"name": client.name, "logo": None, "purpose": client.purpose, "terms_url": client.tos_uri, "policy_url": client.policy_uri},
+        client={
+            "name": client.title(language),
+            "logo": None,
+            "purpose": client.purpose,
+            "terms_url": client.tos_uri,
+            "policy_url": client.policy_uri,
+        },
         person={
             "name": person.name,
             "initials": initials(person.name),

@@ -16,6 +16,7 @@ from idp.oidc import guard
 from idp.oidc.endpoints.authorization import LONGEST_ADDRESS
 from idp.oidc.response_modes.query import back
 from idp.web.http import Answer, Page, Request, see_other
+from idp.web.pages import language_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,10 @@ def end_session(request: Request) -> Answer:
     if signed_in is None:
         return _done(asked, [])
     if asked.user_id == signed_in.user_id:
-        return _end(asked, signed_in)
+        return _end(request, asked, signed_in)
     return Page(
         "oidc/end_session.html",
-        client_name=asked.client.name if asked.client else None,
+        client_name=asked.client.title(language_of(request)) if asked.client else None,
         person_name=signed_in.name,
         action="/end_session/confirm",
         fields=asked.fields,
@@ -56,7 +57,7 @@ def confirm(request: Request) -> Answer:
     """The button of our own page was pressed (the dispatcher has checked that)."""
     asked = _read(guard.one_of_each(request.form))
     signed_in = session.find(request.cookie("session"))
-    return _done(asked, []) if signed_in is None else _end(asked, signed_in)
+    return _done(asked, []) if signed_in is None else _end(request, asked, signed_in)
 
 
 def signed_out(request: Request) -> Answer:
@@ -82,8 +83,10 @@ def _read(sent: dict[str, str]) -> Asked:
     return Asked(client, user_of(client, hint["sub"]) if hint is not None and client is not None else None, return_to, fields)
 
 
-def _end(asked: Asked, signed_in: SignedIn) -> Answer:
-    ended = [client.name for client_id in tokens.clients_of_session(signed_in.id) if (client := clients.find(client_id))]
+def _end(request: Request, asked: Asked, signed_in: SignedIn) -> Answer:
+    ended = [
+        client.title(language_of(request)) for client_id in tokens.clients_of_session(signed_in.id) if (client := clients.find(client_id))
+    ]
     session.end(signed_in.id, "signed_out")
     answer = _done(asked, ended)
     answer.delete_cookie("session")

@@ -10,6 +10,7 @@ from idp.config import settings
 from idp.login import flow, policy, session
 from idp.oidc.steps.journey import Journey, Open
 from idp.web.http import Answer, see_other
+from idp.web.pages import language_of
 
 
 def check(journey: Journey) -> Open | None:
@@ -66,7 +67,7 @@ def _begin(journey: Journey, demand: policy.Demand) -> Answer:
         return_to=f"/authorize/{parked.id}",
         demand=demand,
         login_secret=journey.request.cookie("login"),
-        client_name=journey.client.name,
+        client_name=journey.client.title(language_of(journey.request, journey.asked.ui_locales)),
         cancel_to=f"/authorize/{parked.id}/cancel",
         ui_locales=journey.asked.ui_locales,
     )

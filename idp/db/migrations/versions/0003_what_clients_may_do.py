@@ -15,6 +15,7 @@ def upgrade() -> None:
         "clients",
         sa.Column("id", sa.String(length=100), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("names", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("first_party", sa.Boolean(), nullable=False),
         sa.Column("redirect_uris", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
