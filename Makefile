@@ -66,7 +66,7 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing into $(VENV) ..."
 	@$(PIP) hatchling
-	@$(PIP) --no-build-isolation -e .
+	@$(PIP) --no-build-isolation -e '.[demo]'
 	@touch $@
 
 $(VENV)/.tools: pyproject.toml constraints.txt | $(VENV)/bin/python
