@@ -168,9 +168,11 @@ def sweep(now: datetime) -> int:
 def backlog() -> dict[str, float]:
     """For the metrics: rows `waiting` and `dead`, and the `age` in seconds of the oldest row that is due. In a `reads()` unit."""
     now = clock.now()
-    counts = session.execute(sa.select(Outbox.state, sa.func.count()).where(Outbox.state.in_(("waiting", "dead"))).group_by(Outbox.state))
+    counts = session.execute(
+        sa.select(Outbox.state, sa.func.count().label("rows")).where(Outbox.state.in_(("waiting", "dead"))).group_by(Outbox.state)
+    )
     found: dict[str, float] = {"waiting": 0, "dead": 0, "age": 0}
-    found.update(dict(counts.tuples().all()))
+    found.update({row.state: row.rows for row in counts})
     oldest = session.scalar(sa.select(sa.func.min(Outbox.due_at)).where(Outbox.state == "waiting", Outbox.due_at <= now))
     return {**found, "age": (now - oldest).total_seconds()} if oldest else found
 

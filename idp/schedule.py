@@ -18,6 +18,7 @@ from idp.credentials import phone_code, phone_limits, trusted_device
 from idp.db.columns import Base, Instant, table
 from idp.db.session import changed, insert_or_ignore, reads, session, writes
 from idp.delegation import codes, requests, tokens
+from idp.directory import invitations
 from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
@@ -74,6 +75,7 @@ SCHEDULE = (
     Job("sessions", DAY, _sweep(sign_ins.sweep)),
     Job("phone_codes", HOUR, _sweep(phone_code.sweep)),
     Job("phone_guesses", DAY, _sweep(phone_limits.sweep)),
+    Job("invitations", HOUR, invitations.expire_due),
     Job("trusted_devices", DAY, _sweep(trusted_device.sweep)),
 )
 
@@ -83,7 +85,7 @@ _rows = table(ScheduledJob)
 def due() -> list[Job]:
     """The jobs that are due now; takes no lock. Outside of any unit."""
     with reads():
-        known = dict(session.execute(sa.select(_rows.c.name, _rows.c.due_at)).tuples().all())
+        known = {row.name: row.due_at for row in session.execute(sa.select(_rows))}
     now = clock.now()
     return [job for job in SCHEDULE if job.name not in known or known[job.name] <= now]
 

@@ -1,0 +1,216 @@
+"""What reaches people: the texts in three languages, the way through the outbox, and the inbox of a desk.
+
+The origin-bound one-time code: https://wicg.github.io/sms-one-time-codes/. Threats: cases 42, 62, 63, 74; promise R2.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from idp import clock, outbox
+from idp.languages import LANGUAGES
+from idp.messages import channels, inbox, wording
+from idp.messages.inbox import Received
+from tests.ground import Ground
+
+PHONE = "+79005550001"
+CODE = "493817"
+
+
+def deliver(ground: Ground) -> int:
+    """What the worker does with what waits; answers how many."""
+    with ground.writes():
+        jobs = outbox.claim()
+    for job in jobs:
+        with ground.writes():
+            channels.deliver(job.id, job.payload())
+            outbox.done(job)
+    return len(jobs)
+
+
+def send(ground: Ground, **more: Any) -> str | None:
+    """A code for PHONE by text, in Russian."""
+    given: dict[str, Any] = {"channel": "sms", "to": PHONE, "words": "sign_in_code", "language": "ru", "code": CODE, **more}
+    with ground.writes():
+        return channels.send(given.pop("channel"), given.pop("to"), given.pop("words"), given.pop("language"), **given)
+
+
+def received(ground: Ground, to: str | None = None) -> list[Received]:
+    """The inbox."""
+    with ground.reads():
+        return inbox.newest(to)
+
+
+def units(text: str) -> int:
+    """Length as a text message counts it: UCS-2."""
+    return len(text.encode("utf-16-be")) // 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("host", ["", "id.example.com", "auth.market.example.org"])
+def test_a_code_fits_one_segment(ground: Ground, language: str, host: str) -> None:
+    """70 characters in every language; the code first, a warning, and the last line that binds it to our host (case 63)."""
+    ground.use(messages={"bound_host": host})
+    text = wording.compose("sign_in_code", "sms", language, code=CODE).text
+    host = host or "id.example.com"
+    assert units(text) <= wording.ONE_SEGMENT or (len(host) > 20 and units(text) <= wording.ONE_SEGMENT + len(host) - 14), text
+    assert text.startswith(CODE)
+    assert wording.brand(language) in text
+    lines = text.split("\n")
+    assert len(lines) == 2
+    assert lines[-1] == f"@{host} #{CODE}"
+    assert text.count(CODE) == 2
+
+
+def test_the_texts_are_translated(ground: Ground) -> None:
+    """Each wording says something of its own in each language."""
+    for name, channels_of in wording.WORDINGS.items():
+        for channel in channels_of:
+            texts = {wording.compose(name, channel, language, code=CODE).text for language in LANGUAGES}
+            assert len(texts) == 3, (name, channel)
+            assert not any("%(" in text for text in texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_is_never_to_be_shared(ground: Ground, language: str) -> None:
+    """Case 63: by whatever channel, the warning is there; a voice says the digits apart, twice."""
+    warning = {"en": "Never share", "ru": "не называйте", "zh": "请勿告诉"}[language]
+    for channel in ("sms", "voice", "email"):
+        assert warning in wording.compose("sign_in_code", channel, language, code=CODE).text
+    spoken = wording.compose("sign_in_code", "voice", language, code=CODE).text
+    assert spoken.count("4, 9, 3, 8, 1, 7") == 2
+    assert "@" not in spoken
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["browser_stolen", "token_reused"])
+def test_a_notice_fits_two_segments(ground: Ground, language: str, name: str) -> None:
+    """134 characters, no address in it: whoever copies our notices cannot make people used to following links."""
+    text = wording.compose(name, "sms", language).text
+    assert units(text) <= wording.TWO_SEGMENTS, (units(text), text)
+    assert not re.search(r"https?:|www\.|/|@", text)
+    assert wording.brand(language) in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "visit http://evil.example",
+        "evil.example",
+        "www.evil.example/login",
+        "a\r\nb: c",
+        "\u202egnp.exe",
+        "<b>x</b>",
+        "@host #123456",
+        "x" * 500,
+        "ООО «Ромашка»\u2028",
+        "call +7 900 555\x00",
+        "evil.example",
+    ],
+)
+def test_words_of_others_are_inert(words: str) -> None:
+    """Case 74: no link, no second line, no control, no host line; short."""
+    said = wording.inert(words)
+    assert len(said) <= wording.LONGEST_PARAM
+    assert said.isprintable()
+    assert not re.search(r"[/@#<>:\n\r\u202e]|\.\S", said)
+    assert wording.inert("ООО «Ромашка»") == "ООО «Ромашка»"
+
+
+def test_a_code_arrives(ground: Ground) -> None:
+    """Through the outbox into the inbox, in the shape that `/dev/inbox.json` promises."""
+    with clock.freeze(clock.now()):
+        message_id = send(ground, expires_at=clock.now() + timedelta(minutes=5))
+        assert received(ground) == []
+        assert deliver(ground) == 1
+        [message] = received(ground)
+        assert message.as_json() == {
+            "id": message_id,
+            "channel": "sms",
+            "to": PHONE,
+            "text": f"{CODE} — код Базар ID. Никому не называйте.\n@id.example.com #{CODE}",
+            "code": CODE,
+            "link": None,
+            "created_at": clock.now().isoformat(),
+        }
+
+
+def test_a_message_goes_with_its_transaction(ground: Ground) -> None:
+    """What was rolled back is never sent."""
+    with pytest.raises(RuntimeError), ground.writes():
+        channels.send("sms", PHONE, "sign_in_code", "en", code=CODE)
+        raise RuntimeError
+    assert deliver(ground) == 0
+
+
+def test_delivered_twice_is_there_once(ground: Ground) -> None:
+    """R2: a worker that died between delivering and saying so is repeated, and the person has one message."""
+    send(ground)
+    with ground.writes():
+        [job] = outbox.claim()
+    for _ in range(2):
+        with ground.writes():
+            channels.deliver(job.id, job.payload())
+    assert len(received(ground)) == 1
+
+
+def test_the_inbox_is_sealed(ground: Ground) -> None:
+    """Cases 42, 62: neither number nor code nor text stands in the database in clear, wherever the message is on its way."""
+    send(ground)
+    for _ in range(2):
+        dump = ground.dump()
+        assert CODE not in dump
+        assert PHONE[1:] not in dump
+        assert "Базар" not in dump
+        deliver(ground)
+
+
+def test_newest_first_and_by_recipient(ground: Ground) -> None:
+    """The inbox lists what came last first, and filters by exactly this recipient."""
+    with clock.freeze(clock.now()) as shift:
+        for number in range(4):
+            shift(1)
+            send(ground, to=f"+7900555000{number % 2}", code=f"00000{number}")
+            deliver(ground)
+        send(ground, channel="email", to="anna@example.com", words="sign_in_code", language="en", code="777777")
+        deliver(ground)
+    assert [message.code for message in received(ground)][1:] == ["000003", "000002", "000001", "000000"]
+    assert [message.code for message in received(ground, "+79005550001")] == ["000003", "000001"]
+    assert [message.channel for message in received(ground, "anna@example.com")] == ["email"]
+    assert received(ground, "+7900555000") == []
+    with ground.reads():
+        assert len(inbox.newest(limit=2)) == 2
+
+
+def test_the_inbox_forgets(ground: Ground) -> None:
+    """Codes do not lie about: after a day they are gone."""
+    with clock.freeze(clock.now()) as shift:
+        send(ground)
+        deliver(ground)
+        shift(timedelta(days=1))
+        with ground.writes():
+            assert inbox.sweep(clock.now()) == 0
+        shift(1)
+        with ground.writes():
+            assert inbox.sweep(clock.now()) == 1
+        assert received(ground) == []
+
+
+def test_a_wording_must_exist(ground: Ground) -> None:
+    """A message that nobody can write is refused when it is sent, not when it is delivered."""
+    with pytest.raises(KeyError), ground.writes():
+        channels.send("email", "anna@example.com", "browser_stolen", "en")
+    with pytest.raises(KeyError), ground.writes():
+        channels.send("sms", PHONE, "no_such_wording", "en")
+
+
+def test_a_key_sends_once(ground: Ground) -> None:
+    """The same notice for the same event is one message."""
+    assert send(ground, words="browser_stolen", code=None, key="evt_1:browser_stolen") is not None
+    assert send(ground, words="browser_stolen", code=None, key="evt_1:browser_stolen") is None
+    deliver(ground)
+    assert [message.code for message in received(ground)] == [None]

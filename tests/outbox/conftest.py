@@ -1,0 +1,5 @@
+"""What these tests stand on: an empty database."""
+
+from tests.ground import ground
+
+__all__ = ["ground"]
