@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import Flask, g, redirect, render_template, request
 from werkzeug.wrappers import Response
@@ -163,6 +164,7 @@ def _share_refusals(app: Flask, store: Store) -> None:
             N_("Your session has ended: you signed out elsewhere, or your access was changed. Sign in again to go on."),
             401,
             button=N_("Sign in"),
+            action="/sign-in?" + urlencode({"next": request.path}) if request.method == "GET" else "/sign-in",
         )
 
     @app.errorhandler(Unavailable)

@@ -81,6 +81,7 @@ def test_a_refused_refresh_signs_out_here_and_says_so(expired: Browser, lab: Lab
     page = expired.get("/finance")
     assert page.status_code == 401
     assert "You have been signed out" in page.text
+    assert 'href="/sign-in?next=%2Ffinance"' in page.text
     assert expired.secret() is None
     assert "Анна" not in expired.holding(secret)
 
