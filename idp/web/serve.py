@@ -30,6 +30,7 @@ Mode = Literal["reads", "writes", "none"]
 UNITS: dict[str, Callable[[], Any]] = {"reads": reads, "writes": writes, "none": nullcontext}
 REASONS = {
     200: "OK",
+    204: "No Content",
     303: "See Other",
     400: "Bad Request",
     401: "Unauthorized",
@@ -86,7 +87,6 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     except Exception:
         log.exception("broken", extra={"route": route.path})
         response = _refused(_Broken(), request, route.face)
-    response.headers.append(("X-Request-Id", request.request_id))
     telemetry.observe_request(request.method, route.path, response.status, time.perf_counter() - began)
     return response
 
@@ -101,11 +101,12 @@ def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
 def finish(given: Answer, request: Request) -> Response:
     """The bytes of an answer, with the headers that every answer has."""
     if isinstance(given, Page):
-        return render(given, request)
+        given = render(given, request)
     if not isinstance(given, Response):
         raise TypeError("a view gives a Response or a Page")
     if not any(name == "X-Content-Type-Options" for name, _ in given.headers):
         given.headers.extend(every_headers())
+    given.headers.append(("X-Request-Id", request.request_id))
     return given
 
 
