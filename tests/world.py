@@ -132,10 +132,14 @@ class Browser(httpx2.Client):
 
     def press(self, page: httpx2.Response, action: str) -> httpx2.Response:
         """Send the form whose address ends with `action`, as it stands."""
+        return self.send(self.pressed(page, action))
+
+    def pressed(self, page: httpx2.Response, action: str) -> httpx2.Request:
+        """The same, not sent: what would go out."""
         parser = _Forms()
         parser.feed(page.text)
         form = next(f for f in parser.forms if f["method"] == "post" and f["action"].endswith(action))
-        return self.post(urljoin(str(page.url), form["action"]), data=form["fields"] | dict(form["buttons"][:1]))
+        return self.build_request("POST", urljoin(str(page.url), form["action"]), data=form["fields"] | dict(form["buttons"][:1]))
 
 
 def answer_of(response: httpx2.Response) -> dict[str, str]:

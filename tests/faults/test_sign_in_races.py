@@ -1,0 +1,207 @@
+"""Signing in, many at once: guesses, first sign-ins, known browsers, consents, against four worker processes.
+
+On SQLite and PostgreSQL; promises R3 and R5 of the threats, cases 53, 54, 71, 77 and 79.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+import sqlalchemy as sa
+
+from idp.credentials.tables import Browser, Device, PhoneCode, PhoneGuesses
+from idp.delegation.tables import Code, Consent
+from idp.directory.tables import Account, User
+from idp.login.tables import Session
+from tests.conftest import Told
+from tests.faults.race import at_once, statuses
+from tests.faults.served import Served, Visitor, served
+from tests.machine import count
+from tests.world import Party, answer_of, new_phone
+
+RUNS = count(5, 50)
+GUESSES = count(100, 200)
+
+
+@pytest.fixture(scope="module")
+def provider(told_on_both: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """As elsewhere, but a code may be sent again at once."""
+    with served(told_on_both, tmp_path_factory.mktemp("served"), login={"code_pauses": [0, 0, 0]}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def party(provider: Served) -> Party:
+    """A relying party with a secret."""
+    return provider.party()
+
+
+def _asked(provider: Served, browser: Visitor, party: Party, phone: str) -> tuple[httpx2.Response, str, str]:
+    """The page that asks for the code, the id of its flow, and the code."""
+    page = browser.onward(browser.submit(browser.authorize(party), phone=phone))
+    assert page.status_code == 200
+    return page, str(page.url).split("/")[4], provider.code_for(phone)
+
+
+def _wrong(right: str) -> str:
+    return f"{(int(right) + 1 + secrets.randbelow(999_998)) % 10**6:06}"
+
+
+def _code(provider: Served, flow: str) -> PhoneCode:
+    (row,) = provider.rows(sa.select(PhoneCode).where(PhoneCode.flow_id == flow))
+    found: PhoneCode = row[0]
+    return found
+
+
+def _judged(provider: Served, code_id: str) -> int:
+    return sum(event.details.get("code") == code_id for event in provider.events("code.wrong"))
+
+
+def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party) -> None:
+    """Case 53, R3: exactly five of a hundred guesses at once are looked at, the counter says five, and then the right code wins nothing."""
+    for _ in range(RUNS):
+        browser, phone = provider.browser(), new_phone()
+        page, flow, right = _asked(provider, browser, party, phone)
+        answers = at_once([browser.filled(page, code=_wrong(right)) for _ in range(GUESSES)])
+        assert statuses(answers) == {422: GUESSES}
+        code = _code(provider, flow)
+        assert (code.tries, _judged(provider, code.id)) == (5, 5)
+        assert provider.rows(sa.select(PhoneGuesses.in_a_row).where(PhoneGuesses.digest == code.budget)) == [(5,)]
+        answers = at_once([browser.filled(page, code=right) for _ in range(20)])
+        assert statuses(answers) == {422: 20}
+        assert not any(answer.cookie("idp_session") for answer in answers)
+        assert _code(provider, flow).used_at is None
+
+
+def test_the_right_code_among_a_hundred_guesses(provider: Served, party: Party, story_phone: str) -> None:
+    """Case 53: with the right code hidden among the guesses, it wins only when it is among the five that were judged, and wins once."""
+    for _ in range(RUNS):
+        browser = provider.browser()
+        page, flow, right = _asked(provider, browser, party, story_phone)
+        guesses = [*[_wrong(right) for _ in range(GUESSES - 10)], *[right] * 10]
+        random.shuffle(guesses)
+        answers = at_once([browser.filled(page, code=guess) for guess in guesses])
+        won = [answer for answer in answers if answer.cookie("idp_session")]
+        code = _code(provider, flow)
+        assert len(won) == (code.used_at is not None)
+        assert code.tries <= 5
+        assert _judged(provider, code.id) + len(won) <= code.tries
+
+
+@pytest.fixture(scope="module")
+def story_phone() -> str:
+    """Somebody who has an ID."""
+    return "+79005553509"
+
+
+def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, story_phone: str) -> None:
+    """Case 54: the same right code, sent several times in one instant, signs in once; case 79: and one browser is trusted."""
+    for times in [2] * RUNS + [5]:
+        browser = provider.browser()
+        page, flow, right = _asked(provider, browser, party, story_phone)
+        before = provider.rows(sa.select(sa.func.count()).select_from(Session))
+        answers = at_once([browser.filled(page, code=right, remember="on")] * times)
+        assert statuses(answers) == {303: times}
+        (won,) = (answer for answer in answers if answer.cookie("idp_session"))
+        assert provider.rows(sa.select(sa.func.count()).select_from(Session)) == [(before[0][0] + 1,)]
+        assert sum(event.details.get("flow") == flow for event in provider.events("login.succeeded")) == 1
+        browser_id = won.cookie("idp_browser").partition(".")[0]
+        assert provider.rows(sa.select(sa.func.count()).where(Device.browser_id == browser_id)) == [(1,)]
+
+
+def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, party: Party) -> None:
+    """Case 71, R5: a new number, proved in several browsers, registered in one instant: one user, one personal account, one event."""
+    for _ in range(RUNS):
+        phone = new_phone()
+        requests = []
+        for _ in range(4):
+            browser = provider.browser()
+            page, _, right = _asked(provider, browser, party, phone)
+            form = browser.onward(browser.submit(page, code=right))
+            requests.append(browser.filled(form, name="Новый Человек", terms="on"))
+        answers = at_once(requests)
+        assert statuses(answers) == {303: 4}
+        assert all(answer.cookie("idp_session") for answer in answers)
+        ((user_id,),) = provider.rows(sa.select(User.id).where(User.phone == phone))
+        assert provider.rows(sa.select(Account.kind).where(Account.user_id == user_id)) == [("personal",)]
+        assert sum(event.user_id == user_id for event in provider.events("user.registered")) == 1
+        assert provider.rows(sa.select(sa.func.count()).select_from(Session).where(Session.user_id == user_id)) == [(4,)]
+
+
+def test_tabs_that_rotate_one_cookie_are_no_theft(provider: Served, party: Party, story_phone: str) -> None:
+    """Case 77: tabs of one known browser press the name in one instant: all are signed in, all get the same new cookie, nobody is expelled."""
+    browser = provider.browser()
+    page, _, right = _asked(provider, browser, party, story_phone)
+    answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
+    browser_id = str(browser.cookies["idp_browser"]).partition(".")[0]
+    for run in range(RUNS):
+        if run % 2 == 0:  # else the session is there as well, and each tab gives it a new secret
+            del browser.cookies["idp_session"]
+        pages = [browser.authorize(party, prompt="select_account") for _ in range(6)]
+        answers = at_once([browser.pressed(page, "/people") for page in pages])
+        assert statuses(answers) == {303: 6}
+        (cookie,) = {answer.cookie("idp_browser") for answer in answers}
+        ((counter, ended),) = provider.rows(sa.select(Browser.counter, Browser.ended_at).where(Browser.id == browser_id))
+        assert (cookie.split(".")[:2], ended) == ([browser_id, str(counter)], None)
+        for answer in answers:  # whichever the browser kept at last
+            visitor = provider.browser()
+            visitor.cookies["idp_session"] = answer.cookie("idp_session")
+            assert "code" in answer_of(visitor.authorize(party, prompt="none"))
+        browser.cookies.set("idp_browser", cookie, domain="localhost.local")
+        browser.cookies.set("idp_session", answers[-1].cookie("idp_session"), domain="localhost.local")
+    assert not any(event.details.get("browser") == browser_id for event in provider.events("browser.stolen"))
+
+
+def test_a_code_and_a_press_in_two_tabs(provider: Served, party: Party, story_phone: str) -> None:
+    """Case 77: in one tab the name is pressed, in the other the code is entered and the browser trusted again, in one instant."""
+    browser = provider.browser()
+    page, _, right = _asked(provider, browser, party, story_phone)
+    answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
+    for _ in range(RUNS * 2):
+        del browser.cookies["idp_session"]
+        people = browser.authorize(party, prompt="select_account")
+        page, _, right = _by_code(provider, browser, party, story_phone)
+        answers = at_once([browser.pressed(people, "/people"), browser.filled(page, code=right, remember="on")])
+        assert statuses(answers) == {303: 2}
+        assert answers[0].cookie("idp_browser") == answers[1].cookie("idp_browser") != ""
+        browser.cookies.set("idp_browser", answers[0].cookie("idp_browser"), domain="localhost.local")
+        browser.cookies.set("idp_session", answers[0].cookie("idp_session"), domain="localhost.local")
+
+
+def _by_code(provider: Served, browser: Visitor, party: Party, phone: str) -> tuple[httpx2.Response, str, str]:
+    """As `_asked`, past the page of people."""
+    people = browser.authorize(party, prompt="select_account")
+    identify = browser.get(f"{str(people.url).removesuffix('/people')}/identify")
+    page = browser.onward(browser.submit(identify, phone=phone))
+    return page, str(page.url).split("/")[4], provider.code_for(phone)
+
+
+def test_the_right_code_while_it_is_sent_again(provider: Served, party: Party, story_phone: str) -> None:
+    """R3: the code is entered and its sending again is pressed in one instant: neither waits for the other until both are given up."""
+    for _ in range(RUNS * 2):
+        browser = provider.browser()
+        page, _, right = _asked(provider, browser, party, story_phone)
+        answers = at_once([browser.filled(page, code=right), browser.pressed(page, "/resend")])
+        assert answers[0].cookie("idp_session")
+        assert statuses(answers) == {303: 2}
+
+
+def test_a_consent_pressed_twice(provider: Served, party: Party, story_phone: str) -> None:
+    """R5: Allow, pressed in two tabs that ask for different things, and twice in each: one grant that holds all, one code for each."""
+    for _ in range(RUNS):
+        stranger = provider.party(first_party=False, account_types=["personal"])
+        browser = provider.browser()
+        answer_of(provider.sign_in(browser, party, story_phone))
+        pages = [browser.authorize(stranger, scope=scope) for scope in ("openid profile", "openid email phone")]
+        assert [page.url.path.endswith("/consent") for page in pages] == [True, True]
+        answers = at_once([browser.filled(page, answer="allow") for page in pages * 2])
+        assert statuses(answers) == {303: 4}
+        ((scopes,),) = provider.rows(sa.select(Consent.scopes).where(Consent.client_id == stranger.client.id))
+        assert set(scopes) == {"openid", "profile", "email", "phone"}
+        back = at_once([browser.build_request("GET", str(page.url).removesuffix("/consent")) for page in pages * 3])
+        assert statuses(back) == {303: 2, 410: 4}
+        assert provider.rows(sa.select(sa.func.count()).where(Code.client_id == stranger.client.id)) == [(2,)]
