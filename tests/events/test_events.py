@@ -18,7 +18,7 @@ from idp import clock, crypto, events, telemetry
 from idp.db.session import session
 from idp.errors import Refusal
 from idp.events import Event, EventChain
-from tests.ground import Ground, parallel
+from tests.ground import Ground, one_over, parallel, refuse
 
 AT = datetime(2026, 11, 22, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -79,13 +79,11 @@ def test_what_is_recorded_comes_back(ground: Ground) -> None:
 
 def test_it_is_written_with_the_change_itself(ground: Ground) -> None:
     """House rule 6: a unit that fails leaves no event; one that is refused does, as everything written before the refusal."""
-    with pytest.raises(RuntimeError), ground.writes():
-        events.record("user.registered", user_id="usr_1")
-        raise RuntimeError
+    with pytest.raises(ZeroDivisionError), ground.writes():
+        one_over(events.record("user.registered", user_id="usr_1"))
     assert ground.rows(Event) == []
     with pytest.raises(Refusal), ground.writes():
-        events.record("code.wrong", user_id="usr_1")
-        raise Refusal
+        refuse(events.record("code.wrong", user_id="usr_1"))
     assert [event.name for event in ground.rows(Event)] == ["code.wrong"]
 
 

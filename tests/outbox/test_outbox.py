@@ -16,7 +16,7 @@ from idp import clock, crypto, outbox
 from idp.db.session import session
 from idp.errors import Refusal
 from idp.outbox import Job, Outbox
-from tests.ground import Ground, parallel
+from tests.ground import Ground, one_over, parallel, refuse
 
 PAYLOAD = {"to": "+79005550001", "code": "493817"}
 
@@ -61,13 +61,11 @@ def test_from_put_to_done(ground: Ground) -> None:
 
 def test_it_waits_with_its_transaction(ground: Ground) -> None:
     """A unit that fails puts nothing in; one that is refused does (a refusal is an answer)."""
-    with pytest.raises(RuntimeError), ground.writes():
-        outbox.put("message", PAYLOAD)
-        raise RuntimeError
+    with pytest.raises(ZeroDivisionError), ground.writes():
+        one_over(outbox.put("message", PAYLOAD))
     assert ground.rows(Outbox) == []
     with pytest.raises(Refusal), ground.writes():
-        outbox.put("message", PAYLOAD)
-        raise Refusal
+        refuse(outbox.put("message", PAYLOAD))
     assert len(ground.rows(Outbox)) == 1
 
 
