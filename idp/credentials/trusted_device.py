@@ -74,6 +74,8 @@ def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str) -
     """The person pressed their name: the device lives on, the cookie rotates. Answers the new cookie; None when it is not trusted now."""
     now = clock.now()
     person = recognition.person(device_id)
+    # First the browser, then its devices, as everywhere: two tabs never wait for each other.
+    session.execute(sa.select(_browsers.c.id).where(_browsers.c.id == recognition.browser_id).with_for_update())
     live = (_devices.c.id == device_id) & _devices.c.removed_at.is_(None) & (_devices.c.expires_at > now)
     here = _devices.c.browser_id == recognition.browser_id
     if person is None or not changed(sa.update(_devices).where(live, here).values(last_used_at=now, expires_at=_until(now))):

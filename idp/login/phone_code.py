@@ -63,6 +63,7 @@ def answer(request: Request, flow: str) -> Answer:
     if not phone_code.judge(guess, code):
         form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
         return _again(row, request, form, status=422)
+    row = flows.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
     if not phone_code.redeem(guess):  # the same code, right twice at once: the other one signs in (case 54)
         return see_other(flows.next_address(row, request))
     return flows.proved_phone(row, request, guess, remember=bool(form.remember.data))
