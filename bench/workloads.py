@@ -1,0 +1,147 @@
+"""What relying parties and people do, as scripts of virtual users; beside each the least that its answers need (`FLOORS`)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from bench.load import Answer, Script, get, post
+
+CALLBACK = "https://rp.example/callback"
+VERIFIER = "bench-verifier-of-more-than-forty-three-characters"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+HIDDEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What the workloads know: where, which client, whose number, and the one-time code of a number."""
+
+    host: str
+    client_id: str
+    secret: str
+    phone: str
+    code: str
+
+    @property
+    def basic(self) -> str:
+        """The client's Authorization header."""
+        return "Basic " + base64.b64encode(f"{self.client_id}:{self.secret}".encode()).decode()
+
+    def authorize(self) -> str:
+        """The path of an authorization request."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": CALLBACK,
+            "scope": "openid profile",
+            "state": "s",
+            "nonce": "n",
+        }
+        return "/authorize?" + urlencode(asked | {"code_challenge": CHALLENGE, "code_challenge_method": "S256"})
+
+    def redeem(self, answer: Answer) -> bytes:
+        """The token request for the code in a redirect."""
+        code = parse_qs(urlsplit(answer.header(b"location")).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+        return post("/token", self.host, urlencode(form), authorization=self.basic)
+
+
+# Least work of one operation, as requests to the floor: a code needs a commit; redeeming one needs a commit and two signatures; userinfo
+# needs one verification and one look at the person; a sign-in needs a commit for the parked request, the code sent, the guess, the session.
+COMMIT = "/do?commits=1"
+REDEEM = "/do?commits=1&signs=2"
+FLOORS = {
+    "flow": [COMMIT, REDEEM],
+    "refresh": [REDEEM],
+    "userinfo": ["/do?verifies=1&reads=1"],
+    "sign-in": [COMMIT, "/do", "/do", "/do", COMMIT, "/do", "/do?commits=2", COMMIT, REDEEM],
+}
+
+
+def floor(host: str, paths: list[str]) -> Callable[[], Script]:
+    """The floor's requests of one operation, one after the other."""
+
+    def script() -> Script:
+        for path in paths:
+            answer = yield get(path, host)
+            if answer.status != 200:
+                return 0
+        return 1
+
+    return script
+
+
+def sign_in(lab: Lab) -> Callable[[], Script]:
+    """A person in a fresh browser: the page, the number, the code, back to the relying party, and its token request."""
+
+    def script() -> Script:
+        cookies: dict[str, str] = {}
+        answer, path = yield from _follow(lab, lab.authorize(), cookies)
+        token = HIDDEN.search(answer.body)
+        if token is None:
+            return 0
+        form = urlencode({"csrf_token": token[1].decode(), "phone": lab.phone})
+        answer = yield post(path, lab.host, form, cookies=cookies)
+        answer, path = yield from _follow(lab, answer.header(b"location"), cookies)
+        token = HIDDEN.search(answer.body)
+        if token is None:
+            return 0
+        form = urlencode({"csrf_token": token[1].decode(), "code": lab.code})
+        answer = yield post(path, lab.host, form, cookies=cookies)
+        cookies |= answer.cookies()
+        answer, path = yield from _follow(lab, answer.header(b"location"), cookies)
+        answer = yield lab.redeem(answer)
+        return int(answer.status == 200)
+
+    return script
+
+
+def _follow(lab: Lab, path: str, cookies: dict[str, str]) -> Script:  # type: ignore[misc] # it returns more than a script does
+    while True:
+        answer = yield get(path, lab.host, cookies=cookies)
+        cookies |= answer.cookies()
+        to = answer.header(b"location")
+        if answer.status != 303 or to.startswith(CALLBACK):
+            return answer, path
+        path = to
+
+
+def flow(lab: Lab, cookies: dict[str, str]) -> Callable[[], Script]:
+    """A code on an existing session, redeemed."""
+
+    def script() -> Script:
+        answer = yield get(lab.authorize(), lab.host, cookies=cookies)
+        answer = yield lab.redeem(answer)
+        return int(answer.status == 200)
+
+    return script
+
+
+def refresh(lab: Lab, tokens: list[str]) -> Callable[[], Script]:
+    """A chain of rotations for each user."""
+
+    def script() -> Script:
+        token = tokens.pop()
+        answer = yield post("/token", lab.host, f"grant_type=refresh_token&refresh_token={quote(token)}", authorization=lab.basic)
+        if answer.status != 200:
+            return 0
+        tokens.append(json.loads(answer.body)["refresh_token"])
+        return 1
+
+    return script
+
+
+def userinfo(lab: Lab, access_token: str) -> Callable[[], Script]:
+    """Who is it?"""
+
+    def script() -> Script:
+        answer = yield get("/userinfo", lab.host, authorization=f"Bearer {access_token}")
+        return int(answer.status == 200 and b'"sub"' in answer.body)
+
+    return script
