@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,82 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp import clock, config, crypto
-from idp.config import Settings
-from idp.credentials import phone_code, phone_limits
-from idp.credentials.phone_code import Guess, Transaction
+from idp.credentials import phone_code
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import session
 from idp.directory import users
-from idp.errors import BadInput, Gone, TooManyTries
+from idp.errors import BadInput
 from tests.conftest import Told
+from tests.credentials.lab import LISTED, PHONE, Desk, wrong
 from tests.machine import count
-from tests.world import World, new_phone
-
-PHONE = "+79012223344"
-LISTED: dict[str, object] = {"test_numbers": {PHONE: "424242"}}
-
-
-class Desk:
-    """The calls of a sign-in page, each in its own unit of work, as the page makes them."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def begin(self, phone: str = PHONE, *, flow: str = "flw_1", network: str = "203.0.113.0/24", device: str | None = None) -> Transaction:
-        """A code goes out."""
-        with self.world.writes():
-            return phone_code.begin(phone, flow_id=flow, purpose="sign_in", language="en", network=network, device_id=device)
-
-    def resend(self, sent: Transaction, *, flow: str = "flw_1") -> None:
-        """It goes out once more."""
-        with self.world.writes():
-            phone_code.resend(sent.id, flow)
-
-    def count(self, sent: Transaction, *, flow: str = "flw_1") -> Guess | None:
-        """A guess is counted."""
-        with self.world.writes():
-            return phone_code.guess(sent.id, flow)
-
-    def guess(self, sent: Transaction, code: str, *, flow: str = "flw_1") -> bool:
-        """The whole of a guess."""
-        guess = self.count(sent, flow=flow)
-        if guess is None:
-            return False
-        with self.world.writes():
-            return phone_code.judge(guess, code) and phone_code.redeem(guess)
-
-    def look(self, sent: Transaction, *, flow: str = "flw_1") -> Transaction:
-        """The transaction as it is now."""
-        with self.world.reads():
-            found = phone_code.find(sent.id, flow)
-        assert found is not None
-        return found
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    """A desk in a provider of its own."""
-    return Desk(world)
-
-
-def wrong(sent: Transaction, nth: int = 1) -> str:
-    """A code that is not the right one."""
-    return f"{(int(phone_code.derive_code(sent.id)) + nth) % 10**6:06}"
-
-
-@pytest.fixture
-def configured(told: Told) -> Iterator[Any]:
-    """Make the desk of a provider with other settings."""
-    made: list[World] = []
-
-    def make(**changes: dict[str, object]) -> Desk:
-        made.append(World(told.settings(told.copy(), **changes)))
-        return Desk(made[-1])
-
-    yield make
-    for world in made:
-        world.close()
+from tests.world import new_phone
 
 
 class TestTheCode:
@@ -220,160 +152,6 @@ class TestGuessing:
             assert not desk.guess(sent, phone_code.derive_code(sent.id))
 
 
-class TestTheNumber:
-    """What holds for a number over all sign-ins."""
-
-    def test_twenty_a_day(self, desk: Desk) -> None:
-        """Case 55: 10 wrong ones an hour and 20 in any 24 hours, however many sign-ins, networks and phones they come from."""
-        with clock.freeze(clock.now()) as later:
-            judged = 0
-            for flow in range(40):
-                later(1800)
-                with suppress(TooManyTries):
-                    sent = desk.begin(flow=f"flw_{flow}", network=f"10.{flow}.0.0/24")
-                    for nth in range(1, 6):
-                        guess = desk.count(sent, flow=f"flw_{flow}")
-                        judged += guess is not None
-                        if guess:
-                            with desk.world.writes():
-                                assert not phone_code.judge(guess, wrong(sent, nth))
-            assert judged == 20
-
-    def test_ten_an_hour(self, desk: Desk) -> None:
-        """The eleventh within the hour is not counted and not judged; an hour later it is."""
-        with clock.freeze(clock.now()) as later:
-            first, second, third = (desk.begin(flow=f"flw_{n}") for n in range(3))
-            for n, sent in enumerate((first, second)):
-                for nth in range(1, 6):
-                    assert not desk.guess(sent, wrong(sent, nth), flow=f"flw_{n}")
-            with pytest.raises(TooManyTries):
-                desk.guess(third, phone_code.derive_code(third.id), flow="flw_2")
-            with pytest.raises(TooManyTries) as refused:  # what could not be entered is not sent
-                desk.begin(flow="flw_3")
-            assert refused.value.retry_at == clock.now() + timedelta(hours=1)
-            later(3600)
-            fourth = desk.begin(flow="flw_4")
-            assert desk.guess(fourth, phone_code.derive_code(fourth.id), flow="flw_4")
-
-    def test_honest_people(self, desk: Desk) -> None:
-        """A right code is no wrong one: whoever signs in often is never stopped by it."""
-        with clock.freeze(clock.now()) as later:
-            for n in range(30):
-                later(9000)
-                sent = desk.begin(flow=f"flw_{n}")
-                assert not desk.guess(sent, wrong(sent), flow=f"flw_{n}")
-                assert desk.guess(sent, phone_code.derive_code(sent.id), flow=f"flw_{n}")
-
-    def test_a_hundred_in_a_row(self, desk: Desk) -> None:
-        """NIST SP 800-63B-4 §3.2.2: after 100 wrong ones in a row codes are off for the number, until support turns them on."""
-        subject = phone_limits.budget(PHONE)
-        with clock.freeze(clock.now()) as later:
-            for _ in range(100):
-                later(5000)
-                with desk.world.writes():
-                    phone_limits.count_guess(subject)
-            later(timedelta(days=30))
-            with pytest.raises(TooManyTries) as refused:
-                desk.begin()
-            assert refused.value.message == phone_limits.CODES_OFF
-            with desk.world.writes():
-                assert phone_limits.turn_on(PHONE)
-            assert desk.begin()
-
-    def test_known_browser(self, desk: Desk) -> None:
-        """Cases 67 and 69: who burns a number's guesses and messages does not lock out the browser that its owner trusts."""
-        for n in range(2):
-            sent = desk.begin(flow=f"flw_{n}")
-            for nth in range(1, 6):
-                desk.guess(sent, wrong(sent, nth), flow=f"flw_{n}")
-        for n in range(8):
-            with pytest.raises(TooManyTries):
-                desk.begin(flow=f"flw_{n}")
-        own = desk.begin(flow="flw_own", device="dev_1")
-        assert desk.guess(own, phone_code.derive_code(own.id), flow="flw_own")
-        for _ in range(2):
-            assert desk.begin(device="dev_1")
-
-    def test_ten_messages_a_day(self, desk: Desk) -> None:
-        """Case 67: at most ten messages a day to one number; a known browser has three of its own besides."""
-        sent = 0
-        for n in range(30):
-            try:
-                desk.begin(flow=f"flw_{n}", network=f"10.{n}.0.0/24")
-                sent += 1
-            except TooManyTries:
-                continue
-        assert sent == 10
-        for n in range(3):
-            desk.begin(flow=f"flw_own{n}", device="dev_1")
-        with pytest.raises(TooManyTries):
-            desk.begin(flow="flw_own4", device="dev_1")
-        assert desk.world.waiting() == 13
-
-    def test_twenty_messages_a_network(self, desk: Desk) -> None:
-        """Case 66: at most 20 messages an hour from one network, whatever the numbers; another network is not hurt."""
-        for n in range(20):
-            desk.begin(new_phone(n), flow=f"flw_{n}")
-        with pytest.raises(TooManyTries):
-            desk.begin(new_phone(21))
-        assert desk.begin(new_phone(21), network="198.51.100.0/24")
-
-
-class TestSendingAgain:
-    """The same code, no longer life, not too often."""
-
-    def test_pauses(self, desk: Desk) -> None:
-        """Case 65: after 30 and 60 seconds, three sendings in all; the code, its life and its tries stay the same."""
-        with clock.freeze(clock.now()) as later:
-            sent = desk.begin()
-            assert sent.resend_at == clock.now() + timedelta(seconds=30)
-            desk.guess(sent, wrong(sent))
-            later(29)
-            with pytest.raises(TooManyTries) as early:
-                desk.resend(sent)
-            assert early.value.retry_at == sent.resend_at
-            later(1)
-            desk.resend(sent)
-            with pytest.raises(TooManyTries):
-                desk.resend(sent)
-            assert desk.look(sent).resend_at == clock.now() + timedelta(seconds=60)
-            later(60)
-            desk.resend(sent)
-            again = desk.look(sent)
-            assert again.resend_at is None
-            assert again.expires_at == sent.expires_at
-            assert again.tries_left == 4
-            with pytest.raises(TooManyTries) as no_more:
-                desk.resend(sent)
-            assert no_more.value.message == phone_code.ALL_SENT
-            assert desk.world.waiting() == 3
-            assert desk.guess(sent, phone_code.derive_code(sent.id))
-
-    def test_pressed_twice(self, desk: Desk) -> None:
-        """Two presses at once are one sending."""
-        with clock.freeze(clock.now()) as later:
-            sent = desk.begin()
-            later(30)
-
-            def press(_: int) -> None:
-                with suppress(TooManyTries):
-                    desk.resend(sent)
-
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(press, range(8)))
-            assert desk.world.waiting() == 2
-
-    def test_over(self, desk: Desk) -> None:
-        """What has run out, was used or guessed away is not sent again."""
-        with clock.freeze(clock.now()) as later:
-            used, old = desk.begin(), desk.begin(flow="flw_2")
-            assert desk.guess(used, phone_code.derive_code(used.id))
-            later(300)
-            for sent, flow in ((used, "flw_1"), (old, "flw_2"), (old, "flw_other")):
-                with pytest.raises(Gone):
-                    desk.resend(sent, flow=flow)
-
-
 class TestTestNumbers:
     """`product.md` §2.8."""
 
@@ -431,11 +209,3 @@ def test_swept(desk: Desk) -> None:
             assert phone_code.sweep(clock.now()) == 1
             assert phone_code.find(old.id, "flw_1") is None
             assert phone_code.find(alive.id, "flw_2") is not None
-
-
-def test_settings_are_the_figures() -> None:
-    """`threats.md` §1.10: the figures of the product are the defaults."""
-    login = Settings().login
-    assert (login.code_lifetime, login.code_tries, login.code_sends, login.code_pauses) == (300, 5, 3, [30, 60, 120])
-    assert (login.number_wrong_per_hour, login.number_wrong_per_day, login.number_wrong_in_a_row) == (10, 20, 100)
-    assert (login.number_messages_per_day, login.network_messages_per_hour) == (10, 20)
