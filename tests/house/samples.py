@@ -185,8 +185,6 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "login/register.html",
         lambda: {"form": filled(Sign(), {"name": WRONG_FIELD, "terms": WRONG_FIELD}), "phone": PHONE, "flow": _flow()},
     ),
-    "expired": ("login/expired.html", lambda: {"restart_url": "https://seller.example/login"}),
-    "expired-nowhere": ("login/expired.html", lambda: {"restart_url": None}),
     "account": ("oidc/account.html", lambda: CHOICE),
     "account-many": ("oidc/account.html", lambda: {**CHOICE, "companies": PLACES + [_place(n, f"ООО «Лавка {n}»") for n in range(6, 12)]}),
     "account-found-nothing": ("oidc/account.html", lambda: {**CHOICE, "companies": [], "shopping": [], "query": "Роза"}),
