@@ -166,7 +166,7 @@ class _Ear:
             connection.detach()  # it never goes back into the pool
             connection.exec_driver_sql(f"LISTEN {outbox.CHANNEL}")
             self.connection = connection
-        return self.connection.connection.driver_connection
+        return self.connection.connection.dbapi_connection  # `driver_connection` is None once a connection is detached
 
     def close(self) -> None:
         """Let the connection go; the next `wait` makes a new one."""
