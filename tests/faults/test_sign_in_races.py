@@ -133,7 +133,7 @@ def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, part
 
 
 def test_tabs_that_rotate_one_cookie_are_no_theft(provider: Served, party: Party, story_phone: str) -> None:
-    """Case 77: tabs of one known browser press the name in one instant: all are signed in, all get the same new cookie, nobody is expelled."""
+    """Case 77: tabs of one known browser press the name in one instant: all are in, with the same new cookie, and nobody is expelled."""
     browser = provider.browser()
     page, _, right = _asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
