@@ -55,9 +55,8 @@ def main() -> None:
     """Run the command line; ends the process: 0 done, 1 refused or failed, 2 wrong usage."""
     gc.disable()  # importing makes hundreds of thousands of objects that stay: looking through them takes a quarter of the start
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as e:
-        sys.exit(e.exit_code)
+        code = cli(standalone_mode=False)  # what a command gave to `ctx.exit`
+        sys.exit(code if isinstance(code, int) else 0)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except click.ClickException as e:

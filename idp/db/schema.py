@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ def _migrate(target: str | sa.Engine, direction: Literal["upgrade", "downgrade"]
     from alembic import command, util  # noqa: PLC0415 - 250 ms that a server which is up to date does not spend
 
     config = _alembic()
-    with _engine(target) as engine, engine.connect() as connection, connection.begin():
+    with _engine(target, migrates=True) as engine, engine.connect() as connection, connection.begin():
         _take_turn(connection)
         before = current(connection)
         _after(before)
@@ -118,13 +119,15 @@ def _check_foreign_keys(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _engine(target: str | sa.Engine) -> Iterator[sa.Engine]:
+def _engine(target: str | sa.Engine, *, migrates: bool = False) -> Iterator[sa.Engine]:
     """An engine of our own: with foreign keys on, as elsewhere, a table that is copied empties its ON DELETE CASCADE children."""
     url = target.url if isinstance(target, sa.Engine) else sa.make_url(target)
     waits = {"timeout": LOCK_WAIT} if url.get_backend_name() == "sqlite" else {"connect_timeout": 5, "application_name": "idp db"}
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=waits)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
+        if migrates:
+            sa.event.listen(engine, "connect", _turn_to_wal)
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         yield engine
@@ -135,6 +138,20 @@ def _engine(target: str | sa.Engine) -> Iterator[sa.Engine]:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # else the driver commits before each CREATE, and half a revision could stay
     connection.execute("PRAGMA foreign_keys=OFF")  # has no effect inside a transaction, so it is set before any begins
+
+
+def _turn_to_wal(connection: sqlite3.Connection, _record: object) -> None:
+    """Once for the file, here: SQLite does not wait for others at this one, and whoever connects later finds it done."""
+    until = time.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def load_tables() -> sa.MetaData:
