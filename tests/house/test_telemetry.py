@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idp import clock, config, telemetry
-from tests.machine import free_port
+from tests.machine import count, free_port
 
 Lines = Callable[[], list[dict[str, Any]]]
 JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJlLW9mLXRoaXMtdG9rZW4"
@@ -113,6 +113,7 @@ def test_half_of_a_pair_is_one_line() -> None:
 
 
 @pytest.mark.fuzz
+@settings(max_examples=count(200, 50_000), deadline=None)
 @given(st.text(alphabet=st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Ll", "Po"]), max_size=60))
 def test_whatever_is_sent_is_one_line(text: str) -> None:
     """Case 125, with made-up input."""
