@@ -42,8 +42,7 @@ def check(journey: Journey) -> Open | None:
 def _named(journey: Journey, there: list[Standing]) -> Standing:
     """The account that the request names; raises OAuthRefusal `access_denied` with the reason, before anything is shown."""
     asked = journey.asked
-    named = [s for s in there if s.account_id == asked.account_id or (asked.company_id and s.company_id == asked.company_id)]
-    named = [s for s in named if not asked.company_id or s.company_id == asked.company_id]
+    named = [s for s in there if asked.account_id in {None, s.account_id} and asked.company_id in {None, s.company_id}]
     if not named:
         raise OAuthRefusal(
             "access_denied", "This person is not a member of that company." if asked.company_id else "That is not this person's account."
