@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from idp import config
 from idp.cli.failures import Failure
+from idp.cli.furnish import furnish
 from idp.cli.output import FORMAT, as_json, tell
 from idp.db import schema
 
@@ -23,7 +24,7 @@ def db() -> None:
 @click.argument("revision", default="head")
 def upgrade(revision: str) -> None:
     """Bring the tables up to REVISION (default: the newest)."""
-    applied = schema.upgrade(_url(), revision)
+    applied, _ = furnish(config.settings(), revision)
     tell(f"Applied {', '.join(applied)}." if applied else "The tables are up to date.")
 
 

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from idp import clock, config, crypto, keyring
+from idp import clock, config, crypto
 from idp.cli import demo_story
+from idp.cli.furnish import furnish
 from idp.cli.setting import at_work
-from idp.db import schema
 from idp.db.columns import table
 from idp.db.session import session, writes
 from idp.delegation import clients
 from idp.delegation.tables import ClientRow, ClientSecret
+from idp.directory import partners
 
 FOLDER = Path("demo-data")
 SECRETS = FOLDER / "secrets.json"
+PARTNER = "polka"  # of the story: the partner portal is its app
 DATABASE = FOLDER / "idp.sqlite3"
 
 
@@ -80,16 +82,18 @@ def prepare(port: int) -> list[tuple[str, str, str]]:
     FOLDER.mkdir(mode=0o700, exist_ok=True)
     settings = config.load(environment=environment(port))
     crypto.make_keys(settings.keys.folder)
-    schema.upgrade(settings.database.url)
+    furnish(settings)
     known = secrets()
     with at_work(settings):
-        with writes():
-            keyring.ensure()
         with writes():
             story = demo_story.seed()
         with writes():
             for portal in PORTALS:
                 _register(portal, known[portal.key], port)
+        with writes():
+            partner = partners.find_by_key(PARTNER)
+            if partner is not None and partner.client_id is None:
+                partners.assign_client(partner.id, "partner")
     return [(person.phone, person.name, person.shows) for person in story.people]
 
 

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
-from idp import config, crypto, keyring
+from idp import config, crypto
 from idp.cli.failures import Failure
+from idp.cli.furnish import furnish
 from idp.cli.output import tell
-from idp.cli.setting import at_work
-from idp.db import schema
-from idp.db.session import writes
 
 EXAMPLE = "config.example.toml"
 
@@ -25,10 +23,8 @@ def init() -> None:
     settings = config.settings()
     folder = settings.keys.folder
     _say(crypto.make_keys(folder), f"{folder / crypto.ROOT_KEY}: back it up apart from the database", f"{folder / crypto.ROOT_KEY}")
-    applied = schema.upgrade(settings.database.url)
+    applied, made = furnish(settings)
     _say(bool(applied), f"tables, up to revision {applied[-1] if applied else ''}", "tables")
-    with at_work(settings), writes():
-        made = keyring.ensure()
     _say(bool(made), f"{made} signing keys", "signing keys")
     tell(f"Ready. `idp serve` answers on {settings.server.issuer}; `idp clients create --help` shows how to add the first app.")
 

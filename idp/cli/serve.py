@@ -91,13 +91,9 @@ def _bring_tables(settings: Settings) -> None:
         return
     if not settings.database.url.startswith("sqlite"):
         raise Failure(f"The database lacks {', '.join(missing)}. Run `idp db upgrade` (once, for all machines).")
-    schema.upgrade(settings.database.url)
-    from idp import keyring  # noqa: PLC0415 - only where tables are new
-    from idp.cli.setting import at_work  # noqa: PLC0415 - as above
-    from idp.db.session import writes  # noqa: PLC0415 - as above
+    from idp.cli.furnish import furnish  # noqa: PLC0415 - only where tables are new
 
-    with at_work(settings), writes():
-        keyring.ensure()
+    furnish(settings)
 
 
 def _share_metrics(settings: Settings) -> Path | None:

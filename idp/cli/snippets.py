@@ -15,7 +15,7 @@ OIDC_SCOPE="$scope"
 """)
 
 FLASK = Template("""\
-# pip install flask authlib httpx2
+# pip install flask authlib requests
 from authlib.integrations.flask_client import OAuth
 from flask import Flask, redirect, session
 
