@@ -22,8 +22,11 @@ from idp.db.columns import Base
 from idp.db.session import connect_application, engine, reads, session, writes
 from idp.errors import Refusal
 from tests.conftest import ON_POSTGRESQL
+from tests.servers import Cluster
 
 ISSUER = "https://id.example.com"
+EMPTY = "ground_empty"
+_made: set[str] = set()
 
 
 class Ground:
@@ -95,13 +98,20 @@ class Ground:
 @contextmanager
 def prepared(folder: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
     """An empty database, all tables, no keys: for fixtures of any scope."""
-    cluster = request.getfixturevalue("told").cluster if ON_POSTGRESQL else None
+    if not ON_POSTGRESQL:
+        made = Ground(folder, f"sqlite:///{folder / 'ground.sqlite3'}")
+        yield made
+        made.close()
+        return
+    cluster: Cluster = request.getfixturevalue("told").cluster
     name = f"ground_{secrets.token_hex(4)}"
-    made = Ground(folder, cluster.create(name) if cluster else f"sqlite:///{folder / 'ground.sqlite3'}")
+    if EMPTY not in _made:  # the tables are made once and copied
+        Ground(folder, cluster.create(EMPTY)).close()
+        _made.add(EMPTY)
+    made = Ground(folder, cluster.create(name, template=EMPTY))
     yield made
     made.close()
-    if cluster:
-        cluster.drop(name)
+    cluster.drop(name)
 
 
 @pytest.fixture

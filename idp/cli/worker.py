@@ -156,8 +156,11 @@ class _Ear:
             raw = self._listening()
         until = time.monotonic() + NAP
         while not stop.is_set() and time.monotonic() < until:
-            if any(True for _ in raw.notifies(timeout=POLL, stop_after=1)):
-                return
+            try:
+                if any(True for _ in raw.notifies(timeout=POLL, stop_after=1)):
+                    return
+            except Exception as e:  # the driver's own, past SQLAlchemy: the connection is gone
+                raise sa.exc.OperationalError(f"LISTEN {outbox.CHANNEL}", None, e) from e
 
     def _listening(self) -> Any:
         """The driver's connection, listening."""
