@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -54,7 +55,7 @@ def demo(port: int, reset: bool) -> None:
         tell("\nThe demo ends. `make demo` goes on from here, `make demo-reset` begins anew.")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave anybody behind
-        end(running, 15)
+        _end(running)
 
 
 def _require_free(port: int) -> None:
@@ -108,7 +109,7 @@ def _run(name: str, module: list[str], variables: dict[str, str]) -> subprocess.
             stdout=log,
             stderr=subprocess.STDOUT,
             preexec_fn=_end_with_us,  # noqa: PLW1509 - this process has one thread
-            process_group=0,  # Ctrl-C is for us: we end them in order
+            process_group=0,  # Ctrl-C is for us: we end them, each with its own
         )
 
 
@@ -139,6 +140,14 @@ def _watch(running: list[subprocess.Popen[bytes]]) -> None:
     while True:
         _require_running(running)
         time.sleep(0.5)
+
+
+def _end(running: list[subprocess.Popen[bytes]]) -> None:
+    """Everybody, with whom they started: also the processes of a portal that was killed."""
+    end(running, 15)
+    for process in running:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
