@@ -57,7 +57,8 @@ def everybody(pid: int) -> list[int]:
 
 
 def read(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    """A page as a browser that is new here gets it, redirects followed, with the cookies they set."""
+    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(url, timeout=10) as answer:
         return str(answer.read().decode())
 
 
