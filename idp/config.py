@@ -114,7 +114,7 @@ class Keys(_Section):
     """The folder of `root.key`, which `idp init` makes. Back it up apart from the database: neither opens without the other."""
     lifetime: Seconds = 90 * 86400
     """Seconds a signing key signs before the next one takes over."""
-    published_before: Seconds = 2 * 3600
+    published_before: Seconds = 2 * 3600 + 60
     """Seconds a new key stands in /jwks before it signs: at least twice what relying parties may cache."""
     jwks_max_age: Seconds = 3600
     """Seconds that relying parties may cache /jwks."""
@@ -263,6 +263,10 @@ class Settings(BaseSettings):
     def _pairs(self) -> Settings:
         if bool(self.server.certificate) != bool(self.server.key):
             raise ValueError("[server] certificate and key belong together: give both or neither")
+        if self.keys.published_before <= 2 * self.keys.jwks_max_age:
+            raise ValueError(
+                "[keys] published_before must be more than twice jwks_max_age, or a relying party may not know the key"
+            )
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self

@@ -112,15 +112,23 @@ def equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
 
 
-def derive(purpose: str, *parts: object) -> bytes:
-    """HMAC-SHA256 over `parts` under the purpose's key: the same every time, unguessable without `keys/`."""
+def derive(purpose: str, *parts: object, generation: int = 0) -> bytes:
+    """HMAC-SHA256 over `parts` under the purpose's key: the same every time, unguessable without `keys/`.
+
+    `generation`: which root key, 0 the first. What was given out under an older one is recognised by `is_derived`.
+    """
     message = b"".join(len(p).to_bytes(4, "big") + p for p in (str(part).encode() for part in parts))
-    return hmac.digest(_key("derive " + purpose), message, "sha256")
+    return hmac.digest(_key("derive " + purpose, generation), message, "sha256")
 
 
-def derive_text(purpose: str, *parts: object) -> str:
+def derive_text(purpose: str, *parts: object, generation: int = 0) -> str:
     """`derive`, base64url without padding: 43 characters."""
-    return base64.urlsafe_b64encode(derive(purpose, *parts)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(derive(purpose, *parts, generation=generation)).rstrip(b"=").decode()
+
+
+def is_derived(given: str, purpose: str, *parts: object) -> bool:
+    """Whether `given` is `derive_text(purpose, *parts)` under any root key that is still kept: a new first key logs nobody out."""
+    return any(equal(given, derive_text(purpose, *parts, generation=generation)) for generation in range(max(1, len(_keys.roots))))
 
 
 def seal(purpose: str, text: str) -> str:

@@ -24,6 +24,7 @@ from idp.directory.tables import User
 
 _browsers, _devices, _users = table(Browser), table(Device), table(User)
 _COOKIE = re.compile(r"(brw_[0-9a-z]{26})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})")
+PURPOSE = "browser cookie"
 _SYSTEMS = {"Mac OS X": "macOS"}
 KEPT = timedelta(days=30)
 
@@ -57,7 +58,7 @@ class Recognition:
 def recognise(cookie: str, user_agent: str) -> Recognition:
     """Who is known in the browser with this cookie. Only reads. What we did not make, or what has run out, is nobody's and no event."""
     match = _COOKIE.fullmatch(cookie)
-    if match is None or not crypto.equal(_cookie(match[1], int(match[2])), cookie):
+    if match is None or not crypto.is_derived(match[3], PURPOSE, match[1], int(match[2])):
         return Recognition()
     row = session.execute(sa.select(_browsers).where(_browsers.c.id == match[1])).one_or_none()
     now, counter = clock.now(), int(match[2])
@@ -183,7 +184,7 @@ def sweep(now: datetime) -> int:
 
 
 def _cookie(browser_id: str, counter: int) -> str:
-    return f"{browser_id}.{counter}.{crypto.derive_text('browser cookie', browser_id, counter)}"
+    return f"{browser_id}.{counter}.{crypto.derive_text(PURPOSE, browser_id, counter)}"
 
 
 def _whose(user_agent: str) -> str:

@@ -20,12 +20,14 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import scoped_session
 
+from idp import clock
 from idp.config import Database
 from idp.db.columns import Base, table
 from idp.errors import Refusal
 
 READS = "idp.reads"
 ENGINES = "idp.engines"
+RECYCLE = 600  # seconds; a new connection also looks at the clock again
 
 
 class _Session(FlaskSession):
@@ -63,7 +65,7 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
     if url.get_backend_name() == "postgresql":
         limits = f"-c statement_timeout={int(settings.statement_timeout * 1000)} -c lock_timeout={int(settings.lock_timeout * 1000)}"
         options["connect_args"] = {"connect_timeout": max(2, int(settings.pool_timeout)), "options": limits, "application_name": "idp"}
-        options["skip_autocommit_rollback"] = True
+        options |= {"skip_autocommit_rollback": True, "pool_recycle": RECYCLE}
     else:
         options["connect_args"] = {"timeout": settings.lock_timeout, "check_same_thread": False}
     app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -76,6 +78,7 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
         sa.event.listen(writing, "begin", _begin_immediate)
         reading = writing.execution_options(**{READS: True})
     else:
+        sa.event.listen(writing, "connect", _take_the_time)
         reading = writing.execution_options(isolation_level="AUTOCOMMIT")
     app.extensions[ENGINES] = (writing, reading)
 
@@ -85,6 +88,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # FULL: with NORMAL a power cut may take back an answered commit, and a spent code could be spent again.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _take_the_time(connection: Any, _record: object) -> None:
+    """A new connection tells how late it is: machines agree with the database, and so with one another (`clock`)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        clock.correct(cursor.fetchone()[0])
+    connection.rollback()
 
 
 def _begin_immediate(connection: sa.Connection) -> None:

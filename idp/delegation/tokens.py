@@ -30,6 +30,7 @@ _T = table(TokenFamily)
 _users = table(User)
 # The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
 _sessions = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
+PURPOSE = "refresh token"
 REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})")
 JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
 
@@ -178,7 +179,7 @@ def refresh(
     seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing. Raises OAuthRefusal.
     """
     match = REFRESH_TOKEN.fullmatch(token)
-    if match is None or not crypto.equal(match[3], _mac(match[1], int(match[2]))):
+    if match is None or not crypto.is_derived(match[3], PURPOSE, match[1], int(match[2])):
         raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
     family_id, counter = match[1], int(match[2])
     row = _look(family_id)
@@ -189,6 +190,8 @@ def refresh(
     found = _require_present(row)
     if not found.family.refreshable:
         raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
+    if counter > row.f_counter:  # the database was restored from a backup: our loss, nobody's theft
+        raise OAuthRefusal("invalid_grant", "This refresh token is not known any more. Sign in again.")
     if not _is_good(row, counter):
         raise _reused(found.family)
     if not set(narrowed) <= set(found.family.scopes):
@@ -267,7 +270,7 @@ def clients_of_session(session_id: str) -> list[str]:
 
 
 def _mac(family_id: str, counter: int) -> str:
-    return crypto.derive_text("refresh token", family_id, counter)
+    return crypto.derive_text(PURPOSE, family_id, counter)
 
 
 def sweep(now: datetime) -> int:

@@ -12,6 +12,7 @@ from idp.errors import N_, Gone
 from idp.web.http import Answer, Request
 
 FIELD = "csrf_token"
+PURPOSE = "csrf"
 
 
 class Csrf:
@@ -35,13 +36,13 @@ class Csrf:
 
 def token(login_secret: str) -> str:
     """The token for the browser that holds `login_secret` in its cookie."""
-    return crypto.derive_text("csrf", login_secret)
+    return crypto.derive_text(PURPOSE, login_secret)
 
 
 def require(request: Request) -> None:
     """Raise Gone unless the form came from a page that we gave to this browser."""
     secret = request.cookie("login")
-    if not secret or not crypto.equal(request.form.get(FIELD), token(secret)):
+    if not secret or not crypto.is_derived(request.form.get(FIELD), PURPOSE, secret):
         raise Gone(
             N_("This page was open for too long, or cookies are off. Start again from the app you want to enter."),
             detail="the form's token does not belong to this browser",
