@@ -157,6 +157,8 @@ class _Server(MPServer):
         return application
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        server = self.settings.server
+        log.info("serving %s on %s:%d, %d processes of %d threads", server.issuer, server.bind, server.port, server.workers, server.threads)
         super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         threading.Thread(target=self._start_companions, daemon=True).start()
 
