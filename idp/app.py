@@ -73,8 +73,8 @@ def create_wsgi(settings: Settings | None = None, app: Flask | None = None) -> W
             return pages(environ, start_response)
         request = Request(environ)
         with app.app_context():
-            if request.method in route.methods:
-                return write(answer(route, request, {}), start_response)
+            if request.method in route.methods or (request.method == "HEAD" and "GET" in route.methods):
+                return write(answer(route, request, {}), start_response, head=request.method == "HEAD")
             telemetry.bind(request_id=request.request_id)
             refused = finish(refusal_answer(NotAllowedMethod(), request, route.face), request)
             refused.headers.append(("Allow", ", ".join(route.methods)))

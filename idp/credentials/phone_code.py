@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from idp import clock, crypto, events, limits
+from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
 from idp.credentials import phone_limits
 from idp.credentials.tables import PhoneCode
@@ -197,8 +197,10 @@ def redeem(guess: Guess) -> bool:
     """Use the code up after a right guess; False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
     used = sa.update(_codes).where(_codes.c.id == guess.id, _codes.c.used_at.is_(None), _codes.c.expires_at > now).values(used_at=now)
-    if not changed(used):
+    begun = session.execute(used.returning(_codes.c.created_at)).scalar_one_or_none()
+    if begun is None:
         return False
+    telemetry.observe_code((now - begun).total_seconds())
     phone_limits.give_back(guess.budget, guess.mark)
     if guess.is_test:
         events.record("code.test_number_used", details={"code": guess.id}, personal={"phone": guess.phone})

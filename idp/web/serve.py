@@ -116,8 +116,8 @@ def _refused(refusal: Refusal, request: Request, face: Face) -> Response:
     return finish(refusal_answer(refusal, request, face), request)
 
 
-def write(response: Response, start_response: Callable[..., Any]) -> list[bytes]:
-    """Hand the answer to the WSGI server."""
+def write(response: Response, start_response: Callable[..., Any], *, head: bool = False) -> list[bytes]:
+    """Hand the answer to the WSGI server; of a HEAD request only what is known about the body."""
     status = f"{response.status} {REASONS.get(response.status, 'Answer')}"
     start_response(status, [*response.headers, ("Content-Length", str(len(response.body)))])
-    return [response.body]
+    return [] if head else [response.body]

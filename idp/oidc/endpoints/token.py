@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from authlib.oauth2 import OAuth2Error
 
+from idp import telemetry
 from idp.db.session import session
 from idp.delegation import clients
 from idp.errors import OAuthRefusal
@@ -26,13 +29,16 @@ def token(request: Request) -> Response:
     """Answer a token request; refusals as JSON (RFC 6749 §5.2)."""
     if request.method == "OPTIONS":
         return cors.preflight(request)
+    began = time.perf_counter()
     asked = ProtocolRequest("POST", guard.form_only(request), authorization=request.header("Authorization"))
     try:
         grant = server.token_grant(asked)
         grant.validate_token_request()
         # A signature takes as long as the whole transaction: nobody waits for the write lock meanwhile.
         session.commit()
-        return cors.allow(json_response(grant.create_token_response()), request, grant.granted.client)
+        answered = json_response(grant.create_token_response())
+        telemetry.observe_token_request(time.perf_counter() - began)
+        return cors.allow(answered, request, grant.granted.client)
     except OAuth2Error as e:
         raise refusal_of(e) from e
     except OAuthRefusal as refusal:
