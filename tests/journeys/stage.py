@@ -30,12 +30,7 @@ from tests.world import World
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds until everything must answer: a busy machine is slow, not broken
 # Everybody here comes from one loopback address; the limits are other files' promises.
-ROOMY = {
-    "network_messages_per_hour": 10**6,
-    "number_messages_per_day": 10**6,
-    "number_wrong_per_hour": 10**6,
-    "number_wrong_per_day": 10**6,
-}
+LIMITS = ("network_messages_per_hour", "number_messages_per_day", "number_wrong_per_hour", "number_wrong_per_day")
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ class Stage:
         server: dict[str, object] = {"issuer": self.provider, "port": port, "workers": 1}
         if self.tls:
             server |= {"certificate": self.tls.certificate, "key": self.tls.key}
-        self.world = World(told.settings(database, server=server, login=dict(ROOMY), telemetry={"log_level": "WARNING"}))
+        self.world = World(told.settings(database, server=server, login=dict.fromkeys(LIMITS, 10**6), telemetry={"log_level": "WARNING"}))
         secrets = self.register()
         self._run("provider", ["idp.cli.main", "serve"], self._environment())
         for name, address in self.portals.items():
@@ -168,15 +163,16 @@ class Stage:
     def _answers(self, address: str) -> bool:
         parts = urlsplit(address)
         try:
-            with socket.create_connection(("127.0.0.1", parts.port), 2) as plain:
-                connection = plain
-                if self.tls:
-                    context = ssl.create_default_context(cafile=self.tls.authority)
-                    connection = context.wrap_socket(plain, server_hostname=parts.hostname)
+            with socket.create_connection(("127.0.0.1", parts.port), 2) as plain, self._wrapped(plain, parts.hostname) as connection:
                 connection.sendall(f"GET /health/live HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
                 return connection.recv(12).endswith(b" 200")
         except OSError:
             return False
+
+    def _wrapped(self, plain: socket.socket, host: str | None) -> socket.socket:
+        if self.tls is None:
+            return plain
+        return ssl.create_default_context(cafile=self.tls.authority).wrap_socket(plain, server_hostname=host)
 
 
 @contextmanager

@@ -31,6 +31,30 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     assert page.locator("html").get_attribute("lang") == language
     expect(anna.heading).to_have_text(anna.idp("Sign in to %(app)s", app=anna.name_of("seller")))
 
+    prove(anna, TYPED[language])
+    choose_romashka(anna)
+    look_around(anna)
+
+    # The staff portal: in, and no page of the provider was shown
+    anna.begin("staff")
+    anna.arrived("staff")
+    assert anna.saw_nothing_of_the_provider()
+    expect(anna.heading).to_have_text("Анна Смирнова")
+
+    leave(anna)
+    come_back(anna)
+
+    # Another browser knows nothing of her
+    stranger = visitors.come(language)
+    stranger.begin("seller")
+    expect(stranger.page.locator("#phone")).to_be_visible()
+    stranger.ask_for_code(ANNA)
+    assert "Анна" not in stranger.page.content()
+
+
+def prove(anna: Visitor, typed: str) -> None:
+    """The two pages of proving who one is, with what goes wrong on them."""
+    page = anna.page
     # A number that is none: what was typed stays, the field has the focus and says what to do
     page.locator("#phone").fill("12 34")
     anna.button(anna.idp("Get a code")).click()
@@ -40,7 +64,7 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     assert page.title().startswith(anna.idp("Error: %(title)s", title=""))
 
     # A wrong code, with the tries that are left, then the right one
-    code = anna.ask_for_code(ANNA, TYPED[language])
+    code = anna.ask_for_code(ANNA, typed)
     expect(anna.heading).to_have_text(anna.idp("Enter the code from the text message"))
     anna.enter("000000" if code != "000000" else "111111")
     wrong = anna.idp("This code is wrong. Check the message and enter it again.")
@@ -49,7 +73,10 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     expect(page.locator("#code")).to_be_focused()
     anna.enter(code)
 
-    # Where to? A suspended company can be seen and not pressed
+
+def choose_romashka(anna: Visitor) -> None:
+    """Where to? A suspended company can be seen and not pressed."""
+    page = anna.page
     expect(anna.heading).to_have_text(anna.idp("Where do you want to go?"))
     assert page.locator("button.row b").all_inner_texts() in ([ROMASHKA, SMIRNOVA], [SMIRNOVA, ROMASHKA])
     closed = page.locator("[aria-disabled=true]", has_text=VETER)
@@ -57,7 +84,10 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     anna.choose(ROMASHKA)
     anna.arrived("seller")
 
-    # In the seller portal she is the accountant, and sees an accountant's sections
+
+def look_around(anna: Visitor) -> None:
+    """In the seller portal she is the accountant, and sees an accountant's sections; the others are shut, not only hidden."""
+    page = anna.page
     title = anna.portal("%(person)s, %(role)s of %(company)s", person="Анна Смирнова", role=anna.portal("accountant"), company=ROMASHKA)
     expect(anna.heading).to_have_text(title)
     assert sections(anna) == [anna.portal(section) for section in ACCOUNTANT]
@@ -70,13 +100,10 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
         expect(anna.heading).to_contain_text(anna.portal("No access"))
         assert page.locator("table").count() == 0
 
-    # The staff portal: in, and no page of the provider was shown
-    anna.begin("staff")
-    anna.arrived("staff")
-    assert anna.saw_nothing_of_the_provider()
-    expect(anna.heading).to_have_text("Анна Смирнова")
 
-    # Signed out of the seller portal: the provider's session is over, and so is the staff portal's
+def leave(anna: Visitor) -> None:
+    """Signed out of the seller portal: the provider's session is over, and so is the staff portal's."""
+    page = anna.page
     anna.open("seller")
     anna.sign_out()
     assert page.url.startswith(anna.stage.portals["seller"] + "/signed-out")
@@ -89,7 +116,10 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     expect(anna.heading).to_have_text(anna.portal("You have been signed out"))
     assert "Анна" not in page.content()
 
-    # Back in the same browser: her name, no code
+
+def come_back(anna: Visitor) -> None:
+    """Back in the same browser: her name, no code; the company she was in stands first."""
+    page = anna.page
     known = anna.messages(ANNA)
     anna.begin("seller")
     expect(anna.heading).to_have_text(anna.idp("Who is signing in to %(app)s?", app=anna.name_of("seller")))
@@ -98,13 +128,6 @@ def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     anna.choose(ROMASHKA)
     anna.arrived("seller")
     assert anna.messages(ANNA) == known
-
-    # Another browser knows nothing of her
-    stranger = visitors.come(language)
-    stranger.begin("seller")
-    expect(stranger.page.locator("#phone")).to_be_visible()
-    stranger.ask_for_code(ANNA)
-    assert "Анна" not in stranger.page.content()
 
 
 def test_another_company_without_a_page(visitors: Visitors) -> None:

@@ -9,6 +9,7 @@ from tests.journeys.visitor import ROMASHKA, SMIRNOVA, Visitor, Visitors
 
 pytestmark = pytest.mark.browser
 
+RING = "each => { const look = getComputedStyle(each); return look.outlineStyle === 'none' ? 0 : parseFloat(look.outlineWidth); }"
 ANNA, ORLOV, LAZAREVA = (f"+790055535{number}" for number in ("01", "02", "05"))
 
 
@@ -126,7 +127,7 @@ def test_back_after_signing_in(visitors: Visitors) -> None:
 
 
 def test_another_person_after_back(visitors: Visitors) -> None:
-    """Case 15, Keycloak's CVE-2025-12390: somebody signs in, another one goes Back to the form and signs in: each portal has the second one."""
+    """Case 15 (Keycloak, CVE-2025-12390): the form of a finished sign-in, opened again, gives nobody another person's session."""
     both = visitors.come("en")
     both.begin("staff")
     address = both.page.url

@@ -102,6 +102,12 @@ class Visitor:
         self.page.locator("#code").press_sequentially(code)
         self.button(self.idp("Sign in")).click()
 
+    def choose_person_if_asked(self, name: str) -> None:
+        """Press a name where `Who is signing in?` is asked."""
+        expect(self.page.locator(".rows").first).to_be_visible()
+        if self.page.locator("form[action$='/people']").count():
+            self.page.locator("button.row", has_text=name).click()
+
     def choose(self, words: str) -> None:
         """Press the account that is called so."""
         expect(self.page.get_by_role("heading", level=1)).to_have_text(self.idp("Where do you want to go?"))
