@@ -23,7 +23,7 @@ from idp.db.session import changed, insert_or_ignore, session
 from idp.directory.tables import User
 
 _browsers, _devices, _users = table(Browser), table(Device), table(User)
-_COOKIE = re.compile(r"(brw_[0-9a-z]{26})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})")
+_COOKIE = re.compile(r"(brw_[0-9a-z]{26})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
 PURPOSE = "browser cookie"
 _SYSTEMS = {"Mac OS X": "macOS"}
 KEPT = timedelta(days=30)

@@ -19,6 +19,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import Instant, table
 from idp.db.session import changed, session
+from idp.delegation import account_choices
 from idp.delegation.scopes import OFFLINE, asks_for_account
 from idp.delegation.tables import TokenFamily
 from idp.directory import accounts
@@ -31,7 +32,7 @@ _users = table(User)
 # The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
 _sessions = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
 PURPOSE = "refresh token"
-REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.([0-9]{1,9})\.([A-Za-z0-9_-]{43})")
+REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
 JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
 
 
@@ -242,9 +243,9 @@ def _switched(found: Present, company_id: str, account_types: list[str]) -> Pres
     family = found.family
     if not asks_for_account(family.scopes):
         raise OAuthRefusal("invalid_request", "company needs the scope account or company, which this refresh token does not have.")
-    if company_id == family.company_id:
+    if found.standing is not None and company_id == found.standing.company_id:
         return found
-    there = [s for s in accounts.candidates(family.user_id, account_types) if s.company_id == company_id]
+    there = account_choices.of_company(accounts.candidates(family.user_id, account_types), company_id, account_types)
     standing = next((s for s in there if s.may_enter), None)
     if standing is None:
         raise OAuthRefusal("access_denied", _why_not(there))
