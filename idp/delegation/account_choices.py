@@ -1,6 +1,8 @@
-"""Which account a person last chose for a client: a default for the next time, never a right."""
+"""Which account a person last chose for a client: a default for the next time, never a right. And which one `company=` means."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
@@ -8,8 +10,19 @@ from idp import clock
 from idp.db.columns import table
 from idp.db.session import changed, insert_or_ignore, session
 from idp.delegation.tables import AccountChoice
+from idp.directory.accounts import Standing
 
 _T = table(AccountChoice)
+
+
+def of_company(there: list[Standing], company_id: str | None, account_types: Collection[str]) -> list[Standing]:
+    """The accounts among `there` that `company=` means to a client of these `account_types`: the person's work in that company.
+
+    NOTE: a buyer's account of the same company counts only for clients that employees do not enter at all. Otherwise whoever was blocked or
+    removed as an employee would come in through it.
+    """
+    kind = "employee" if "employee" in account_types else "business"
+    return [standing for standing in there if standing.company_id == company_id and standing.kind == kind]
 
 
 def of_session(session_id: str, client_id: str) -> str | None:

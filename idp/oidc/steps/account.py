@@ -42,7 +42,10 @@ def check(journey: Journey) -> Open | None:
 def _named(journey: Journey, there: list[Standing]) -> Standing:
     """The account that the request names; raises OAuthRefusal `access_denied` with the reason, before anything is shown."""
     asked = journey.asked
-    named = [s for s in there if asked.account_id in {None, s.account_id} and asked.company_id in {None, s.company_id}]
+    if asked.account_id:
+        named = [s for s in there if s.account_id == asked.account_id and asked.company_id in {None, s.company_id}]
+    else:
+        named = account_choices.of_company(there, asked.company_id, journey.client.account_types)
     if not named:
         raise OAuthRefusal(
             "access_denied", "This person is not a member of that company." if asked.company_id else "That is not this person's account."
