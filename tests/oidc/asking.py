@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -93,3 +95,29 @@ def change(world: World, model: type[Base], *conditions: Any, **values: Any) -> 
     """Change rows, for states that no page leads to."""
     with world.writes():
         session.execute(sa.update(model.__table__).where(*conditions).values(**values))
+
+
+def raw(world: World, method: str, path: str, *, body: bytes = b"", query: str = "", **environ: str) -> tuple[int, dict[str, str], bytes]:
+    """A request as only a raw socket can send it: header bytes outside ASCII (as latin-1), a Content-Length that lies."""
+    given: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "8000",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "203.0.113.9",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": "http",
+        **environ,
+    }
+    answered: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *_: object) -> None:
+        answered.append((int(status.split(maxsplit=1)[0]), dict(headers)))
+
+    content = b"".join(world.wsgi(given, start))
+    return *answered[0], content

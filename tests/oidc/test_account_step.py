@@ -209,3 +209,19 @@ def test_removed_after_the_choice(world: World, story) -> None:
     page = browser.authorize(party, scope=SCOPE)
     assert 'name="account"' in page.text
     assert "Ромашка" not in page.text
+
+
+def test_a_blocked_employee_does_not_come_in_as_a_buyer(world: World, story) -> None:
+    """`company=` means the person's work there: the same company's buyer account is no way around a block (it is chosen by `account=`)."""
+    business = account_of(world, story, "anna", "Business")
+    party, browser = world.party(), signed_in(world, story, "anna")
+    romashka = story.companies["romashka"]
+    claims = chosen(world, party, browser.authorize(party, scope=SCOPE, account=business))
+    assert (claims["account_type"], claims["company_id"], claims["roles"]) == ("business", romashka, [])
+    assert chosen(world, party, browser.authorize(party, scope=SCOPE, company=romashka))["account_type"] == "employee"
+    with world.writes():
+        staff = employees.of_company(romashka)
+        employees.block(next(e.id for e, s in staff if s.user_id == story.people[0].user_id))
+    assert error_at(browser.authorize(party, scope=SCOPE, company=romashka), party) == "access_denied"
+    shop = world.party(account_types=["business"])
+    assert chosen(world, shop, browser.authorize(shop, scope=SCOPE, company=romashka))["account_id"] == business
