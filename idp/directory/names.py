@@ -14,6 +14,7 @@ NAME_LENGTH = 100
 LINK_LENGTH = 500
 # Direction marks and isolates turn a line around ("threats.md" case 74); the zero-width joiners stay, some scripts need them.
 _TURNING = {chr(c) for c in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)}
+_BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and signs by category, and nothing to be seen
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\]\\]+")
 
@@ -22,14 +23,18 @@ def _is_shown(char: str) -> bool:
     return char not in _TURNING and unicodedata.category(char) not in {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}
 
 
+def _is_ink(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LNPS" and char not in _BLANK
+
+
 def clean_name(text: str, *, longest: int = NAME_LENGTH) -> str:
     """`text` as one line that reads as it is written: no control and no direction characters, single spaces, NFC.
 
-    Raises BadInput when nothing is left, or more than `longest` characters.
+    Raises BadInput when nothing is left that can be seen, or more than `longest` characters.
     """
     line = unicodedata.normalize("NFC", "".join(c if _is_shown(c) else " " for c in text))
     line = " ".join(line.split())
-    if not line:
+    if not any(_is_ink(c) for c in line):
         raise BadInput(N_("Fill in this field."))
     if len(line) > longest:
         raise BadInput(N_("Shorten this to %(longest)s characters."), longest=longest)
