@@ -1,0 +1,50 @@
+"""R20: whatever statement a process dies at, the same thing done again leads to the same end, on SQLite and PostgreSQL.
+
+For every step of every flow and every k: it dies at its k-th point, another process does it again. When nothing had been committed, what
+is there at last, and what is answered, is what a run without a crash gives. When it had been committed and only the answer was lost, it is
+what doing it twice gives, which other files judge (a replayed code revokes, a second press of a button finds it pressed).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from idp import clock
+from tests.conftest import Told
+from tests.faults.crash import differences, swept
+from tests.faults.steps import STEPS, Step
+from tests.machine import count
+
+# What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
+_log = logging.getLogger("tests.faults")
+LONG = {"make keys", "look at keys", "rotate keys", "revoke key", "tell story"}
+
+
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_dying_at_every_point(told_on_both: Told, step: Step, tmp_path: Path) -> None:
+    """R20, R1: no point of the step leaves anything that the same step, done again, does not bring to its end."""
+    stride = _stride(step, on_postgresql=told_on_both.cluster is not None)
+    # Never before the story was told: a key that is younger than now would not be published yet.
+    with clock.freeze(datetime.now(UTC).replace(microsecond=0)) as shift, swept(told_on_both, tmp_path, step, shift) as sweep:
+        once, twice = sweep.once(), sweep.once(2)
+        point, deaths, seconds = 1, 0, time.monotonic()
+        while (died := sweep.die_at(point)) is not None:
+            again = sweep.retry()
+            allowed = [once] if died.commits == 0 else [once, twice]
+            if again not in allowed:
+                wrong = [f"{other.answer} -> {again.answer}: {differences(other.dump, again.dump)}" for other in allowed]
+                pytest.fail(f"{step} died at {died}\n" + "\n".join(wrong))
+            deaths += 1
+            point += stride
+        assert deaths > 0
+        _log.info("%s: died %d times at up to %d points in %.1f s", step, deaths, point - stride, time.monotonic() - seconds)
+
+
+def _stride(step: Step, *, on_postgresql: bool) -> int:
+    everyday = (11 if on_postgresql else 5) if step.name in LONG else (5 if on_postgresql else 1)
+    return count(everyday, 1)
