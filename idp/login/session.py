@@ -118,7 +118,7 @@ def start(
     values["browser_name"] = trusted_device.name_of(user_agent)
     until = now + timedelta(seconds=settings().login.session_lifetime)
     if former is not None:
-        if proved.acr == REMEMBERED:
+        if proved.proof == REMEMBERED:
             proved = replace(proved, acr=former.acr, amr=former.amr, auth_time=former.auth_time)
             until = former.expires_at
         values |= {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
