@@ -1,72 +1,77 @@
-"""`make screens`: a picture of every page, as a phone and as a desk show it, light and dark, into `screens/`.
+"""`make screens`: a picture of every page of the provider and the portals, 360 and 1280 px wide, light and dark, in each language.
 
-    python -m tests.screens [page …] [--language ru]
-
-The pages are those of `tests/house/samples.py`, under their real policy; nothing is listened on.
+They go to `screens/`, which is not part of the repository: `screens/<language>/<page>-<width>-<scheme>.png`.
+`ARGS="--language ru --width 360 --scheme dark"` narrows it (each may stand more than once), `--folder` puts them elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-import mimetypes
 import sys
-from itertools import product
+import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from playwright.sync_api import Route, ViewportSize, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from idp.languages import LANGUAGES
-from idp.web.headers import policy
 from tests import machine
-from tests.house.samples import SAMPLES, rendered
+from tests.conftest import Told
+from tests.journeys.stage import Stage, set_up
+from tests.journeys.tour import tour
+from tests.journeys.visitor import Visitors
 
-ROOT = Path(__file__).parents[1]
-STATIC = ROOT / "idp" / "web" / "static"
-SITE = "http://localhost:8000"
-WIDTHS = {"phone": ViewportSize(width=360, height=740), "desk": ViewportSize(width=1280, height=800)}
-SCHEMES = ("light", "dark")
+WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
+HEIGHT = {360: 740, 1280: 800}
 
 
-def answer(route: Route) -> None:
-    """`/<page>/<language>` is a sample, `/static/` our files."""
-    name, _, rest = urlsplit(route.request.url).path.strip("/").partition("/")
-    if name in SAMPLES:
-        headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy("n0nce", parked=False)}
-        route.fulfill(headers=headers, body=rendered(name, rest))
-        return
-    path = STATIC / Path(rest).name
-    if name == "static" and path.is_file():
-        route.fulfill(content_type=mimetypes.guess_type(path.name)[0] or "font/woff2", body=path.read_bytes())
-    else:
-        route.fulfill(status=404)
+def take(visitors: Visitors, language: str, widths: list[int], schemes: list[str], folder: Path) -> int:
+    """Walk past every page and take the pictures; answers how many."""
+    visitor = visitors.come(language, reduced_motion="reduce", timezone_id="Europe/Moscow")
+    page, taken = visitor.page, 0
+    (folder / language).mkdir(parents=True, exist_ok=True)
+
+    def look(name: str) -> None:
+        nonlocal taken
+        for width in widths:
+            page.set_viewport_size({"width": width, "height": HEIGHT[width]})
+            for scheme in schemes:
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.screenshot(path=folder / language / f"{name}-{width}-{scheme}.png", full_page=True, animations="disabled")
+                taken += 1
+        page.set_viewport_size({"width": 1280, "height": HEIGHT[1280]})
+
+    tour(visitor, look)
+    return taken
+
+
+def pictures(stage: Stage, given: argparse.Namespace) -> int:
+    """The pictures of all that was asked for; answers how many."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
+        taken = 0
+        for language in given.language or LANGUAGES:
+            with Visitors.of(browser, stage) as visitors:
+                taken += take(visitors, language, given.width or list(WIDTHS), given.scheme or list(SCHEMES), given.folder)
+        browser.close()
+    return taken
 
 
 def main() -> int:
     """Take the pictures; 1 when there is no browser."""
-    reader = argparse.ArgumentParser(prog="make screens")
-    reader.add_argument("pages", nargs="*", metavar="page", help=f"of {', '.join(SAMPLES)}; all by default")
-    reader.add_argument("--language", choices=LANGUAGES, action="append", help="may be repeated; all by default")
-    wanted = reader.parse_args()
-    unknown = set(wanted.pages) - set(SAMPLES)
-    if unknown:
-        reader.error(f"no such page: {', '.join(sorted(unknown))}")
+    parser = argparse.ArgumentParser(prog="make screens")
+    parser.add_argument("--language", action="append", choices=LANGUAGES)
+    parser.add_argument("--width", action="append", type=int, choices=WIDTHS)
+    parser.add_argument("--scheme", action="append", choices=SCHEMES)
+    parser.add_argument("--folder", type=Path, default=Path("screens"))
+    given = parser.parse_args()
+    with machine.one_at_a_time("apt"):
+        machine.install()
     if reason := machine.missing("chromium"):
-        machine.say(reason)
+        sys.stderr.write(f"{reason}\n")
         return 1
-    folder = ROOT / "screens"
-    folder.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
-        for width, scheme in product(WIDTHS, SCHEMES):
-            page = browser.new_page(viewport=WIDTHS[width], color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-            page.route("**/*", answer)
-            for name, language in product(wanted.pages or SAMPLES, wanted.language or LANGUAGES):
-                page.goto(f"{SITE}/{name}/{language}")
-                page.screenshot(path=folder / f"{name}-{language}-{width}-{scheme}.png", full_page=True)
-            page.close()
-        browser.close()
-    machine.say(f"{len(list(folder.glob('*.png')))} pictures are in screens/")
+    with tempfile.TemporaryDirectory() as scratch, set_up(Told(Path(scratch), None), Path(scratch)) as stage:
+        taken = pictures(stage, given)
+    machine.say(f"{taken} pictures in {given.folder}/")
     return 0
 
 

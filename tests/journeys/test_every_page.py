@@ -1,0 +1,42 @@
+"""Every live page, in each language: nothing for axe to find in light and in dark, no sideways scroll at 320 px, a title of its own."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from idp.languages import LANGUAGES
+from tests.journeys.tour import tour
+from tests.journeys.visitor import Visitors
+
+pytestmark = pytest.mark.browser
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # what else would the dark be different in?
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page(visitors: Visitors, language: str) -> None:
+    """WCAG 2.2 AA; 1.4.10 (reflow) at 320 px, with whatever opens opened."""
+    visitor = visitors.come(language, reduced_motion="reduce")
+    page, found = visitor.page, []
+    titles: dict[str, str] = {}
+
+    def look(name: str) -> None:
+        page.evaluate("document.querySelectorAll('details.help').forEach(each => each.open = true)")
+        for scheme, rules in (("light", RULES), ("dark", CONTRAST)):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            for each in Axe().run(page, options=rules).response["violations"]:
+                found.append(f"{name} {scheme} {each['id']}: {[node['html'] for node in each['nodes']]}")
+        page.set_viewport_size({"width": 320, "height": 640})
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > 320:
+            found.append(f"{name} is {width} px wide")
+        page.set_viewport_size({"width": 1280, "height": 720})
+        if page.locator("html").get_attribute("lang") != language:
+            found.append(f"{name} is in {page.locator('html').get_attribute('lang')}")
+        titles[name] = page.title()
+
+    tour(visitor, look)
+    assert not found, "\n".join(found)
+    kinds = {name.split("-")[0] for name in titles}
+    assert kinds == {"seller", "login", "oidc", "staff", "partner", "errors", "messages"}

@@ -1,0 +1,172 @@
+"""A walk past every page of the provider and the portals, as somebody meets them: `tour` stops at each and calls `look` with its name.
+
+The tests look with axe, `make screens` with a camera.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from playwright.sync_api import expect
+
+from idp.db.columns import table
+from idp.db.session import session
+from idp.delegation.tables import Consent
+from tests.journeys.visitor import ROMASHKA, Visitor
+from tests.world import new_phone
+
+ANNA, KARIMOV = "+79005553501", "+79005553507"
+Look = Callable[[str], None]
+
+
+def tour(visitor: Visitor, look: Look) -> None:
+    """All of it, in one browser; it can be walked again on the same stage."""
+    with visitor.stage.world.writes():
+        session.execute(sa.delete(table(Consent)))
+    _sign_in(visitor, look)
+    _seller_portal(visitor, look)
+    _other_portals(visitor, look)
+    _people_and_sign_out(visitor, look)
+    _sign_up(visitor, look)
+    _blocked(visitor, look)
+    _astray(visitor, look)
+
+
+def _sign_in(visitor: Visitor, look: Look) -> None:
+    page = visitor.page
+    visitor.open("seller")
+    look("seller-landing")
+    visitor.begin("seller")
+    look("login-identify")
+    page.locator("#phone").fill("12 34")
+    visitor.button(visitor.idp("Get a code")).click()
+    expect(page.locator("#phone-error")).to_be_visible()
+    look("login-identify-wrong")
+    code = visitor.ask_for_code(ANNA)
+    look("login-phone_code")
+    visitor.enter("000000" if code != "000000" else "111111")
+    expect(page.locator("#code-error")).to_be_visible()
+    look("login-phone_code-wrong")
+    visitor.enter(code)
+    expect(page.locator("form[action$='/account']").first).to_be_visible()
+    look("oidc-account")
+    visitor.choose(ROMASHKA)
+    visitor.arrived("seller")
+
+
+def _seller_portal(visitor: Visitor, look: Look) -> None:
+    page = visitor.page
+    look("seller-overview")
+    page.locator(".switcher summary").click()
+    look("seller-switcher")
+    visitor.open("seller", "/finance")
+    look("seller-finance")
+    visitor.open("seller", "/orders")
+    look("seller-forbidden")
+    visitor.open("seller")
+    page.locator(".switcher summary").click()
+    page.locator(".switcher button.row").first.click()
+    expect(page.locator(".menu > ul").first.locator("a")).to_have_count(9)
+    for section in ("orders", "products", "logistics", "employees", "company"):
+        visitor.open("seller", f"/{section}")
+        look(f"seller-{section}")
+    visitor.open("seller", "/nowhere")
+    look("seller-not-found")
+
+
+def _other_portals(visitor: Visitor, look: Look) -> None:
+    page = visitor.page
+    visitor.open("staff")
+    look("staff-landing")
+    visitor.begin("staff")
+    visitor.arrived("staff")
+    look("staff-home")
+    visitor.begin("partner")
+    visitor.choose(ROMASHKA)
+    expect(page.locator("form[action$='/consent']")).to_be_visible()
+    look("oidc-consent")
+    visitor.button(visitor.idp("Refuse")).click()
+    expect(page.locator(".facts code")).to_be_visible()
+    look("partner-refused")
+    visitor.begin("partner")
+    page.locator("button.row").last.click()
+    expect(page.locator("form[action$='/consent']")).to_be_visible()
+    look("oidc-consent-personal")
+    page.locator("main a.row").click()
+    expect(page.locator("form[action$='/people']")).to_be_visible()
+    look("login-people")
+    visitor.link(visitor.idp("Remove someone from the list")).click()
+    look("login-people-removing")
+    visitor.begin("partner")
+    visitor.choose(ROMASHKA)
+    visitor.button(visitor.idp("Allow")).click()
+    visitor.arrived("partner")
+    look("partner-home")
+
+
+def _people_and_sign_out(visitor: Visitor, look: Look) -> None:
+    page, provider = visitor.page, visitor.stage.provider
+    page.goto(f"{provider}/end_session?client_id=partner")
+    look("oidc-end_session")
+    visitor.button(visitor.idp("Sign out")).click()
+    expect(page.locator("h2")).to_be_visible()
+    look("oidc-signed_out")
+    visitor.open("staff")
+    expect(visitor.heading).to_have_text(visitor.portal("You have been signed out"))
+    look("staff-signed-out-elsewhere")
+    visitor.open("staff", "/signed-out")
+    look("staff-signed-out")
+
+
+def _sign_up(visitor: Visitor, look: Look) -> None:
+    page = visitor.page
+    visitor.begin("staff")
+    visitor.link(visitor.idp("Another number")).click()
+    expect(page.locator("#phone")).to_be_visible()
+    look("login-identify-another")
+    visitor.enter(visitor.ask_for_code(new_phone()))
+    expect(page.locator("#name")).to_be_visible()
+    look("login-register")
+    visitor.button(visitor.idp("Create the ID and sign in")).click()
+    expect(page.locator("#name-error")).to_be_visible()
+    look("login-register-wrong")
+    page.locator("#name").fill({"ru": "Вера Новикова", "en": "Vera Novikova", "zh": "王小梅"}[visitor.language])
+    page.locator("#terms").check()
+    visitor.button(visitor.idp("Create the ID and sign in")).click()
+    visitor.arrived("staff")
+    look("staff-home-empty")
+    visitor.begin("seller")
+    expect(visitor.heading).to_have_text(visitor.idp("Your ID has no company yet"))
+    look("oidc-no_account")
+
+
+def _blocked(visitor: Visitor, look: Look) -> None:
+    """A company that may not be entered, and five wrong codes."""
+    visitor.link(visitor.idp("Sign in with another number")).click()
+    visitor.link(visitor.idp("Another number")).click()
+    code = visitor.ask_for_code(KARIMOV)
+    for guess in range(1, 6):
+        visitor.enter(str((int(code) + guess) % 10**6).zfill(6))
+        expect(visitor.page.locator("#code-error")).to_contain_text(str(5 - guess) if guess < 5 else re.compile("."))
+    look("login-phone_code-over")
+    known = visitor.messages(KARIMOV)
+    visitor.page.locator("button[data-ready]").first.click()
+    visitor.enter(visitor.new_code(KARIMOV, known))
+    expect(visitor.page.locator("[aria-disabled=true]").first).to_be_visible()
+    look("oidc-account-blocked")
+
+
+def _astray(visitor: Visitor, look: Look) -> None:
+    page, provider = visitor.page, visitor.stage.provider
+    page.goto(f"{provider}/authorize?client_id=partner&redirect_uri=https://stranger.example/&response_type=code")
+    look("errors-refusal")
+    page.goto(f"{provider}/login/flw_00000000000000000000000000")
+    look("errors-gone")
+    page.goto(f"{provider}/nowhere")
+    look("errors-not-found")
+    page.goto(f"{provider}/dev/inbox")
+    look("messages-inbox")
+    page.goto(f"{provider}/dev/inbox?to=nobody@post.example")
+    look("messages-inbox-nothing")
