@@ -64,17 +64,25 @@ def load_keys(folder: Path) -> None:
 
 
 def make_keys(folder: Path) -> bool:
-    """Write a root key into `folder` unless there is one; only its owner can read it. Answers whether one was made."""
+    """Write a root key into `folder` unless there is one; only its owner can read it. Answers whether one was made.
+
+    It appears whole or not at all: an empty file, left by a process that died, would look like a damaged key for ever.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ROOT_KEY
+    if path.exists():
+        return False
+    temporary = folder / f".{ROOT_KEY}.{secrets.token_hex(8)}"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # unlike a rename, it fails when another process was quicker
     except FileExistsError:
         return False
-    with os.fdopen(handle, "wb") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        temporary.unlink(missing_ok=True)
     return True
 
 
