@@ -148,15 +148,16 @@ def press_name_when_a_code_is_due(world: World) -> Act:
 
 
 def stolen_browser(world: World) -> Act:
-    """A copy of the cookie comes back after its time: the browser is out."""
+    """A copy of the cookie comes back after its time: the browser is out, and its sessions."""
     browser, party = _signed_in(world)
     browser.cookies.delete("idp_session")
     page, former = browser.authorize(party), browser.cookies["idp_browser"]
+    assert page.url.path.endswith("/people")
     for _ in range(2):
         answer_of(browser.onward(browser.send(browser.pressed(browser.authorize(party, prompt="select_account"), "/people"))))
         browser.cookies.delete("idp_session")
     browser.cookies.set("idp_browser", former, domain="localhost.local")
-    return _sending(browser.pressed(page, "/people"))
+    return _sending(browser.build_request("GET", str(page.url).removesuffix("/people")))
 
 
 def forget(world: World) -> Act:
