@@ -128,7 +128,7 @@ def _register(portal: Portal, secret: str, port: int) -> None:
             secret=secret,
             client_uri=address,
             initiate_login_uri=f"{address}/sign-in",
-            purpose=portal.about if not portal.first_party else None,
+            purpose=next((app.description for app in demo_story.PARTNERS if app.name == portal.name), None),
         )
         return
     row = table(ClientRow)

@@ -30,10 +30,11 @@ def show(request: Request, request_id: str) -> Answer:
         "ui_locales": journey.asked.ui_locales,
         "client_name": journey.client.title(language_of(request, journey.asked.ui_locales)),
         "person_name": person.name,
+        "switch_url": f"/authorize/{request_id}/switch",
+        "cancel_url": f"/authorize/{request_id}/cancel",
     }
-    switch_url = f"/authorize/{request_id}/switch"
     if not there:
-        return Page("oidc/no_account.html", status=403, switch_url=switch_url, cancel_url=f"/authorize/{request_id}/cancel", **base)
+        return Page("oidc/no_account.html", status=403, **base)
     last = account_choices.of_person(person.user_id, journey.client.id)
     there.sort(key=lambda standing: (not standing.may_enter, standing.account_id != last))
     language = language_of(request, journey.asked.ui_locales)
@@ -45,7 +46,6 @@ def show(request: Request, request_id: str) -> Answer:
         companies=[row(s, language, recent=s.account_id == last) for s in found],
         shopping=[] if words else [row(s, language, recent=s.account_id == last) for s in there if s.kind != "employee"],
         action=f"/authorize/{request_id}/account",
-        switch_url=switch_url,
         query=words,
         searchable=len(companies) >= SEARCHED_FROM,
         **base,
