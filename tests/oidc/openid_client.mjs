@@ -1,0 +1,49 @@
+// A sign-in with npm's openid-client, all defaults. Reads one JSON object from the first line of its input (issuer, client_id, secret,
+// redirect_uri, method, scope), writes the address to open, reads the address the browser came back to, writes what it got.
+import { createInterface } from 'node:readline';
+import * as client from 'openid-client';
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const read = async () => (await lines.next()).value;
+const write = (value) => process.stdout.write(JSON.stringify(value) + '\n');
+
+const given = JSON.parse(await read());
+const methods = {
+  default: () => undefined,
+  basic: () => client.ClientSecretBasic(given.secret),
+  post: () => client.ClientSecretPost(given.secret),
+  none: () => client.None(),
+};
+const config = await client.discovery(new URL(given.issuer), given.client_id, given.secret ?? undefined, methods[given.method]());
+
+const verifier = client.randomPKCECodeVerifier();
+const state = client.randomState();
+const nonce = client.randomNonce();
+const address = client.buildAuthorizationUrl(config, {
+  redirect_uri: given.redirect_uri,
+  scope: given.scope,
+  code_challenge: await client.calculatePKCECodeChallenge(verifier),
+  code_challenge_method: 'S256',
+  state,
+  nonce,
+});
+write({ address: address.href });
+
+const back = new URL(await read());
+try {
+  const tokens = await client.authorizationCodeGrant(config, back, {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+    idTokenExpected: true,
+    maxAge: 600,
+  });
+  const claims = tokens.claims();
+  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+  const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
+  const again = await client.fetchUserInfo(config, refreshed.access_token, claims.sub);
+  const leave = client.buildEndSessionUrl(config, { post_logout_redirect_uri: given.signed_out, id_token_hint: tokens.id_token, state });
+  write({ claims, userinfo, scope: tokens.scope, refreshed: refreshed.claims(), again, leave: leave.href, state });
+} catch (e) {
+  write({ error: e.error ?? e.code ?? String(e), description: e.error_description ?? e.cause?.message ?? e.message });
+}
