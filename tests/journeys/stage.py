@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from idp import crypto
 from idp.cli.demo_data import PORTALS
+from idp.cli.demo_story import PARTNERS
 from idp.delegation import clients
 from tests import machine
 from tests.conftest import Told
@@ -77,7 +78,7 @@ class Stage:
                     secret=secrets[portal.key],
                     client_uri=at,
                     initiate_login_uri=f"{at}/sign-in",
-                    purpose=None if portal.first_party else portal.about,
+                    purpose=next((app.description for app in PARTNERS if app.name == portal.name), None),
                 )
         return secrets
 

@@ -50,6 +50,17 @@ def test_consent_is_asked_once(visitors: Visitors) -> None:
     assert orlov.saw_nothing_of_the_provider()
 
 
+def test_one_account_and_no_company(visitors: Visitors) -> None:
+    """With a single account nothing is to be chosen; a buyer is not asked for a company that there is not."""
+    zimin = visitors.come("ru")
+    page = zimin.begin("partner")
+    zimin.enter(zimin.ask_for_code(ZIMIN))
+    expect(zimin.heading).to_have_text(zimin.idp("%(app)s asks for access to your ID", app="Полка"))
+    assert page.locator("main .list b").all_inner_texts() == [zimin.idp("Your name and profile"), zimin.idp("Which account you came in as")]
+    zimin.button(zimin.idp("Allow")).click()
+    expect(zimin.heading).to_have_text("Павел Зимин")
+
+
 def test_a_way_back_without_signing_in(visitors: Visitors) -> None:
     """`Back to …` on the first page leads to the portal, which says what happened."""
     zimin = visitors.come("zh")

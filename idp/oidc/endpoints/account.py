@@ -84,12 +84,14 @@ def row(standing: Standing, language: str, *, recent: bool = False) -> dict[str,
     until = languages.format_date(language, standing.blocked_until) if standing.blocked_until else ""
     reason = say(REASONS[standing.reason], until=until) if standing.reason in REASONS else None
     title = standing.title if standing.kind == "employee" else say(standing.title)
+    # The owner is an administrator in any case: one word says it.
+    titles = standing.role_titles[:1] if standing.is_owner else standing.role_titles
     return {
         "account_id": standing.account_id,
         "title": title,
         "initials": initials(standing.title if standing.kind == "employee" else title),
         "square": standing.kind != "personal",
-        "role": ", ".join(say(role) for role in standing.role_titles) or None,
+        "role": ("、" if language == "zh" else ", ").join(say(role) for role in titles) or None,
         "inn": standing.company_inn if standing.kind == "employee" else None,
         "recent": recent,
         "disabled": not standing.may_enter,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from idp import languages
-from idp.delegation import consents, requests
+from idp.delegation import consents, requests, scopes
 from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
 from idp.oidc.endpoints.authorization import find, go_on, refuse
@@ -33,15 +33,16 @@ def show(request: Request, request_id: str) -> Answer:
     if _not_yet(journey):
         return go_on(journey)
     person, language = journey.person(), language_of(request, journey.asked.ui_locales)
+    client, standing = journey.client, journey.standing
+    nothing = {scopes.COMPANY} if standing is not None and standing.company_id is None else set()  # of a company there is nothing to see
 
     def items(texts: tuple[tuple[str, str, str | None], ...]) -> list[dict[str, str | None]]:
-        asked = [text for text in texts if text[0] in journey.asked.scopes]
+        asked = [text for text in texts if text[0] in journey.asked.scopes and text[0] not in nothing]
         return [
             {"title": languages.gettext(language, title), "detail": languages.gettext(language, detail) if detail else None}
             for _, title, detail in asked
         ]
 
-    client, standing = journey.client, journey.standing
     return Page(
         "oidc/consent.html",
         parked=True,
