@@ -2,6 +2,7 @@
 
 `direct` ones are called by machines (and `/authorize` by every browser): they are served straight from WSGI, before Flask's request
 machinery; pages are Flask's. A page's POST must carry the token of our own form, unless the relying party's own site sends it (`foreign`).
+Forms without a page of their own lead back to the desk when they are opened: under a refused one stand the languages, and people reload.
 Who may enter: everybody; what each view then asks for (a client's authentication, an access token, this browser's cookie) stands in it.
 """
 
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     _page("/authorize/<request_id>/consent", consent.show, "writes"),
     _form("/authorize/<request_id>/consent", consent.answer),
     _page("/authorize/<request_id>/switch", consent.switch, "writes"),
+    _page("/authorize/<request_id>/cancel", authorization.resume, "writes"),
     _form("/authorize/<request_id>/cancel", consent.cancel),
     _foreign("/end_session", end_session.end_session, "writes"),
     _form("/end_session/confirm", end_session.confirm),
@@ -58,11 +60,13 @@ ROUTES: tuple[Route, ...] = (
     _page("/login/<flow>", flow.view, "writes"),
     _page("/login/<flow>/people", people.show, "reads"),
     _form("/login/<flow>/people", people.answer),
+    _page("/login/<flow>/people/forget", flow.view, "writes"),
     _form("/login/<flow>/people/forget", people.forget),
     _page("/login/<flow>/identify", identify.show, "reads"),
     _form("/login/<flow>/identify", identify.answer),
     _page("/login/<flow>/phone_code", phone_code.show, "reads"),
     _form("/login/<flow>/phone_code", phone_code.answer),
+    _page("/login/<flow>/phone_code/resend", flow.view, "writes"),
     _form("/login/<flow>/phone_code/resend", phone_code.resend),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
