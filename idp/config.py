@@ -216,8 +216,9 @@ class Oidc(_Section):
     """Seconds after which a refresh token is dead whatever its use."""
     refresh_token_grace: Seconds = 10
     """Seconds for which the same refresh may be repeated, and gets the same successor: for an answer that was lost."""
-    request_lifetime: Seconds = 3600
-    """Seconds an authorization request waits for the person."""
+    request_lifetime: Seconds = 7200
+    """Seconds an authorization request waits for the person: longer than `[login] flow_lifetime`, so that a sign-in that has run out can be
+    started again."""
     access_token_algorithm: Literal["ES256", "RS256", "Ed25519"] = "ES256"
     """How access tokens are signed. ES256 is ten times as quick to sign as RS256."""
 
@@ -264,9 +265,7 @@ class Settings(BaseSettings):
         if bool(self.server.certificate) != bool(self.server.key):
             raise ValueError("[server] certificate and key belong together: give both or neither")
         if self.keys.published_before <= 2 * self.keys.jwks_max_age:
-            raise ValueError(
-                "[keys] published_before must be more than twice jwks_max_age, or a relying party may not know the key"
-            )
+            raise ValueError("[keys] published_before must be more than twice jwks_max_age, or a relying party may not know the key")
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self
