@@ -46,7 +46,7 @@ def require_registrable(uri: str, *, native: bool) -> None:
         _require_web(uri, parts.scheme, host, native=native, refuse=refuse)
     elif not native:
         refuse(N_("use https; only a native app may use its own scheme"))
-    elif not REVERSE_DOMAIN.fullmatch(uri.partition(":")[0]):
+    elif not (REVERSE_DOMAIN.fullmatch(parts.scheme) and uri.startswith(parts.scheme + ":")):
         refuse(N_("an own scheme must be a domain of yours in reverse, as in com.example.app:/callback"))
 
 
