@@ -20,6 +20,7 @@ from idp.cli.demo_story import Story
 from idp.config import Settings
 from idp.db import schema
 from tests import machine, servers
+from tests.canary import CANARY, listening
 from tests.world import ISSUER, World
 
 ON_POSTGRESQL = os.environ.get("IDP_TEST_DATABASE") == "postgresql"
@@ -86,13 +87,23 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         yield Told(tmp_path_factory.mktemp("told"), cluster)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Case 41: no secret that was issued in the whole run stands in a log line, on an error page or in a database."""
+    with listening(tmp_path_factory.mktemp("canary") / "log"):
+        yield
+    assert not CANARY.found, "\n".join(sorted(set(CANARY.found))[:20])
+
+
 @pytest.fixture
 def world(told: Told) -> Iterator[World]:
     """A provider of this test's own."""
     url = told.copy()
     made = World(told.settings(url))
+    before = set(CANARY.secrets)
     yield made
     made.close()
+    CANARY.look_at_database(url, set(CANARY.secrets) - before)
     told.drop(url)
 
 

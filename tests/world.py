@@ -29,6 +29,7 @@ from idp.db.session import engine, reads, session, writes
 from idp.delegation import clients
 from idp.delegation.clients import Client
 from idp.events import Event
+from tests.canary import CANARY
 
 ISSUER = "http://localhost:8000"
 CALLBACK = "https://rp.example/callback"
@@ -97,6 +98,12 @@ class Party:
 
 class Browser(httpx2.Client):
     """A browser without scripts: cookies, forms, redirects within the provider."""
+
+    def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        """Whatever passes here is looked at by the canary: a secret that was issued may be found nowhere else."""
+        answer = super().send(request, **how)
+        CANARY.notice(answer)
+        return answer
 
     def authorize(self, party: Party, **changes: str | None) -> httpx2.Response:
         """Begin at the relying party; stops at a page or at the redirect to another site."""
