@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from idp.config import is_loopback, settings
 from idp.errors import NotFound
@@ -10,19 +11,27 @@ from idp.messages import inbox
 from idp.web.faces import json_response
 from idp.web.http import Answer, Page, Request, Response
 
+PROXIES = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via")
+
 
 def _require_desk(request: Request) -> None:
-    """Raise NotFound unless the channel is on and the caller, and every proxy that spoke for one, sits on this machine."""
+    """Raise NotFound unless the channel is on, the caller sits here, no proxy spoke for one, and we are called by a name of ours.
+
+    NOTE: the last one stops a page of the internet whose name has been made to lead to 127.0.0.1 (DNS rebinding). To the browser such an
+    inbox is of that page's origin, whose scripts may read every code; the name by which it calls us is what it cannot change.
+    """
     address = request.remote_address
-    forwarded = any(request.header(name) for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
-    if (
-        settings().messages.channel != "inbox"
-        or forwarded
-        or not address
-        or not is_loopback(address)
-        or not ip_address(address).is_loopback
-    ):
+    here = bool(address) and ip_address(address).is_loopback
+    if settings().messages.channel != "inbox" or not here or any(map(request.header, PROXIES)) or not _is_our_name(request.header("Host")):
         raise NotFound(detail="the inbox is not for this caller")
+
+
+def _is_our_name(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(name) or name == urlsplit(settings().server.issuer).hostname
 
 
 def show(request: Request) -> Answer:
