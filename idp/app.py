@@ -29,6 +29,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     telemetry.set_up(chosen.telemetry)
     crypto.load_keys(chosen.keys.folder)
     app = Flask("idp", static_folder=None, template_folder=None)
+    # An address is what stands on the page of routes. Others werkzeug would tidy up by a 308 to the host that the Host header names (case
+    # 89), and a 308 sends a form on (RFC 9700 §4.12).
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
     connect_application(app, chosen.database, threads=chosen.server.threads)
     for route in ROUTES:
         if not route.direct:
