@@ -30,13 +30,14 @@ TOLERATED = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in TOLERATED.items() for value in values])
-def test_it_causes_no_error(world: World, story, name: str, value: str) -> None:
+@pytest.mark.parametrize("name", TOLERATED)
+def test_it_causes_no_error(world: World, story, name: str) -> None:
     """Standard parameters that change nothing here, and unknown ones, are no reason to refuse (Core §3.1.2.1)."""
     party = world.party()
     browser = signed_in(world, story, "zimin", party)
-    assert back_at(browser.authorize(party, **{name: value}), CALLBACK)["code"]
-    assert world.browser().authorize(party, **{name: value}).status_code == 200
+    for value in TOLERATED[name]:
+        assert back_at(browser.authorize(party, **{name: value}), CALLBACK)["code"]
+        assert world.browser().authorize(party, **{name: value}).status_code == 200
 
 
 def test_empty_values_count_as_left_out(world: World, story) -> None:

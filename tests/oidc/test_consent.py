@@ -5,6 +5,8 @@ OpenID Connect Core §3.1.2.4, RFC 6749 §10.2; case 6 of threats.md.
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
 from idp.delegation.tables import Code, Consent
@@ -148,8 +150,9 @@ def test_an_answer_for_another_client(world: World, story, party: Party) -> None
     greedy = browser.authorize(party, scope="openid phone email")
     page = browser.authorize(harmless, scope="openid")
     fields = {"client_id": party.client.id, "scope": "openid phone email", "redirect_uri": "https://evil.example/"}
-    token = page.text.partition(f'name="{FIELD}" value="')[2].partition('"')[0]
-    done = browser.onward(browser.post(str(page.url), data={"answer": "allow", FIELD: token} | fields))
+    pressed = browser.filled(page, answer="allow").content.decode()
+    sent = f"{pressed}&{urlencode(fields)}".encode()
+    done = browser.onward(browser.post(str(page.url), content=sent, headers={"Content-Type": "application/x-www-form-urlencoded"}))
     assert back_at(done, CALLBACK)["code"]
     assert [(row.client_id, row.scopes) for row in rows(world, Consent)] == [(harmless.client.id, ["openid"])]
     assert error_at(browser.authorize(party, prompt="none", scope="openid phone"), party) == "consent_required"

@@ -95,36 +95,36 @@ def test_what_may_stand_twice(world: World, form: dict) -> None:
     assert world.browser().post("/token", content=urlencode(pairs), headers={"Content-Type": FORM}).status_code == 200
 
 
+NO_VALUES = [
+    "ключ",
+    "é",
+    "\x00",
+    "a\x00b",
+    "\x7f",
+    "🙂",
+    "\ud7ff",
+    "x" * 9000,
+    "%",
+    "%00",
+    "\r\nX: y",
+    "[]",
+    "{}",
+    "' OR 1=1 --",
+    "null",
+    "-1",
+    " ",
+]
+
+
 @pytest.mark.parametrize("name", ["grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"])
-@pytest.mark.parametrize(
-    "value",
-    [
-        "ключ",
-        "é",
-        "\x00",
-        "a\x00b",
-        "\x7f",
-        "🙂",
-        "\ud7ff",
-        "x" * 9000,
-        "%",
-        "%00",
-        "\r\nX: y",
-        "[]",
-        "{}",
-        "' OR 1=1 --",
-        "null",
-        "-1",
-        " ",
-    ],
-    ids=lambda v: v.encode("unicode_escape").decode()[:12],
-)
-def test_values_that_are_none(world: World, form: dict, name: str, value: str) -> None:
+def test_values_that_are_none(world: World, form: dict, name: str) -> None:
     """Case 26: other alphabets, NUL, markup, far too long: a 4xx, quickly, and the code is untouched."""
-    began = time.thread_time()
-    answer = world.browser().post("/token", data=form | {name: value})
-    assert time.thread_time() - began < 0.05 * 4  # 50 ms, and a slow machine
-    assert token_error(answer, 400, 401) in {"invalid_request", "invalid_client", "invalid_grant", "unsupported_grant_type"}
+    for value in NO_VALUES:
+        began = time.thread_time()
+        answer = world.browser().post("/token", data=form | {name: value})
+        assert time.thread_time() - began < 0.05 * 4  # 50 ms, and a slow machine
+        error = token_error(answer, 400, 401)
+        assert error in {"invalid_request", "invalid_client", "invalid_grant", "unsupported_grant_type"}, value
     assert world.browser().post("/token", data=form).status_code == 200
 
 
