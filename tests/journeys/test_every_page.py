@@ -12,7 +12,8 @@ from tests.journeys.visitor import Visitors
 pytestmark = pytest.mark.browser
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # what else would the dark be different in?
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+LOOKED_AT = (("light", RULES), ("dark", CONTRAST))  # the dark differs in nothing but its colours, and those in no language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -24,7 +25,7 @@ def test_every_page(visitors: Visitors, language: str) -> None:
 
     def look(name: str) -> None:
         page.evaluate("document.querySelectorAll('details.help').forEach(each => each.open = true)")
-        for scheme, rules in (("light", RULES), ("dark", CONTRAST)):
+        for scheme, rules in LOOKED_AT[: 2 if language == "ru" else 1]:
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             for each in Axe().run(page, options=rules).response["violations"]:
                 found.append(f"{name} {scheme} {each['id']}: {[node['html'] for node in each['nodes']]}")

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from clients.seller.sections import SECTIONS
 from idp.languages import LANGUAGES
 from tests.journeys.visitor import ROMASHKA, SMIRNOVA, VETER, Visitor, Visitors
 
@@ -97,7 +98,7 @@ def look_around(anna: Visitor) -> None:
         answer = page.goto(f"{anna.stage.portals['seller']}/{shut}")
         assert answer is not None
         assert answer.status == 403
-        expect(anna.heading).to_contain_text(anna.portal("No access"))
+        expect(anna.heading).to_have_text(anna.portal("No access: %(section)s", section=anna.portal(SECTIONS[shut].title)))
         assert page.locator("table").count() == 0
 
 
