@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import expect
+from collections.abc import Iterator
 
+import pytest
+from playwright.sync_api import Playwright, expect
+
+from tests import machine
+from tests.journeys.stage import Stage
 from tests.journeys.visitor import ROMASHKA, SMIRNOVA, Visitor, Visitors
 
 pytestmark = pytest.mark.browser
@@ -88,15 +92,28 @@ def test_by_keyboard_alone(visitors: Visitors) -> None:
     expect(anna.heading).to_have_text(anna.idp("Where do you want to go?"))
 
 
-def test_back_after_signing_out(visitors: Visitors) -> None:
-    """Case 86: neither the cache nor the frozen page shows anything of the person once they are out."""
-    lazareva = visitors.come("ru")
+@pytest.fixture
+def freezing(playwright: Playwright, stage: Stage) -> Iterator[Visitors]:
+    """A browser that keeps left pages frozen (bfcache), as people's browsers do and Playwright's by itself does not."""
+    browser = playwright.chromium.launch(
+        executable_path=machine.chromium(), args=["--no-sandbox"], ignore_default_args=["--disable-back-forward-cache"]
+    )
+    with Visitors.of(browser, stage) as people:
+        yield people
+    browser.close()
+
+
+@pytest.mark.parametrize("kind", ["visitors", "freezing"])
+def test_back_after_signing_out(kind: str, request: pytest.FixtureRequest) -> None:
+    """Case 86: neither the cache nor a frozen page shows anything of the person once they are out."""
+    lazareva: Visitor = request.getfixturevalue(kind).come("ru")
     page = lazareva.sign_in("seller", LAZAREVA)
     lazareva.open("seller", "/products")
     expect(page.locator("table")).to_be_visible()
     lazareva.sign_out()
     for _ in range(6):
-        page.go_back()
+        page.evaluate("setTimeout(() => history.back())")
+        page.wait_for_timeout(500)
         page.wait_for_load_state()
         if page.url == "about:blank":
             break
