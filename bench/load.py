@@ -141,5 +141,6 @@ def run(port: int, begin: Callable[[], Script], *, users: int, seconds: float) -
                 user.start()
     result.seconds = time.perf_counter() - began
     for user in everybody:
+        user.script.close()
         user.socket.close()
     return result

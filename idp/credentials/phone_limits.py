@@ -22,6 +22,7 @@ DAY = 86400
 KEPT = timedelta(days=400)  # a row that long untouched holds nothing but a count in a row
 
 _rows = table(PhoneGuesses)
+_LOCKED = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject")).with_for_update()
 
 TOO_MANY_WRONG = N_("Too many wrong codes were entered for this number.")
 CODES_OFF = N_("Codes are off for this number: too many wrong ones were entered in a row. Write to support.")
@@ -51,7 +52,7 @@ def count_guess(subject: str) -> int:
     """
     now = clock.now()
     insert_or_ignore(PhoneGuesses, digest=subject, recent=[], in_a_row=0, changed_at=now)
-    row = session.execute(sa.select(_rows).where(_rows.c.digest == subject).with_for_update()).one()
+    row = session.execute(_LOCKED, {"subject": subject}).one()
     recent = _judge(row.recent, row.in_a_row, now)
     mark = _micros(now)
     while mark in recent:  # two in one microsecond
@@ -64,7 +65,7 @@ def count_guess(subject: str) -> int:
 
 def give_back(subject: str, mark: int) -> None:
     """The guess with this mark was right: it does not count, and nothing is wrong in a row any more."""
-    row = session.execute(sa.select(_rows).where(_rows.c.digest == subject).with_for_update()).one_or_none()
+    row = session.execute(_LOCKED, {"subject": subject}).one_or_none()
     if row is not None:
         kept = [each for each in row.recent if each != mark]
         session.execute(sa.update(_rows).where(_rows.c.digest == subject).values(recent=kept, in_a_row=0, changed_at=clock.now()))

@@ -18,6 +18,7 @@ from idp.delegation.tables import ParkedRequest
 from idp.errors import N_, Gone
 
 _T = table(ParkedRequest)
+_FIND = sa.select(_T).where(_T.c.id == sa.bindparam("request_id"))
 PURPOSE = "parked request"
 ID = re.compile("req_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
@@ -75,7 +76,7 @@ def park(asked: Asked, *, login_secret: str) -> Parked:
 
 def get(request_id: str, *, login_secret: str) -> Parked:
     """Take the request up again; raises Gone when it is over, done, or another browser's: the id in the address opens nothing."""
-    row = session.execute(sa.select(_T).where(_T.c.id == request_id)).first() if ID.fullmatch(request_id) else None
+    row = session.execute(_FIND, {"request_id": request_id}).first() if ID.fullmatch(request_id) else None
     if row is None or not login_secret or not crypto.equal(row.binding, crypto.digest(login_secret)):
         raise Gone(detail="no such parked request in this browser")
     asked = _read(row.sealed)

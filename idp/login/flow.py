@@ -43,6 +43,8 @@ OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
 _flows = table(LoginFlow)
+_MINE = sa.select(LoginFlow).where(LoginFlow.id == sa.bindparam("flow_id"), LoginFlow.browser_digest == sa.bindparam("digest"))
+_MINE_LOCKED = _MINE.with_for_update()
 
 
 def begin(
@@ -88,9 +90,8 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> LoginFlow:
     Raises Gone when it is another browser's (cases 7 and 8: whoever is sent a link can do nothing with it) or has expired; then the page
     offers to start again where the person came from. A finished one is given back: Back leads on, not into an error.
     """
-    mine = (LoginFlow.id == flow_id) & (LoginFlow.browser_digest == crypto.digest(request.cookie("login")))
-    query = sa.select(LoginFlow).where(mine)
-    flow = database.scalars(query.with_for_update() if lock else query, execution_options={"populate_existing": True}).one_or_none()
+    mine = {"flow_id": flow_id, "digest": crypto.digest(request.cookie("login"))}
+    flow = database.scalars(_MINE_LOCKED if lock else _MINE, mine, execution_options={"populate_existing": True}).one_or_none()
     if flow is None:
         raise Gone(OVER, detail="no such sign-in in this browser")
     request.ui_locales = flow.locales
@@ -128,10 +129,14 @@ def get_code(flow: LoginFlow) -> Transaction:
 
 
 def view(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>`: the desk. It notices a stolen cookie and leads on."""
-    row = get(request, flow)
+    """`GET /login/<flow>`: the desk."""
+    return enter(get(request, flow), request)
+
+
+def enter(flow: LoginFlow, request: Request) -> Answer:
+    """Notice a stolen cookie, and lead to what is due: for the desk, and for whoever has just begun a sign-in in this browser."""
     browser.expel_thief(request)
-    answer = see_other(next_address(row, request))
+    answer = see_other(next_address(flow, request))
     browser.drop_unknown(request, answer)
     return answer
 

@@ -102,10 +102,10 @@ def _advance(journey: Journey) -> Answer:
         raise OAuthRefusal(step.error, step.description)
     if journey.parked is not None:
         return step.go(journey)
-    secret = journey.request.cookie("login")
-    made = "" if secret else crypto.new_secret()
-    journey.parked = requests.park(journey.asked, login_secret=secret or made)
-    answer = see_other(f"/authorize/{journey.parked.id}") if made else step.go(journey)
+    made = "" if journey.request.cookie("login") else crypto.new_secret()
+    journey.login_secret = made or journey.request.cookie("login")
+    journey.parked = requests.park(journey.asked, login_secret=journey.login_secret)
+    answer = step.go(journey)
     if made:
         answer.set_cookie("login", made)
     chosen, _, here = journey.request.cookie("language").partition(".")

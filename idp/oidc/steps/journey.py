@@ -15,7 +15,10 @@ from idp.web.http import Answer, Request
 
 @dataclass(slots=True)
 class Journey:
-    """Filled in step by step. `parked` is None as long as no page had to be shown."""
+    """Filled in step by step. `parked` is None as long as no page had to be shown.
+
+    `login_secret` is what binds it to this browser: the `login` cookie, or the one that goes out with this very answer.
+    """
 
     request: Request
     client: Client
@@ -23,6 +26,7 @@ class Journey:
     parked: Parked | None = None
     signed_in: SignedIn | None = None
     standing: Standing | None = None
+    login_secret: str = ""
 
     def person(self) -> SignedIn:
         """Who is here; the steps after sign_in may rely on it."""

@@ -9,7 +9,7 @@ from idp import clock
 from idp.config import settings
 from idp.login import flow, policy, session
 from idp.oidc.steps.journey import Journey, Open
-from idp.web.http import Answer, see_other
+from idp.web.http import Answer
 from idp.web.pages import language_of
 
 
@@ -66,9 +66,9 @@ def _begin(journey: Journey, demand: policy.Demand) -> Answer:
     begun = flow.begin(
         return_to=f"/authorize/{parked.id}",
         demand=demand,
-        login_secret=journey.request.cookie("login"),
+        login_secret=journey.login_secret or journey.request.cookie("login"),
         client_name=journey.client.title(language_of(journey.request, journey.asked.ui_locales)),
         cancel_to=f"/authorize/{parked.id}/cancel",
         ui_locales=journey.asked.ui_locales,
     )
-    return see_other(begun.address)
+    return flow.enter(begun, journey.request)
