@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from idp import languages
+from idp import crypto, languages
 from idp.delegation import consents, requests, scopes
 from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
@@ -64,6 +64,7 @@ def show(request: Request, request_id: str) -> Answer:
         do=items(DONE),
         return_host=urlsplit(journey.asked.redirect_uri).netloc or client.name,
         action=f"/authorize/{request_id}/consent",
+        shown=_shown(journey),
         switch_url=f"/authorize/{request_id}/switch",
     )
 
@@ -78,16 +79,27 @@ def answer(request: Request, request_id: str) -> Answer:
         return refuse(journey, "access_denied", "The person refused.")
     if pressed != "allow" or journey.parked is None:
         raise BadInput(N_("Press Allow or Refuse."), detail="an answer that is on no button")
+    if not crypto.equal(request.form.get("shown"), _shown(journey)):
+        return see_other(f"/authorize/{request_id}/consent")
     person = journey.person()
+    account_id = journey.standing.account_id if journey.standing else None
     consents.grant(
         user_id=person.user_id,
         client_id=journey.client.id,
-        account_id=journey.standing.account_id if journey.standing else None,
+        account_id=account_id,
         scopes=journey.asked.scopes,
         session_id=person.id,
     )
-    requests.decide(journey.parked, user_id=person.user_id, consented=True)
+    requests.decide(journey.parked, user_id=person.user_id, account_id=account_id, consented=True)
     return see_other(f"/authorize/{request_id}")
+
+
+def _shown(journey: Journey) -> str:
+    """Who and what stood on the page, for its form to say again: meanwhile another tab may have signed in somebody else in this browser,
+    or chosen another account, and of that one nobody was asked (case 6).
+    """
+    account_id = journey.standing.account_id if journey.standing else ""
+    return crypto.derive_text("consent page", journey.asked.client_id, journey.person().user_id, account_id, *journey.asked.scopes)
 
 
 def _not_yet(journey: Journey) -> bool:

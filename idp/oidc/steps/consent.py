@@ -9,8 +9,8 @@ from idp.web.http import Answer, see_other
 
 def check(journey: Journey) -> Open | None:
     """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks."""
-    parked = journey.decided_here()
-    if parked is not None and parked.consented:
+    parked, account_id = journey.decided_here(), journey.standing.account_id if journey.standing else None
+    if parked is not None and parked.consented and parked.account_id == account_id:
         return None
     wanted = "consent" in journey.asked.prompts
     if not wanted and (journey.client.first_party or _remembered(journey)):
