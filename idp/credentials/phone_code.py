@@ -259,7 +259,7 @@ def _spend(phone: str, budget: str, network: str) -> None:
         limits.spend("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY)
         return
     limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)
-    limits.spend("code_number", number, limit=login.number_messages_per_day, window_seconds=phone_limits.DAY)
+    phone_limits.count_message(phone)
 
 
 def _send(code_id: str, phone: str, language: str, expires_at: datetime, *, is_test: bool) -> None:

@@ -1,4 +1,5 @@
-"""How often a number may be guessed at, over all sign-ins, browsers and networks: 10 wrong codes an hour, 20 a day, 100 in a row.
+"""How often a number may be guessed at and written to, over all sign-ins, browsers and networks: 10 wrong codes an hour, 20 a day, 100
+in a row; 10 messages a day. The hours and days slide: ten messages before midnight and ten after it are twenty.
 
 A guess is counted before it is looked at and given back when it was right, so that people who type well are never hurt. A browser that
 knows the person counts apart from everybody else: a stranger who burns the number's guesses does not lock its owner out.
@@ -25,6 +26,7 @@ _rows = table(PhoneGuesses)
 _LOCKED = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject")).with_for_update()
 
 TOO_MANY_WRONG = N_("Too many wrong codes were entered for this number.")
+TOO_MANY_MESSAGES = N_("Too many codes were sent to this number. Wait for a while, or use another number.")
 CODES_OFF = N_("Codes are off for this number: too many wrong ones were entered in a row. Write to support.")
 
 
@@ -51,7 +53,7 @@ def count_guess(subject: str) -> int:
     The row is locked between looking and writing, so a hundred guesses at once are counted one after the other.
     """
     now = clock.now()
-    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], in_a_row=0, changed_at=now)
+    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], sent=[], in_a_row=0, changed_at=now)
     row = session.execute(_LOCKED, {"subject": subject}).one()
     recent = _judge(row.recent, row.in_a_row, now)
     mark = _micros(now)
@@ -61,6 +63,17 @@ def count_guess(subject: str) -> int:
         sa.update(_rows).where(_rows.c.digest == subject).values(recent=[*recent, mark], in_a_row=row.in_a_row + 1, changed_at=now)
     )
     return mark
+
+
+def count_message(phone: str) -> None:
+    """Count one message to `phone` (E.164), over all purposes. Raises TooManyTries, and then nothing is counted."""
+    now, most, subject = clock.now(), settings().login.number_messages_per_day, phone_digest(phone)
+    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], sent=[], in_a_row=0, changed_at=now)
+    row = session.execute(_LOCKED, {"subject": subject}).one()
+    day = [each for each in row.sent if each > _micros(now) - DAY * 1_000_000]
+    if len(day) >= most:
+        raise _wait(TOO_MANY_MESSAGES, day[-most], DAY, now)
+    session.execute(sa.update(_rows).where(_rows.c.digest == subject).values(sent=[*day, _micros(now)], changed_at=now))
 
 
 def give_back(subject: str, mark: int) -> None:
@@ -94,6 +107,11 @@ def _judge(recent: list[int], in_a_row: int, now: datetime) -> list[int]:
     hour = [each for each in day if each > _micros(now) - HOUR * 1_000_000]
     for marks, most, seconds in ((day, login.number_wrong_per_day, DAY), (hour, login.number_wrong_per_hour, HOUR)):
         if len(marks) >= most:
-            free = datetime.fromtimestamp(marks[-most] / 1_000_000, UTC) + timedelta(seconds=seconds)
-            raise TooManyTries(TOO_MANY_WRONG, retry_after=max(1, int((free - now).total_seconds()) + 1), retry_at=free)
+            raise _wait(TOO_MANY_WRONG, marks[-most], seconds, now)
     return day
+
+
+def _wait(text: str, mark: int, seconds: int, now: datetime) -> TooManyTries:
+    """Until the oldest that still counts is `seconds` old."""
+    free = datetime.fromtimestamp(mark / 1_000_000, UTC) + timedelta(seconds=seconds)
+    return TooManyTries(text, retry_after=max(1, int((free - now).total_seconds()) + 1), retry_at=free)

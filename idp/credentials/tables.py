@@ -41,13 +41,14 @@ class PhoneCode(Base):
 class PhoneGuesses(Base):
     """How often codes for one number were guessed wrong, over all sign-ins; a known browser has a row of its own beside the number's.
 
-    `recent`: microseconds since 1970 of the guesses of the last day that were not right, the oldest first.
+    `recent`: microseconds since 1970 of the guesses of the last day that were not right, the oldest first; `sent`: the same of messages.
     """
 
     __tablename__ = "phone_guesses"
 
     digest: Mapped[str] = mapped_column(Digest, primary_key=True)
     recent: Mapped[list[int]] = mapped_column(Json)
+    sent: Mapped[list[int]] = mapped_column(Json)
     in_a_row: Mapped[int]
     changed_at: Mapped[datetime] = mapped_column(Instant, index=True)
 

@@ -36,7 +36,9 @@ from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
 
 HINT = "login hint"
+ID = re.compile("flw_[0-9a-z]{26}")
 KEPT = timedelta(days=2)
+ID = re.compile("flw_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
 OVER = N_("It stood open for too long, or was begun in another browser. Start again from the app you want to enter.")
 OTHER_TITLE = N_("The app asks for another ID")
@@ -90,8 +92,12 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> LoginFlow:
     Raises Gone when it is another browser's (cases 7 and 8: whoever is sent a link can do nothing with it) or has expired; then the page
     offers to start again where the person came from. A finished one is given back: Back leads on, not into an error.
     """
+    if not ID.fullmatch(flow_id):  # PostgreSQL would not even take some of what a path can hold
+        raise Gone(OVER, detail="no id of a sign-in")
     mine = {"flow_id": flow_id, "digest": crypto.digest(request.cookie("login"))}
-    flow = database.scalars(_MINE_LOCKED if lock else _MINE, mine, execution_options={"populate_existing": True}).one_or_none()
+    flow = None
+    if ID.fullmatch(flow_id):
+        flow = database.scalars(_MINE_LOCKED if lock else _MINE, mine, execution_options={"populate_existing": True}).one_or_none()
     if flow is None:
         raise Gone(OVER, detail="no such sign-in in this browser")
     request.ui_locales = flow.locales

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp import telemetry
@@ -81,7 +81,7 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
         response = finish(_view(route, request, params), request)
     except Refusal as refusal:
         response = _refused(refusal, request, route.face)
-    except (OperationalError, PoolTimeout, DBAPIError) as e:
+    except (OperationalError, InterfaceError, PoolTimeout) as e:
         log.warning("database_unavailable", extra={"kind": type(e).__name__, "route": route.path})
         response = _refused(Unavailable(detail="the database did not answer"), request, route.face)
     except Exception:

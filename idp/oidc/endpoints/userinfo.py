@@ -20,6 +20,16 @@ def userinfo(request: Request) -> Response:
     """The claims that the token's scopes give, from the directory as it is now. The token comes in the header, or in a POST's body."""
     if request.method == "OPTIONS":
         return cors.preflight(request)
+    try:
+        return _answer(request)
+    except OAuthRefusal as refusal:  # it holds nothing of anybody: a page may read that its token has expired, and refresh
+        refused = {"error": refusal.error, "error_description": refusal.description}
+        answered = json_response(refused, status=refusal.http_status, headers=refusal.headers)
+        answered.headers += [*cors.ANYBODY, ("Access-Control-Expose-Headers", "WWW-Authenticate")]
+        return answered
+
+
+def _answer(request: Request) -> Response:
     token = _token(request)
     opened = keyring.verify(token, typ="at+jwt", audience=settings().server.issuer)
     if opened is None:

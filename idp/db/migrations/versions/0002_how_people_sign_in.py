@@ -72,6 +72,7 @@ def upgrade() -> None:
         "phone_guesses",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("recent", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("sent", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("in_a_row", sa.Integer(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_phone_guesses")),
