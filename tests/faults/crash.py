@@ -24,12 +24,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
+from idp.credentials import trusted_device
 from idp.db import schema
 from idp.delegation import clients
 from tests.conftest import Told
 from tests.world import World
 
 DIED = 9
+TIMES = ("_at", "_start")
 KIND = re.compile("(?:[a-z]{3}_(?=[0-9a-z]{26}$|[0-9a-f]{20}$))?")
 Dump = dict[str, list[str]]
 # Ids, digests, sealed texts and secrets: new in each run, so only that they are there can be compared.
@@ -157,6 +159,7 @@ class Sweep:
     def __init__(self, told: Told, folder: Path, step: Step, shift: Callable[[float], None]) -> None:
         self.told, self.folder, self.step, self.shift = told, folder, step, shift
         self.name = "".join(c if c.isalnum() else "_" for c in step.name)[:40]
+        trusted_device.name_of("Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36")  # reads its patterns once, not in each process
         before = self._url("before")
         if step.blank:
             self._create("before", "template1")
@@ -224,7 +227,7 @@ class Sweep:
     def _dump(self) -> Dump:
         rows: Dump = {}
         for table, row in self._rows():
-            uneven = self.step.uneven.get(table, set()) | ({name for name in row if name.endswith("_at")} if self.step.later else set())
+            uneven = self.step.uneven.get(table, set()) | ({name for name in row if name.endswith(TIMES)} if self.step.later else set())
             kept = {name: value for name, value in row.items() if name not in uneven}
             rows.setdefault(table, []).append(self._plain(json.dumps(kept, default=str, sort_keys=True)))
         return {table: sorted(texts) for table, texts in rows.items()}

@@ -24,6 +24,7 @@ from tests.machine import count
 from tests.world import Party, answer_of, new_phone
 
 RUNS = count(5, 50)
+FEW = count(2, 50)  # where each run is several sign-ins
 GUESSES = count(100, 200)
 
 
@@ -79,7 +80,7 @@ def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party) ->
 
 def test_the_right_code_among_a_hundred_guesses(provider: Served, party: Party, story_phone: str) -> None:
     """Case 53: with the right code hidden among the guesses, it wins only when it is among the five that were judged, and wins once."""
-    for _ in range(RUNS):
+    for _ in range(FEW):
         browser = provider.browser()
         page, flow, right = _asked(provider, browser, party, story_phone)
         guesses = [*[_wrong(right) for _ in range(GUESSES - 10)], *[right] * 10]
@@ -100,7 +101,7 @@ def story_phone() -> str:
 
 def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, story_phone: str) -> None:
     """Case 54: the same right code, sent several times in one instant, signs in once; case 79: and one browser is trusted."""
-    for times in [2] * RUNS + [5]:
+    for times in [2] * FEW + [5]:
         browser = provider.browser()
         page, flow, right = _asked(provider, browser, party, story_phone)
         before = provider.rows(sa.select(sa.func.count()).select_from(Session))
@@ -115,7 +116,7 @@ def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, 
 
 def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, party: Party) -> None:
     """Case 71, R5: a new number, proved in several browsers, registered in one instant: one user, one personal account, one event."""
-    for _ in range(RUNS):
+    for _ in range(FEW):
         phone = new_phone()
         requests = []
         for _ in range(4):
@@ -161,7 +162,7 @@ def test_a_code_and_a_press_in_two_tabs(provider: Served, party: Party, story_ph
     browser = provider.browser()
     page, _, right = _asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
-    for _ in range(RUNS * 2):
+    for _ in range(FEW * 2):
         del browser.cookies["idp_session"]
         people = browser.authorize(party, prompt="select_account")
         page, _, right = _by_code(provider, browser, party, story_phone)
@@ -182,7 +183,7 @@ def _by_code(provider: Served, browser: Visitor, party: Party, phone: str) -> tu
 
 def test_the_right_code_while_it_is_sent_again(provider: Served, party: Party, story_phone: str) -> None:
     """R3: the code is entered and its sending again is pressed in one instant: neither waits for the other until both are given up."""
-    for _ in range(RUNS * 2):
+    for _ in range(FEW * 2):
         browser = provider.browser()
         page, _, right = _asked(provider, browser, party, story_phone)
         answers = at_once([browser.filled(page, code=right), browser.pressed(page, "/resend")])
@@ -192,7 +193,7 @@ def test_the_right_code_while_it_is_sent_again(provider: Served, party: Party, s
 
 def test_a_consent_pressed_twice(provider: Served, party: Party, story_phone: str) -> None:
     """R5: Allow, pressed in two tabs that ask for different things, and twice in each: one grant that holds all, one code for each."""
-    for _ in range(RUNS):
+    for _ in range(FEW):
         stranger = provider.party(first_party=False, account_types=["personal"])
         browser = provider.browser()
         answer_of(provider.sign_in(browser, party, story_phone))
