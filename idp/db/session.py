@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,14 @@ def changed(statement: sa.Update | sa.Delete) -> int:
 
 def insert_or_ignore(model: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique column already holds it; answers whether this call inserted it."""
-    build = postgresql.insert if is_postgresql() else sqlite.insert
-    statement = build(table(model)).values(**values).on_conflict_do_nothing()
-    result = session.execute(statement, execution_options={"preserve_rowcount": True})  # else psycopg's count of an INSERT is dropped
+    statement = _insert_ignoring(model, engine().dialect.name)
+    # Without the option psycopg's count of an INSERT is dropped.
+    result = session.execute(statement, values, execution_options={"preserve_rowcount": True})
     return bool(result.rowcount == 1)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
+
+
+@cache
+def _insert_ignoring(model: type[Base], dialect: str) -> sa.Insert:
+    """Made once for each table: building it takes as long as running it."""
+    build = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return build(table(model)).on_conflict_do_nothing()

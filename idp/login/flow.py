@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 
 from idp import clock, crypto, events
 from idp.config import settings
@@ -47,6 +48,7 @@ OTHER_ID = N_("You proved a number that belongs to a different ID than the one t
 _flows = table(LoginFlow)
 _MINE = sa.select(LoginFlow).where(LoginFlow.id == sa.bindparam("flow_id"), LoginFlow.browser_digest == sa.bindparam("digest"))
 _MINE_LOCKED = _MINE.with_for_update()
+_WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
 
 
 def begin(
@@ -289,5 +291,6 @@ def _require_welcome(flow: LoginFlow, user: User | None) -> None:
 
 
 def _write(flow: LoginFlow, **values: Any) -> None:
-    database.execute(sa.update(_flows).where(_flows.c.id == flow.id).values(**values))
-    database.refresh(flow)
+    database.execute(_WRITE, {"of_flow": flow.id, **values})
+    for name, value in values.items():
+        set_committed_value(flow, name, value)
