@@ -96,8 +96,12 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
 
 
 def present(family_id: str) -> Present:
-    """The family, its user, session and account as they are now; raises OAuthRefusal `invalid_grant` when one of them no longer stands."""
-    return _require_present(_look(family_id))
+    """The family of a code that was just redeemed, its user, session and account as they are now.
+
+    Raises OAuthRefusal `invalid_grant` when one of them no longer stands: the session as well when `offline_access` was asked for, since
+    what is to outlive a session begins while it lives (case 30).
+    """
+    return _require_present(_look(family_id), begins=True)
 
 
 def find_present(jti: object, *, user_id: object, client_id: object) -> Present | None:
@@ -129,7 +133,7 @@ def _look(family_id: str) -> Any:
     return session.execute(_LOOK, {"family_id": family_id}).first()
 
 
-def _require_present(row: Any) -> Present:
+def _require_present(row: Any, *, begins: bool = False) -> Present:
     if row is None or row.f_revoked_at is not None:
         raise OAuthRefusal("invalid_grant", "It has been revoked.")
     now = clock.now()
@@ -137,7 +141,7 @@ def _require_present(row: Any) -> Present:
         raise OAuthRefusal("invalid_grant", "It has expired. Sign in again.")
     if row.status != "active":
         raise OAuthRefusal("invalid_grant", "This ID is blocked.")
-    if not row.f_offline and (row.s_expires_at is None or row.s_ended_at is not None or row.s_expires_at <= now):
+    if (begins or not row.f_offline) and (row.s_expires_at is None or row.s_ended_at is not None or row.s_expires_at <= now):
         raise OAuthRefusal("invalid_grant", "The session has ended. Sign in again.")
     family = _family(row)
     return Present(family, row, _standing(family) if family.account_id else None)
@@ -200,7 +204,8 @@ def refresh(
     if company_id is not None:
         found = _switched(found, company_id, account_types)
     if counter == row.f_counter and not _rotate(found.family, counter):
-        row = _look(family_id)  # another worker spent it between our look and our UPDATE
+        row = _look(family_id)  # another worker spent it, or ended the family, between our look and our UPDATE
+        _require_present(row)
         if not _is_good(row, counter):
             raise _reused(found.family)
     return replace(found, family=replace(found.family, counter=counter + 1))
