@@ -26,6 +26,7 @@ PROMPTS = ("none", "login", "consent", "select_account", "create")
 MAX_AGE = re.compile("[0-9]{1,9}")
 ID = re.compile("[a-z]{3}_[0-9a-z]{26}")
 LONGEST_NONCE = 1024
+LONGEST_WORD = 100
 
 
 class WrongClient(OAuthRefusal):
@@ -67,9 +68,9 @@ def read(client: Client, sent: dict[str, str]) -> Asked:
         code_challenge=_code_challenge(client, sent, granted),
         prompts=_prompts(sent),
         max_age=_max_age(sent),
-        acr_values=tuple(sent.get("acr_values", "").split()[:10]),
+        acr_values=_words(sent, "acr_values"),
         login_hint=sent.get("login_hint", "")[:320],
-        ui_locales=tuple(sent.get("ui_locales", "").split()[:10]),
+        ui_locales=_words(sent, "ui_locales"),
         company_id=_id(sent, "company", "cmp"),
         account_id=_id(sent, "account", "acc"),
     )
@@ -88,6 +89,11 @@ def _require_code_flow(sent: dict[str, str]) -> None:
     for name in ("request", "request_uri", "registration"):
         if name in sent:
             raise OAuthRefusal(f"{name}_not_supported", f"The parameter {name} is not supported. Send the parameters themselves.")
+
+
+def _words(sent: dict[str, str], name: str) -> tuple[str, ...]:
+    """A list of wishes, as far as it is worth keeping: anybody can have a request parked, and nobody fills the disk with it."""
+    return tuple(word for word in sent.get(name, "").split() if len(word) <= LONGEST_WORD)[:10]
 
 
 def _nonce(sent: dict[str, str]) -> str | None:

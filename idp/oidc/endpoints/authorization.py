@@ -84,7 +84,10 @@ def find(request: Request, request_id: str) -> Journey:
             )
         raise
     request.ui_locales = parked.asked.ui_locales
-    return Journey(request, clients.get(parked.asked.client_id), parked.asked, parked)
+    client = clients.get(parked.asked.client_id)
+    if not client.may_return_to(parked.asked.redirect_uri):  # taken off the list while the person was on a page: nothing goes there
+        raise authorization_request.WrongClient("invalid_request", "redirect_uri is no longer registered for this client.")
+    return Journey(request, client, parked.asked, parked)
 
 
 def refuse(journey: Journey, error: str, description: str) -> Answer:
