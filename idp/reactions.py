@@ -12,16 +12,18 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from idp import clock
+from idp import clock, limits
 from idp.config import settings
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.directory import users
+from idp.errors import TooManyTries
 from idp.events import Event
 from idp.languages import negotiate
 from idp.messages.channels import send
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
+NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
 GIVE_UP = timedelta(days=1)  # an event that could not be reacted to for so long is left alone
 BATCH = 100
 
@@ -80,6 +82,11 @@ def _react(event_id: str) -> bool:
 def _tell(event: Event, words: str) -> None:
     user = users.find(event.user_id) if event.user_id else None
     if user is None or user.phone is None or user.phone in settings().login.test_numbers:
+        return
+    try:
+        limits.spend("notice", user.id, limit=NOTICES, window_seconds=86400)
+    except TooManyTries:
+        _log.warning("no more notices to one person today", extra={"event_name": event.name, "sub": user.id})
         return
     language = negotiate([user.locale or ""]) or settings().languages.default
     send("sms", user.phone, words, language, key=f"{event.id}:{words}", expires_at=event.at + NOTICE_LIFETIME, person_note=user.id)
