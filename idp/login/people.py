@@ -50,7 +50,8 @@ def forget(request: Request, flow: str) -> Answer:
     live, known = browser.signed_in(request), browser.recognise(request)
     if known.browser_id is not None and known.person(wanted):
         user_id = trusted_device.forget(known.browser_id, device_id=wanted)
-        session.end_of_browser(known.browser_id, "forgotten", user_id=user_id)
+        if user_id is not None:  # None: another tab was quicker; to `end_of_browser` it would mean everybody
+            session.end_of_browser(known.browser_id, "forgotten", user_id=user_id)
         if live is not None and live.user_id == user_id:
             session.end(live.id, "forgotten")
     elif live is not None and live.id == wanted:
