@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from granian.constants import Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
@@ -124,6 +124,9 @@ class _Server(MPServer):
             blocking_threads=server.threads,
             backlog=BACKLOG,
             websockets=False,
+            # HTTP/1.1 alone: while Granian waits to see which of the two is spoken it has no time limit, and whoever connects and says
+            # nothing holds a connection for ever. A proxy in front may speak HTTP/2 to browsers.
+            http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEADER_BYTES),
             log_level=LogLevels.error,
             log_dictconfig=telemetry.SERVER_LOGGING,
