@@ -56,8 +56,8 @@ class Server(_Section):
     """The port to listen on."""
     workers: int = Field(1, ge=1, le=64)
     """Server processes. One per core is a good start."""
-    threads: int = Field(8, ge=1, le=64)
-    """Threads in each process; each may hold one database connection."""
+    threads: int = Field(4, ge=1, le=64)
+    """Threads in each process; each may hold one database connection. More than four only wait for one another in Python."""
     certificate: Path | None = None
     """PEM file, when the provider serves TLS itself (1.2 or newer) instead of a proxy."""
     key: Path | None = None

@@ -8,6 +8,7 @@ A Refusal is an answer and is committed too; any other exception rolls back.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,7 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import scoped_session
 
 from idp import clock
@@ -28,6 +30,7 @@ from idp.errors import Refusal
 
 READS = "idp.reads"
 ENGINES = "idp.engines"
+TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
 
 
@@ -76,7 +79,7 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
         writing = _database.engine
     if writing.dialect.name == "sqlite":
         sa.event.listen(writing, "connect", _prepare_sqlite)
-        sa.event.listen(writing, "begin", _begin_immediate)
+        _take_turns(writing, settings.lock_timeout)
         reading = writing.execution_options(**{READS: True})
     else:
         sa.event.listen(writing, "connect", _take_the_time)
@@ -99,10 +102,30 @@ def _take_the_time(connection: Any, _record: object) -> None:
     connection.rollback()
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    # SQLAlchemy fires `begin` for autocommit as well; only a unit that writes takes the lock.
-    if not connection.get_execution_options().get(READS):
+def _take_turns(writing: sa.Engine, patience: float) -> None:
+    """Units that write begin with BEGIN IMMEDIATE, and the threads of this process queue for it.
+
+    SQLite lets a writer that finds the lock taken sleep and look again: among our own threads a queue is fair and loses no time.
+    """
+    turn = threading.Lock()
+
+    def begin(connection: sa.Connection) -> None:
+        # SQLAlchemy fires `begin` for autocommit as well; only a unit that writes takes the lock.
+        if connection.get_execution_options().get(READS):
+            return
+        if not connection.info.get(TURN):
+            if not turn.acquire(timeout=patience):
+                raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+            connection.info[TURN] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def end(_connection: Any, record: Any) -> None:
+        # Not at SQLAlchemy's `commit`, which is told before the disk is written. A session gives its connection back right after it.
+        if record.info.pop(TURN, False):
+            turn.release()
+
+    sa.event.listen(writing, "begin", begin)
+    sa.event.listen(writing, "checkin", end)
 
 
 @contextmanager
