@@ -164,6 +164,8 @@ def served(told: Told, folder: Path, *, workers: int = WORKERS, sound: bool = Tr
         yield provider
         errors = [line for line in provider.said().splitlines() if '"level":"error"' in line or "Traceback" in line]
         assert not (sound and errors), errors[:5]
+        if told.cluster is not None:
+            assert "deadlock detected" not in (told.cluster.folder / "log").read_text("utf-8", "replace")
     finally:
         provider.stop()
         provider.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,25 @@ def test_init_dies_and_is_run_again(kind: str, request: pytest.FixtureRequest, t
         assert run(folder, url) == wanted, where
         point += 1 if point < files else stride
     assert point > FILES
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_several_inits_at_once_make_one_deployment(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """R5: three first set-ups in one instant: each ends well, and there is one root key, one configuration, two keys of each algorithm."""
+    cluster: servers.Cluster | None = request.getfixturevalue("cluster") if kind == "postgresql" else None
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    for run in range(count(1, 20)):
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        if cluster is not None:
+            cluster.drop("inits")
+        url = cluster.create("inits") if cluster else f"sqlite:///{folder / 'idp.sqlite3'}"
+        command = [sys.executable, "-m", "idp.cli.main", "init"]
+        env = {**ours, "IDP_DATABASE__URL": url, "PYTHONPATH": str(Path(config.__file__).parents[1])}
+        running = [subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]
+        said = [process.communicate(timeout=60)[0].decode() for process in running]
+        assert [process.returncode for process in running] == [0, 0, 0], said
+        assert sum("made   " in text and "root.key" in text.partition("made   keys")[2] for text in said) == 1, said
+        _, state = in_another_process(lambda _, place=(folder, url): _state(*place))
+        assert state["keys"] == [(name, kind) for name in ("ES256", "Ed25519", "RS256") for kind in ("active", "next")]
+        assert sorted(path.name for path in (folder / "keys").iterdir()) == ["root.key"]

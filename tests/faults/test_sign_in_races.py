@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
+from idp.credentials import phone_code
 from idp.credentials.tables import Browser, Device, PhoneCode, PhoneGuesses
 from idp.delegation.tables import Code, Consent
 from idp.directory.tables import Account, User
@@ -183,12 +184,47 @@ def _by_code(provider: Served, browser: Visitor, party: Party, phone: str) -> tu
 
 def test_the_right_code_while_it_is_sent_again(provider: Served, party: Party, story_phone: str) -> None:
     """R3: the code is entered and its sending again is pressed in one instant: neither waits for the other until both are given up."""
-    for _ in range(FEW * 2):
+    for _ in range(RUNS * 2):
         browser = provider.browser()
         page, _, right = _asked(provider, browser, party, story_phone)
         answers = at_once([browser.filled(page, code=right), browser.pressed(page, "/resend")])
         assert answers[0].cookie("idp_session")
         assert statuses(answers) == {303: 2}
+
+
+def test_tabs_that_prove_anew_all_hold_a_session(provider: Served, party: Party, story_phone: str) -> None:
+    """Case 54: a session is proved anew in three tabs of a browser that is not remembered, in one instant: whichever answer comes last, its
+    cookie is good."""
+    browser = provider.browser()
+    page, _, right = _asked(provider, browser, party, story_phone)
+    answer_of(browser.onward(browser.send(_unticked(browser.filled(page, code=right)))))
+    for _ in range(RUNS):
+        tabs = []
+        for _ in range(3):
+            page = browser.authorize(party, prompt="login")
+            if page.url.path.endswith("/people"):
+                page = browser.onward(browser.send(browser.pressed(page, "/people")))
+            tabs.append((page, _newest(provider, page)))
+        answers = at_once([_unticked(browser.filled(page, code=code)) for page, code in tabs])
+        assert statuses(answers) == {303: 3}
+        for answer in answers:
+            visitor = provider.browser()
+            visitor.cookies["idp_session"] = answer.cookie("idp_session")
+            assert "code" in answer_of(visitor.authorize(party, prompt="none"))
+        browser.cookies.set("idp_session", answers[-1].cookie("idp_session"), domain="localhost.local")
+
+
+def _newest(provider: Served, page: httpx2.Response) -> str:
+    flow = str(page.url).split("/")[4]
+    return phone_code.derive_code(_code(provider, flow).id)
+
+
+def _unticked(request: httpx2.Request) -> httpx2.Request:
+    """Without `remember`."""
+    kept = [part for part in request.read().decode().split("&") if not part.startswith("remember=")]
+    body = "&".join(kept).encode()
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+    return httpx2.Request(request.method, request.url, headers=headers, content=body)
 
 
 def test_a_consent_pressed_twice(provider: Served, party: Party, story_phone: str) -> None:
