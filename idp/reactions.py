@@ -16,10 +16,12 @@ from idp import clock, limits
 from idp.config import settings
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
+from idp.delegation import tokens
 from idp.directory import users
 from idp.errors import TooManyTries
 from idp.events import Event
 from idp.languages import negotiate
+from idp.login import session as sessions
 from idp.messages.channels import send
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
@@ -41,8 +43,15 @@ def tell_of_reused_token(event: Event) -> None:
     _tell(event, "token_reused")
 
 
+def revoke_what_a_stolen_browser_got(event: Event) -> None:
+    """Its sessions ended with it. What was to outlive them (`offline_access`) must not: the thief may be who asked for it (case 77)."""
+    if event.user_id is not None:
+        for session_id in sessions.ended_for(event.details["browser"], event.user_id, "browser_stolen"):
+            tokens.revoke_of_session(session_id, reason="browser_stolen")
+
+
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
-    "browser.stolen": (tell_of_stolen_browser,),
+    "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     "token.reused": (tell_of_reused_token,),
 }
 

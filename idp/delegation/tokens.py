@@ -269,6 +269,12 @@ def revoke(family_id: str | None, *, reason: str) -> bool:
     )
 
 
+def revoke_of_session(session_id: str, *, reason: str) -> int:
+    """End every family that began in a session, those with `offline_access` too; answers how many were alive."""
+    theirs = sa.update(_T).where(_T.c.session_id == session_id, _T.c.revoked_at.is_(None))
+    return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
+
+
 def clients_of_session(session_id: str) -> list[str]:
     """The ids of the clients that hold live tokens of this session, for the page that says what signing out ended."""
     rows = session.execute(sa.select(_T.c.client_id).distinct().where(_T.c.session_id == session_id, _T.c.revoked_at.is_(None)))

@@ -148,6 +148,14 @@ def end_of_browser(browser_id: str, reason: str, *, user_id: str | None = None) 
     return _end((_sessions.c.browser_id == browser_id) & whose, reason, None)
 
 
+def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:
+    """The ids of a person's sessions in a known browser that ended for `reason`."""
+    wanted = sa.select(_sessions.c.id).where(
+        _sessions.c.browser_id == browser_id, _sessions.c.user_id == user_id, _sessions.c.ended_reason == reason
+    )
+    return list(session.scalars(wanted))
+
+
 def sweep(now: datetime) -> int:
     """Delete sessions that have been over for half a year. What runs out unseen is no event: nobody did it."""
     return changed(sa.delete(_sessions).where(_sessions.c.expires_at < now - KEPT))
