@@ -45,8 +45,9 @@ def tell_of_reused_token(event: Event) -> None:
 
 def revoke_what_a_stolen_browser_got(event: Event) -> None:
     """Its sessions ended with it. What was to outlive them (`offline_access`) must not: the thief may be who asked for it (case 77)."""
-    if event.user_id is not None:
-        for session_id in sessions.ended_for(event.details["browser"], event.user_id, "browser_stolen"):
+    browser_id = event.details.get("browser")
+    if event.user_id is not None and browser_id is not None:
+        for session_id in sessions.ended_for(browser_id, event.user_id, "browser_stolen"):
             tokens.revoke_of_session(session_id, reason="browser_stolen")
 
 
