@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 
 import click
@@ -53,6 +54,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process: 0 done, 1 refused or failed, 2 wrong usage."""
+    os.umask(os.umask(0o077) | 0o007)  # what we write (SQLite's files above all, which name people) is not for every user of the machine
     gc.disable()  # importing makes hundreds of thousands of objects that stay: looking through them takes a quarter of the start
     try:
         code = cli(standalone_mode=False)  # what a command gave to `ctx.exit`
