@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, crypto, telemetry
 from idp.db.columns import Base, Digest, Instant, table
-from idp.db.session import changed, is_postgresql, session
+from idp.db.session import changed, delete_some, is_postgresql, session
 from idp.errors import TooManyTries
 
 
@@ -87,7 +87,7 @@ def reset(rule: str, subject: str) -> bool:
 
 def sweep(now: datetime) -> int:
     """Take out the windows that are over; answers how many. For the schedule."""
-    return changed(sa.delete(Limit).where(Limit.expires_at <= now))
+    return delete_some(Limit, Limit.expires_at <= now)
 
 
 def too_many(ends_at: datetime, *, detail: str | None = None) -> TooManyTries:

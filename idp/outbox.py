@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, crypto
 from idp.db.columns import Base, Id, Instant
-from idp.db.session import changed, insert_or_ignore, is_postgresql, session
+from idp.db.session import changed, delete_some, insert_or_ignore, is_postgresql, session
 
 CHANNEL = "idp_outbox"  # of PostgreSQL's LISTEN and NOTIFY
 PURPOSE = "outbox"
@@ -162,7 +162,7 @@ def sweep(now: datetime) -> int:
     not_leased = sa.or_(Outbox.leased_until.is_(None), Outbox.leased_until < now)
     late = sa.update(Outbox).where(Outbox.state.in_(("waiting", "dead")), Outbox.expires_at <= now, not_leased)
     count = changed(late.values(state="expired", sealed=None, lease=None, leased_until=None, done_at=now))
-    return count + changed(sa.delete(Outbox).where(Outbox.state != "waiting", Outbox.created_at < now - KEEP))
+    return count + delete_some(Outbox, Outbox.state != "waiting", Outbox.created_at < now - KEEP)
 
 
 def backlog() -> dict[str, float]:

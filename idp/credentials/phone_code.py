@@ -19,7 +19,7 @@ from idp.config import settings
 from idp.credentials import phone_limits
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
 from idp.errors import N_, BadInput, Gone, TooManyTries
 from idp.messages import channels
@@ -225,7 +225,7 @@ def derive_code(code_id: str, kind: str = "repeated") -> str:
 
 def sweep(now: datetime) -> int:
     """Delete transactions that have been over for two days."""
-    return changed(sa.delete(_codes).where(_codes.c.expires_at < now - KEPT))
+    return delete_some(PhoneCode, _codes.c.expires_at < now - KEPT)
 
 
 def _shown(row: Any, phone: str) -> Transaction:

@@ -15,7 +15,7 @@ from idp import clock, crypto
 from idp.config import settings
 from idp.credentials.tables import PhoneGuesses
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.errors import N_, TooManyTries
 
 HOUR = 3600
@@ -91,7 +91,7 @@ def turn_on(phone: str) -> bool:
 
 def sweep(now: datetime) -> int:
     """Delete rows that have not changed for more than a year."""
-    return changed(sa.delete(_rows).where(_rows.c.changed_at < now - KEPT))
+    return delete_some(PhoneGuesses, _rows.c.changed_at < now - KEPT)
 
 
 def _micros(at: datetime) -> int:

@@ -19,7 +19,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials.tables import Browser, Device
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory.tables import User
 
 _browsers, _devices, _users = table(Browser), table(Device), table(User)
@@ -175,12 +175,12 @@ def name_of(user_agent: str) -> str:
 def sweep(now: datetime) -> int:
     """Delete devices and browsers that have been out of use for a month; a browser stays while a session tells of it."""
     long_ago = now - KEPT
-    gone = changed(sa.delete(_devices).where((_devices.c.removed_at < long_ago) | (_devices.c.expires_at < long_ago)))
+    gone = delete_some(Device, (_devices.c.removed_at < long_ago) | (_devices.c.expires_at < long_ago))
     named = sa.table("sessions", sa.column("browser_id"))
     told = sa.exists().where(named.c.browser_id == _browsers.c.id)
     trusted = sa.exists().where(_devices.c.browser_id == _browsers.c.id)
     over = (_browsers.c.ended_at < long_ago) | (_browsers.c.expires_at < long_ago)
-    return gone + changed(sa.delete(_browsers).where(over, ~told, ~trusted))
+    return gone + delete_some(Browser, over, ~told, ~trusted)
 
 
 def _cookie(browser_id: str, counter: int) -> str:

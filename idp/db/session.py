@@ -30,6 +30,7 @@ from idp.errors import Refusal
 
 READS = "idp.reads"
 ENGINES = "idp.engines"
+SOME = 5000  # rows of one sweep's transaction: a tenth of a second
 TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
 
@@ -163,6 +164,19 @@ def changed(statement: sa.Update | sa.Delete) -> int:
     """Run a conditional UPDATE or DELETE and answer how many rows it touched: the count decides, nothing was read before."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return int(result.rowcount)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
+
+
+def delete_some(model: type[Base], *conditions: sa.ColumnElement[bool]) -> int:
+    """Delete up to SOME rows that fit; answers how many. For sweeps: who gets SOME comes again.
+
+    All that a flood of strangers left behind would take longer than a statement may, and then nothing would ever be swept again; or hold
+    SQLite's lock against everybody. The conditions stand twice, since a row may be renewed between the look and the DELETE.
+    """
+    rows = table(model)
+    key = list(rows.primary_key)
+    chosen = sa.select(*key).where(*conditions).limit(SOME).correlate(None)
+    which = key[0].in_(chosen) if len(key) == 1 else sa.tuple_(*key).in_(chosen)
+    return changed(sa.delete(rows).where(which, *conditions))
 
 
 def insert_or_ignore(model: type[Base], **values: Any) -> bool:

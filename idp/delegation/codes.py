@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import table
-from idp.db.session import changed, session
+from idp.db.session import delete_some, session
 from idp.delegation import tokens
 from idp.delegation.requests import Asked
 from idp.delegation.tables import Code, as_dict
@@ -127,4 +127,4 @@ def s256(verifier: str) -> str:
 
 def sweep(now: datetime) -> int:
     """Delete codes that have been over for a day (until then a replay still finds what to revoke); answers how many."""
-    return changed(sa.delete(_T).where(_T.c.expires_at < now - timedelta(days=1)))
+    return delete_some(Code, _T.c.expires_at < now - timedelta(days=1))

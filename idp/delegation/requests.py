@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from idp import clock, crypto
 from idp.config import settings
 from idp.db.columns import table
-from idp.db.session import changed, session
+from idp.db.session import changed, delete_some, session
 from idp.delegation.tables import ParkedRequest
 from idp.errors import N_, Gone
 
@@ -119,4 +119,4 @@ def finish(parked: Parked) -> bool:
 
 def sweep(now: datetime) -> int:
     """Delete what has been over for a day; answers how many."""
-    return changed(sa.delete(_T).where(_T.c.expires_at < now - timedelta(days=1)))
+    return delete_some(ParkedRequest, _T.c.expires_at < now - timedelta(days=1))

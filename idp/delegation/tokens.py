@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import Instant, table
-from idp.db.session import changed, session
+from idp.db.session import changed, delete_some, session
 from idp.delegation import account_choices
 from idp.delegation.scopes import OFFLINE, asks_for_account
 from idp.delegation.tables import TokenFamily
@@ -287,4 +287,4 @@ def _mac(family_id: str, counter: int) -> str:
 
 def sweep(now: datetime) -> int:
     """Delete families that have been over for a month; answers how many."""
-    return changed(sa.delete(_T).where(_T.c.expires_at < now - timedelta(days=30)))
+    return delete_some(TokenFamily, _T.c.expires_at < now - timedelta(days=30))

@@ -24,7 +24,7 @@ from idp.credentials import phone_code, trusted_device
 from idp.credentials.phone import read_number
 from idp.credentials.phone_code import Guess, Transaction
 from idp.db.columns import table
-from idp.db.session import changed
+from idp.db.session import changed, delete_some
 from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.tables import User
@@ -268,7 +268,7 @@ def finish(flow: LoginFlow, request: Request, user: User, proved: Proved, *, rem
 
 def sweep(now: datetime) -> int:
     """Delete sign-ins that ran out two days ago."""
-    return changed(sa.delete(_flows).where(_flows.c.expires_at < now - KEPT))
+    return delete_some(LoginFlow, _flows.c.expires_at < now - KEPT)
 
 
 def _by_code(channel: str, at: datetime) -> Proved:

@@ -15,7 +15,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory.tables import User
 from idp.errors import N_, Forbidden
 from idp.login.policy import REMEMBERED, Proved
@@ -158,7 +158,7 @@ def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:
 
 def sweep(now: datetime) -> int:
     """Delete sessions that have been over for half a year. What runs out unseen is no event: nobody did it."""
-    return changed(sa.delete(_sessions).where(_sessions.c.expires_at < now - KEPT))
+    return delete_some(Session, _sessions.c.expires_at < now - KEPT)
 
 
 def _end(which: sa.ColumnElement[bool], reason: str, actor_id: str | None) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import delete_some, insert_or_ignore, session
 from idp.messages.tables import InboxMessage
 from idp.messages.wording import Text
 
@@ -71,7 +71,7 @@ def newest(to: str | None = None, limit: int = 100) -> list[Received]:
 
 def sweep(now: datetime) -> int:
     """Delete what is older than a day; answers how many. For the schedule."""
-    return changed(sa.delete(_rows).where(_rows.c.created_at < now - KEEP))
+    return delete_some(InboxMessage, _rows.c.created_at < now - KEEP)
 
 
 def _digest(to: str) -> str:
