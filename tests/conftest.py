@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from idp import config, crypto, keyring
 from idp.cli import demo_story
@@ -111,3 +112,20 @@ def world(told: Told) -> Iterator[World]:
 def story(told: Told) -> Story:
     """Who is in the story."""
     return told.story
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, one for each process (it bears no second one); skips what needs a browser where there is none."""
+    if reason := machine.missing("chromium"):
+        pytest.skip(reason)
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's chromium."""
+    browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
+    yield browser
+    browser.close()

@@ -202,6 +202,8 @@ def refresh(
     if not set(narrowed) <= set(found.family.scopes):
         raise OAuthRefusal("invalid_scope", "A refresh cannot add scopes. Ask for them at the authorization endpoint.")
     if company_id is not None:
+        if counter != row.f_counter and company_id != found.family.company_id:  # a retry is the same request, not another switch
+            raise OAuthRefusal("invalid_grant", "This refresh token was used a moment ago, for another company. Use its successor.")
         found = _switched(found, company_id, account_types)
     if counter == row.f_counter and not _rotate(found.family, counter):
         row = _look(family_id)  # another worker spent it, or ended the family, between our look and our UPDATE

@@ -1,39 +1,21 @@
-"""A stage for each file, Debian's chromium for each process, and people for each test."""
+"""A stage for each file, and people for each test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests import machine
 from tests.conftest import Told
 from tests.journeys.stage import Stage, set_up
 from tests.journeys.visitor import PATIENCE, Visitors
 
 
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """Playwright; skips what needs a browser where there is none."""
-    if reason := machine.missing("chromium"):
-        pytest.skip(reason)
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Debian's chromium."""
-    browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
-    yield browser
-    browser.close()
-
-
 @pytest.fixture(scope="module")
 def stage(chromium: Browser, told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The provider and the portals on loopback, for all tests of a file."""
+    expect.set_options(timeout=PATIENCE)
     with set_up(told, tmp_path_factory.mktemp("stage")) as made:
         yield made
 

@@ -308,7 +308,7 @@ def test_two_processes_make_one_set_of_keys(ground: Ground, monkeypatch: pytest.
 def test_no_validation_fails_during_rotations(keys: Ground) -> None:
     """R7, in small: rotations while relying parties verify by a cached /jwks and fetch it when `max-age` is over; 0 failures."""
     max_age, failures, verified = 0.2, [], 0
-    keys.use(keys={"folder": keys.folder / "keys", "published_before": 0})
+    keys.use(keys={"folder": keys.folder / "keys", "published_before": 1, "jwks_max_age": 0})
     stop = threading.Event()
 
     def rely() -> None:

@@ -174,6 +174,7 @@ def test_newest_first_and_by_recipient(ground: Ground) -> None:
             shift(1)
             send(ground, to=f"+7900555000{number % 2}", code=f"00000{number}")
             deliver(ground)
+        shift(1)
         send(ground, channel="email", to="anna@example.com", words="sign_in_code", language="en", code="777777")
         deliver(ground)
     assert [message.code for message in received(ground)][1:] == ["000003", "000002", "000001", "000000"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from idp.cli.demo_story import Story
 from idp.directory import companies, employees, roles, users
 from tests.oidc.asking import error_at, person, phone, token_error
 from tests.world import World, answer_of, claims_of
@@ -113,3 +114,16 @@ def test_a_role_that_changed(world: World, story) -> None:
     assert claims_of(tokens["access_token"])["roles"] == ["content_manager"]
     assert world.userinfo(tokens["access_token"]).json()["roles"] == ["accountant"]
     assert claims_of(world.refresh(party, tokens["refresh_token"]).json()["access_token"])["roles"] == ["accountant"]
+
+
+def test_a_retry_is_no_second_switch(world: World, story: Story) -> None:
+    """Within the grace the spent token repeats its own request; asked for another company with it, nothing is given (RFC 9700 §4.14.2)."""
+    party = world.party()
+    tokens = world.tokens(world.browser(), party, "+79005553501", account="Ромашка", scope="openid account company")
+    spent = tokens["refresh_token"]
+    switched = world.refresh(party, spent, company=story.companies["smirnova"])
+    assert switched.status_code == 200
+    assert world.refresh(party, spent, company=story.companies["romashka"]).json()["error"] == "invalid_grant"
+    again = world.refresh(party, spent, company=story.companies["smirnova"]).json()
+    assert again["refresh_token"] == switched.json()["refresh_token"]
+    assert world.userinfo(again["access_token"]).json()["company_id"] == story.companies["smirnova"]
