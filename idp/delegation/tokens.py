@@ -34,6 +34,7 @@ _sessions = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant)
 PURPOSE = "refresh token"
 REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
 JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
+OTHER_COMPANY = "This refresh token was used a moment ago, for another company. Use its successor."
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +204,15 @@ def refresh(
         raise OAuthRefusal("invalid_scope", "A refresh cannot add scopes. Ask for them at the authorization endpoint.")
     if company_id is not None:
         if counter != row.f_counter and company_id != found.family.company_id:  # a retry is the same request, not another switch
-            raise OAuthRefusal("invalid_grant", "This refresh token was used a moment ago, for another company. Use its successor.")
+            raise OAuthRefusal("invalid_grant", OTHER_COMPANY)
         found = _switched(found, company_id, account_types)
     if counter == row.f_counter and not _rotate(found.family, counter):
         row = _look(family_id)  # another worker spent it, or ended the family, between our look and our UPDATE
-        _require_present(row)
+        found = _require_present(row)
         if not _is_good(row, counter):
             raise _reused(found.family)
+        if company_id not in {None, found.family.company_id}:
+            raise OAuthRefusal("invalid_grant", OTHER_COMPANY)
     return replace(found, family=replace(found.family, counter=counter + 1))
 
 
