@@ -90,8 +90,8 @@ def measured(served: Served, script: Callable[[], Script], options: argparse.Nam
     return result, used * 1000 / max(1, result.done)
 
 
-def line(name: str, rounds: list[tuple[tuple[Result, float], tuple[Result, float]]]) -> str:
-    """One row of the table: the medians of ours, then of the floor."""
+def line(name: str, rounds: list[tuple[tuple[Result, float], tuple[Result, float]]], plain: float) -> str:
+    """One row of the table: the medians of ours, then of the floor; last, what as many of `plain`'s requests a second would give."""
     ours, floors = [ours for ours, _ in rounds], [floor for _, floor in rounds]
 
     def middle(results: list[tuple[Result, float]], value: Callable[[Result], float]) -> float:
@@ -101,7 +101,8 @@ def line(name: str, rounds: list[tuple[tuple[Result, float], tuple[Result, float
     p50, p99 = middle(ours, lambda r: r.percentile(0.5)), middle(ours, lambda r: r.percentile(0.99))
     processor = statistics.median(used for _, used in ours)
     floor_p99 = middle(floors, lambda r: r.percentile(0.99))
-    return f"{name:10}{rate:9.0f}{p50:9.1f}{p99:9.1f}{processor:9.2f}   {base:9.0f}{floor_p99:9.1f}{base / rate:12.2f}\n"
+    ratios = f"{base / rate:12.2f}{plain / len(FLOORS[name]) / rate:12.2f}"
+    return f"{name:10}{rate:9.0f}{p50:9.1f}{p99:9.1f}{processor:9.2f}   {base:9.0f}{floor_p99:9.1f}{ratios}\n"
 
 
 def main() -> None:
@@ -145,13 +146,17 @@ def main() -> None:
         }
         out = sys.stdout
         out.write(f"{options.workers} worker(s), {options.users} connections, {options.rounds} rounds of {options.seconds:g} s, medians\n")
-        out.write(f"{'':10}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}   {'floor/s':>9}{'p99 ms':>9}{'floor/ours':>12}\n")
+        out.write(f"{'':10}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}   {'floor/s':>9}{'p99 ms':>9}")
+        out.write(f"{'floor/ours':>12}{'plain/ours':>12}\n")
+        plain = statistics.median(
+            measured(floor, workloads.floor(floor.host, [workloads.PLAIN]), options)[0].rate for _ in range(options.rounds)
+        )
         for name, script in scripts.items():
             rounds = [
                 (measured(ours, script, options), measured(floor, workloads.floor(floor.host, FLOORS[name]), options))
                 for _ in range(options.rounds)
             ]
-            out.write(line(name, rounds))
+            out.write(line(name, rounds, plain))
             out.flush()
         sizes = ", ".join(f"{size:.0f}" for size in ours.megabytes())
         out.write(f"first answer {first:.2f} s after the process started; memory of its processes, MB: {sizes}\n")

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask
+from flask import Request as FlaskRequest
+from flask import Response as FlaskResponse
 from flask import request as flask_request
+from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.wrappers import Response as FlaskResponse
 
 from idp import config, crypto, telemetry
 from idp.config import Settings
@@ -33,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # 89), and a 308 sends a form on (RFC 9700 §4.12).
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+    app.session_interface = _NoSessions()
     connect_application(app, chosen.database, threads=chosen.server.threads)
     for route in ROUTES:
         if not route.direct:
@@ -46,23 +49,42 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _as_flask_view(route: Route) -> Callable[..., FlaskResponse]:
     def view(**params: str) -> FlaskResponse:
-        return _as_flask(answer(route, Request(flask_request.environ), params))
+        return _Finished(answer(route, Request(flask_request.environ), params))
 
     return view
 
 
-def _as_flask(response: Response) -> FlaskResponse:
-    made = FlaskResponse(response.body, response.status)
-    made.headers.clear()
-    made.headers.extend([*response.headers, ("Content-Length", str(len(response.body)))])
-    return made
+class _Finished(FlaskResponse):
+    """An answer of ours on its way through Flask, which has nothing left to do with it."""
+
+    def __init__(self, response: Response) -> None:
+        self.finished = response
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Hand it to the server as it is."""
+        return write(self.finished, start_response, head=environ["REQUEST_METHOD"] == "HEAD")
+
+
+class _NoSessions(SessionInterface):
+    """Flask's signed cookie is neither read nor written: a session is a row (`login.session`)."""
+
+    def open_session(self, app: Flask, request: FlaskRequest) -> SessionMixin:  # noqa: ARG002 - Flask's signature
+        """One that holds nothing and is the same for everybody."""
+        return _NOTHING
+
+    def is_null_session(self, obj: object) -> bool:
+        """So nothing is saved."""
+        return obj is _NOTHING
+
+
+_NOTHING = SessionInterface.null_session_class()
 
 
 def _not_routed(e: HTTPException) -> FlaskResponse:
     request = Request(flask_request.environ)
     telemetry.bind(request_id=request.request_id)
     refusal: Refusal = NotAllowedMethod() if isinstance(e, MethodNotAllowed) else NotFound()
-    return _as_flask(finish(refusal_answer(refusal, request, "page"), request))
+    return _Finished(finish(refusal_answer(refusal, request, "page"), request))
 
 
 def create_wsgi(settings: Settings | None = None, app: Flask | None = None) -> WSGI:

@@ -24,6 +24,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from idp import clock
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing that is read as something else
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 ROOT_KEY = "root.key"
 
 
@@ -38,6 +39,7 @@ class _Keys:
         self.folder: Path | None = None
         self.roots: list[bytes] = []
         self.derived: dict[tuple[int, str], bytes] = {}
+        self.sealing: dict[tuple[int, str], AESGCM] = {}
         self.lock = threading.Lock()
 
 
@@ -60,7 +62,7 @@ def load_keys(folder: Path) -> None:
     if not roots or any(len(root) != 32 for root in roots):
         raise KeysMissing(f"{path} is damaged: each line is 32 bytes in base64url. Put back the file of this deployment.")
     with _keys.lock:
-        _keys.folder, _keys.roots, _keys.derived = folder, roots, {}
+        _keys.folder, _keys.roots, _keys.derived, _keys.sealing = folder, roots, {}, {}
 
 
 def make_keys(folder: Path) -> bool:
@@ -102,7 +104,12 @@ def new_id(kind: str, *, ordered: bool = True) -> str:
     number = secrets.randbits(128)
     if ordered:
         number = (int(clock.now().timestamp() * 1000) << 80) | (number >> 48)
-    return f"{kind}_" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return f"{kind}_{base32(number)}"
+
+
+def base32(number: int) -> str:
+    """128 bits in 26 characters of Crockford's alphabet, whose order is that of the numbers."""
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def new_secret() -> str:
@@ -142,7 +149,7 @@ def is_derived(given: str, purpose: str, *parts: object) -> bool:
 def seal(purpose: str, text: str) -> str:
     """Encrypt `text` (AES-256-GCM, the purpose bound in); `unseal` with the same purpose gives it back."""
     nonce = secrets.token_bytes(12)
-    return base64.urlsafe_b64encode(nonce + AESGCM(_key("seal " + purpose)).encrypt(nonce, text.encode(), purpose.encode())).decode()
+    return base64.urlsafe_b64encode(nonce + _cipher(purpose, 0).encrypt(nonce, text.encode(), purpose.encode())).decode()
 
 
 def unseal(purpose: str, sealed: str) -> str:
@@ -150,10 +157,17 @@ def unseal(purpose: str, sealed: str) -> str:
     raw = base64.urlsafe_b64decode(sealed)
     for generation in range(max(1, len(_keys.roots))):
         try:
-            return AESGCM(_key("seal " + purpose, generation)).decrypt(raw[:12], raw[12:], purpose.encode()).decode()
+            return _cipher(purpose, generation).decrypt(raw[:12], raw[12:], purpose.encode()).decode()
         except InvalidTag:
             continue
     raise ValueError(f"A sealed value ({purpose}) does not open with the keys in keys/. They are not this database's keys.")
+
+
+def _cipher(purpose: str, generation: int) -> AESGCM:
+    known = _keys.sealing.get((generation, purpose))
+    if known is None:
+        known = _keys.sealing[generation, purpose] = AESGCM(_key("seal " + purpose, generation))
+    return known
 
 
 def sign_link(purpose: str, value: Any) -> str:

@@ -299,7 +299,7 @@ _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=F
 def _new_id(at: datetime) -> str:
     """An id whose order is that of the events, to the microsecond: several happen within the same request."""
     number = (int(at.timestamp() * 1_000_000) << 72) | secrets.randbits(72)
-    return "evt_" + "".join(crypto.ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return f"evt_{crypto.base32(number)}"
 
 
 def _instant(at: datetime) -> str:
@@ -311,7 +311,8 @@ def _short(text: str | None, length: int) -> str | None:
 
 
 def _visible(text: str) -> str:
-    return _unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:LONGEST])
+    text = text[:LONGEST]
+    return text if text.isalnum() else _unprintable.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:

@@ -130,6 +130,7 @@ def format_datetime(lang: str, at: datetime, tz: Zone = None, *, seconds: bool =
     return f"{format_date(lang, at, tz)}{comma} {format_time(lang, at, tz, seconds=seconds)}{NBSP}{_zone_name(lang, local)}"
 
 
+@lru_cache(maxsize=4096)
 def format_phone(phone: str) -> str:
     """An E.164 number as it is written in its country: `+7 912 345-67-89`, with no-break spaces. What is no number stays as it is."""
     try:

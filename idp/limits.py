@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -100,24 +102,31 @@ def _count(rule: str, subject: str, window_seconds: float | None) -> tuple[int, 
     """One more; the count and the end of its window (for a row: now)."""
     now = clock.now()
     ends_at = None if window_seconds is None else now + timedelta(seconds=window_seconds)
-    build = postgresql.insert if is_postgresql() else sqlite.insert
-    columns = table(Limit).c
-    first = build(table(Limit)).values(rule=rule, subject_digest=_digest(rule, subject), window_start=now, expires_at=ends_at, tries=1)
-    if window_seconds is None:
-        again = first.on_conflict_do_update(index_elements=[columns.rule, columns.subject_digest], set_={"tries": columns.tries + 1})
-    else:
-        # The window's length is the rule's of today, not that of the day on which the window began.
-        over = columns.window_start <= now - timedelta(seconds=window_seconds)
-        again = first.on_conflict_do_update(
-            index_elements=[columns.rule, columns.subject_digest],
-            set_={
-                "tries": sa.case((over, 1), else_=columns.tries + 1),
-                "window_start": sa.case((over, now), else_=columns.window_start),
-                "expires_at": sa.case((over, ends_at), else_=columns.expires_at),
-            },
-        )
-    count, start = session.execute(again.returning(columns.tries, columns.window_start)).one()
+    # The window's length is the rule's of today, not that of the day on which the window began.
+    oldest = None if window_seconds is None else now - timedelta(seconds=window_seconds)
+    values = {"rule": rule, "subject_digest": _digest(rule, subject), "now": now, "ends_at": ends_at, "oldest": oldest}
+    count, start = session.execute(_counting(is_postgresql()), values).one()
     return count, start + timedelta(seconds=window_seconds or 0)
+
+
+@cache
+def _counting(on_postgresql: bool) -> Any:
+    """The upsert, made once. A row has no end, and so no `oldest`: nothing is older than NULL."""
+    columns = table(Limit).c
+    instant = columns.window_start.type
+    now, ends_at, oldest = (sa.bindparam(name, type_=instant) for name in ("now", "ends_at", "oldest"))
+    first = (postgresql.insert if on_postgresql else sqlite.insert)(table(Limit)).values(
+        rule=sa.bindparam("rule"), subject_digest=sa.bindparam("subject_digest"), window_start=now, expires_at=ends_at, tries=1
+    )
+    over = columns.window_start <= oldest
+    return first.on_conflict_do_update(
+        index_elements=[columns.rule, columns.subject_digest],
+        set_={
+            "tries": sa.case((over, 1), else_=columns.tries + 1),
+            "window_start": sa.case((over, now), else_=columns.window_start),
+            "expires_at": sa.case((over, ends_at), else_=columns.expires_at),
+        },
+    ).returning(columns.tries, columns.window_start)
 
 
 def _is(rule: str, subject: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

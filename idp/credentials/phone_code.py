@@ -34,6 +34,26 @@ _codes = table(PhoneCode)
 _FIND = sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow"))
 # First the code, then its number's counters, as `guess` does it: a guess and a sending in one instant never wait for each other.
 _LOCK = _FIND.with_for_update()
+_NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
+_COUNT = (
+    sa.update(_codes)
+    .where(
+        _codes.c.id == sa.bindparam("code_id"),
+        _codes.c.flow_id == sa.bindparam("of_flow"),
+        _codes.c.purpose == sa.bindparam("for_purpose"),
+        _codes.c.tries < sa.bindparam("most"),
+        _codes.c.used_at.is_(None),
+        _codes.c.expires_at > _NOW,
+    )
+    .values(tries=_codes.c.tries + 1)
+    .returning(_codes.c.tries, _codes.c.phone, _codes.c.channel, _codes.c.budget, _codes.c.is_test)
+)
+_USE = (
+    sa.update(_codes)
+    .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
+    .values(used_at=_NOW)
+    .returning(_codes.c.created_at)
+)
 _SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
 _UNBIASED = 2**32 - 2**32 % 10**6
 
@@ -166,20 +186,8 @@ def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None
     Raises TooManyTries when the number has no guesses left, over all sign-ins.
     """
     now, tries = clock.now(), settings().login.code_tries
-    counted = (
-        sa.update(_codes)
-        .where(
-            _codes.c.id == code_id,
-            _codes.c.flow_id == flow_id,
-            _codes.c.purpose == purpose,
-            _codes.c.tries < tries,
-            _codes.c.used_at.is_(None),
-            _codes.c.expires_at > now,
-        )
-        .values(tries=_codes.c.tries + 1)
-        .returning(_codes.c.tries, _codes.c.phone, _codes.c.channel, _codes.c.budget, _codes.c.is_test)
-    )
-    row = session.execute(counted).one_or_none()
+    of = {"code_id": code_id, "of_flow": flow_id, "for_purpose": purpose, "most": tries, "now": now}
+    row = session.execute(_COUNT, of).one_or_none()
     if row is None:
         return None
     mark = phone_limits.count_guess(row.budget)
@@ -199,8 +207,7 @@ def judge(guess: Guess, code: str) -> bool:
 def redeem(guess: Guess) -> bool:
     """Use the code up after a right guess; False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
-    used = sa.update(_codes).where(_codes.c.id == guess.id, _codes.c.used_at.is_(None), _codes.c.expires_at > now).values(used_at=now)
-    begun = session.execute(used.returning(_codes.c.created_at)).scalar_one_or_none()
+    begun = session.execute(_USE, {"code_id": guess.id, "now": now}).scalar_one_or_none()
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())

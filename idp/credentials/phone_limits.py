@@ -8,6 +8,7 @@ knows the person counts apart from everybody else: a stranger who burns the numb
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,7 +24,9 @@ DAY = 86400
 KEPT = timedelta(days=400)  # a row that long untouched holds nothing but a count in a row
 
 _rows = table(PhoneGuesses)
-_LOCKED = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject")).with_for_update()
+_FOUND = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject"))
+_LOCKED = _FOUND.with_for_update()
+_WRITE = sa.update(_rows).where(_rows.c.digest == sa.bindparam("subject"))
 
 TOO_MANY_WRONG = N_("Too many wrong codes were entered for this number.")
 TOO_MANY_MESSAGES = N_("Too many codes were sent to this number. Wait for a while, or use another number.")
@@ -42,7 +45,7 @@ def budget(phone: str, device_id: str | None = None) -> str:
 
 def require_open(subject: str) -> None:
     """Raise TooManyTries while codes for `subject` (of `budget`) are off: what is sent could not be entered."""
-    row = session.execute(sa.select(_rows.c.recent, _rows.c.in_a_row).where(_rows.c.digest == subject)).one_or_none()
+    row = session.execute(_FOUND, {"subject": subject}).one_or_none()
     if row is not None:
         _judge(row.recent, row.in_a_row, clock.now())
 
@@ -53,27 +56,23 @@ def count_guess(subject: str) -> int:
     The row is locked between looking and writing, so a hundred guesses at once are counted one after the other.
     """
     now = clock.now()
-    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], sent=[], in_a_row=0, changed_at=now)
-    row = session.execute(_LOCKED, {"subject": subject}).one()
+    row = _locked(subject, now)
     recent = _judge(row.recent, row.in_a_row, now)
     mark = _micros(now)
     while mark in recent:  # two in one microsecond
         mark += 1
-    session.execute(
-        sa.update(_rows).where(_rows.c.digest == subject).values(recent=[*recent, mark], in_a_row=row.in_a_row + 1, changed_at=now)
-    )
+    _write(subject, recent=[*recent, mark], in_a_row=row.in_a_row + 1, changed_at=now)
     return mark
 
 
 def count_message(phone: str) -> None:
     """Count one message to `phone` (E.164), over all purposes. Raises TooManyTries, and then nothing is counted."""
     now, most, subject = clock.now(), settings().login.number_messages_per_day, phone_digest(phone)
-    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], sent=[], in_a_row=0, changed_at=now)
-    row = session.execute(_LOCKED, {"subject": subject}).one()
+    row = _locked(subject, now)
     day = [each for each in row.sent if each > _micros(now) - DAY * 1_000_000]
     if len(day) >= most:
         raise _wait(TOO_MANY_MESSAGES, day[-most], DAY, now)
-    session.execute(sa.update(_rows).where(_rows.c.digest == subject).values(sent=[*day, _micros(now)], changed_at=now))
+    _write(subject, sent=[*day, _micros(now)], changed_at=now)
 
 
 def give_back(subject: str, mark: int) -> None:
@@ -81,17 +80,27 @@ def give_back(subject: str, mark: int) -> None:
     row = session.execute(_LOCKED, {"subject": subject}).one_or_none()
     if row is not None:
         kept = [each for each in row.recent if each != mark]
-        session.execute(sa.update(_rows).where(_rows.c.digest == subject).values(recent=kept, in_a_row=0, changed_at=clock.now()))
+        _write(subject, recent=kept, in_a_row=0, changed_at=clock.now())
 
 
 def turn_on(phone: str) -> bool:
     """Codes for this number work again, whatever was entered before: support's decision. Answers whether there was anything to forget."""
-    return changed(sa.update(_rows).where(_rows.c.digest == phone_digest(phone)).values(recent=[], in_a_row=0, changed_at=clock.now())) > 0
+    return _write(phone_digest(phone), recent=[], in_a_row=0, changed_at=clock.now()) > 0
 
 
 def sweep(now: datetime) -> int:
     """Delete rows that have not changed for more than a year."""
     return delete_some(PhoneGuesses, _rows.c.changed_at < now - KEPT)
+
+
+def _locked(subject: str, now: datetime) -> Any:
+    """The subject's row, ours until the commit. The same work whether there was one: it would show who has been here (case 70)."""
+    insert_or_ignore(PhoneGuesses, digest=subject, recent=[], sent=[], in_a_row=0, changed_at=now)
+    return session.execute(_LOCKED, {"subject": subject}).one()
+
+
+def _write(subject: str, **values: Any) -> int:
+    return changed(_WRITE, subject=subject, **values)
 
 
 def _micros(at: datetime) -> int:

@@ -29,6 +29,37 @@ _SYSTEMS = {"Mac OS X": "macOS"}
 KEPT = timedelta(days=30)
 
 
+_NOW = sa.bindparam("now", type_=_browsers.c.expires_at.type)
+_BROWSER = sa.select(_browsers).where(_browsers.c.id == sa.bindparam("of_browser"))
+_BROWSER_LOCKED = sa.select(_browsers.c.id).where(_browsers.c.id == sa.bindparam("of_browser")).with_for_update()
+_ROTATE = sa.update(_browsers).where(
+    _browsers.c.id == sa.bindparam("of_browser"),
+    _browsers.c.counter == sa.bindparam("from_counter"),
+    _browsers.c.ended_at.is_(None),
+    _browsers.c.expires_at > _NOW,
+)
+_USE = sa.update(_devices).where(
+    _devices.c.id == sa.bindparam("device_id"),
+    _devices.c.browser_id == sa.bindparam("of_browser"),
+    _devices.c.removed_at.is_(None),
+    _devices.c.expires_at > _NOW,
+)
+_PROVE = sa.update(_devices).where(
+    _devices.c.browser_id == sa.bindparam("of_browser"), _devices.c.user_id == sa.bindparam("of_user"), _devices.c.removed_at.is_(None)
+)
+_PEOPLE = (
+    sa.select(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _users.c.name, _users.c.phone)
+    .join(_users, _users.c.id == _devices.c.user_id)
+    .where(
+        _devices.c.browser_id == sa.bindparam("of_browser"),
+        _devices.c.removed_at.is_(None),
+        _devices.c.expires_at > _NOW,
+        _users.c.status == "active",
+    )
+    .order_by(_devices.c.last_used_at.desc(), _devices.c.id)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
     """Somebody who trusts this browser, and the last real proof they gave in it."""
@@ -60,7 +91,7 @@ def recognise(cookie: str, user_agent: str) -> Recognition:
     match = _COOKIE.fullmatch(cookie)
     if match is None or not crypto.is_derived(match[3], PURPOSE, match[1], int(match[2])):
         return Recognition()
-    row = session.execute(sa.select(_browsers).where(_browsers.c.id == match[1])).one_or_none()
+    row = session.execute(_BROWSER, {"of_browser": match[1]}).one_or_none()
     now, counter = clock.now(), int(match[2])
     # Ahead of the row: the database was restored from a backup. That is our loss, not a theft.
     if row is None or row.ended_at or row.expires_at <= now or counter > row.counter:
@@ -76,10 +107,9 @@ def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str) -
     now = clock.now()
     person = recognition.person(device_id)
     # First the browser, then its devices, as everywhere: two tabs never wait for each other.
-    session.execute(sa.select(_browsers.c.id).where(_browsers.c.id == recognition.browser_id).with_for_update())
-    live = (_devices.c.id == device_id) & _devices.c.removed_at.is_(None) & (_devices.c.expires_at > now)
-    here = _devices.c.browser_id == recognition.browser_id
-    if person is None or not changed(sa.update(_devices).where(live, here).values(last_used_at=now, expires_at=_until(now))):
+    session.execute(_BROWSER_LOCKED, {"of_browser": recognition.browser_id})
+    of = {"device_id": device_id, "of_browser": recognition.browser_id, "now": now}
+    if person is None or not changed(_USE, **of, last_used_at=now, expires_at=_until(now)):
         return None
     return rotate(recognition, user_agent=user_agent, ip=ip)
 
@@ -97,8 +127,7 @@ def trust(
     if browser_id is None or cookie is None:
         browser_id, cookie = _begin(now, user_agent, ip)
     proof = {"amr": list(amr), "auth_time": auth_time, "last_used_at": now, "expires_at": _until(now)}
-    mine = (_devices.c.browser_id == browser_id) & (_devices.c.user_id == user_id) & _devices.c.removed_at.is_(None)
-    if not changed(sa.update(_devices).where(mine).values(**proof)):
+    if browser_id != recognition.browser_id or not changed(_PROVE, of_browser=browser_id, of_user=user_id, **proof):
         device_id = crypto.new_id("dev")
         if insert_or_ignore(Device, id=device_id, browser_id=browser_id, user_id=user_id, trusted_at=now, **proof):
             personal = {"browser": name_of(user_agent), "ip": ip}
@@ -111,20 +140,12 @@ def rotate(recognition: Recognition, *, user_agent: str, ip: str) -> str | None:
     if recognition.browser_id is None or recognition.verdict == "stolen":
         return None
     now = clock.now()
-    moved = (
-        sa.update(_browsers)
-        .where(
-            _browsers.c.id == recognition.browser_id,
-            _browsers.c.counter == recognition.counter,
-            _browsers.c.ended_at.is_(None),
-            _browsers.c.expires_at > now,
-        )
-        .values(counter=recognition.counter + 1, rotated_at=now, rotated_by=_whose(user_agent), last_ip=ip, expires_at=_until(now))
-    )
-    if changed(moved):
+    of = {"of_browser": recognition.browser_id, "from_counter": recognition.counter, "now": now}
+    after = {"counter": recognition.counter + 1, "rotated_at": now, "rotated_by": _whose(user_agent), "last_ip": ip}
+    if changed(_ROTATE, **of, **after, expires_at=_until(now)):
         return _cookie(recognition.browser_id, recognition.counter + 1)
     # Another tab was first. Within the minute it gets what that one got; the value is derived, so it is the same.
-    row = session.execute(sa.select(_browsers).where(_browsers.c.id == recognition.browser_id)).one()
+    row = session.execute(_BROWSER, {"of_browser": recognition.browser_id}).one()
     if row.ended_at or _verdict(row, recognition.counter, user_agent, now) == "stolen":
         return None
     return _cookie(row.id, row.counter)
@@ -166,6 +187,8 @@ def forget_everywhere(user_id: str, reason: str) -> int:
 
 def name_of(user_agent: str) -> str:
     """What people call the browser: `Chrome, Windows`; empty when it does not say."""
+    if not user_agent:
+        return ""
     found = parse(user_agent)
     system = found.os.family if found.os else ""
     parts = [found.user_agent.family if found.user_agent else "", _SYSTEMS.get(system, system)]
@@ -203,17 +226,7 @@ def _verdict(row: sa.Row[tuple[object, ...]], counter: int, user_agent: str, now
 
 
 def _people(browser_id: str, now: datetime) -> tuple[KnownPerson, ...]:
-    rows = session.execute(
-        sa.select(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _users.c.name, _users.c.phone)
-        .join(_users, _users.c.id == _devices.c.user_id)
-        .where(
-            _devices.c.browser_id == browser_id,
-            _devices.c.removed_at.is_(None),
-            _devices.c.expires_at > now,
-            _users.c.status == "active",
-        )
-        .order_by(_devices.c.last_used_at.desc(), _devices.c.id)
-    ).all()
+    rows = session.execute(_PEOPLE, {"of_browser": browser_id, "now": now}).all()
     return tuple(KnownPerson(row.id, row.user_id, row.name or "", row.phone, row.auth_time, tuple(row.amr)) for row in rows)
 
 

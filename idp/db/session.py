@@ -28,6 +28,7 @@ from idp.config import Database
 from idp.db.columns import Base, table
 from idp.errors import Refusal
 
+_NOTHING = sa.util.EMPTY_DICT
 READS = "idp.reads"
 ENGINES = "idp.engines"
 SOME = 5000  # rows of one sweep's transaction: a tenth of a second
@@ -44,6 +45,12 @@ class _Session(FlaskSession):
             return bind
         writing, reading = current_app.extensions[ENGINES]
         return reading if self.info.get(READS) else writing
+
+    def execute(self, statement: Any, params: Any = None, *, execution_options: Any = _NOTHING, **kwargs: Any) -> Any:
+        """As SQLAlchemy does it. Statements about tables, which the rules use, go straight to the connection, in two thirds of the time."""
+        if any(kwargs.values()) or statement._propagate_attrs or self._new or self._deleted or self.identity_map._modified:
+            return super().execute(statement, params, execution_options=execution_options, **kwargs)
+        return self._connection_for_bind(self.get_bind()).execute(statement, params, execution_options=execution_options)
 
 
 _database = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
@@ -160,9 +167,12 @@ def reads() -> Any:
     return _unit(reading=True)
 
 
-def changed(statement: sa.Update | sa.Delete) -> int:
-    """Run a conditional UPDATE or DELETE and answer how many rows it touched: the count decides, nothing was read before."""
-    result = session.execute(statement, execution_options={"synchronize_session": False})
+def changed(statement: sa.Update | sa.Delete, **values: Any) -> int:
+    """Run a conditional UPDATE or DELETE and answer how many rows it touched: the count decides, nothing was read before.
+
+    `values`: of the statement's bound parameters, and of columns to set that it does not name itself.
+    """
+    result = session.execute(statement, values or None, execution_options={"synchronize_session": False})
     return int(result.rowcount)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,8 @@ from idp.errors import N_, Gone
 
 _T = table(ParkedRequest)
 _FIND = sa.select(_T).where(_T.c.id == sa.bindparam("request_id"))
+_INSERT = sa.insert(_T)
+_OPEN = sa.update(_T).where(_T.c.id == sa.bindparam("request_id"), _T.c.finished_at.is_(None))
 PURPOSE = "parked request"
 ID = re.compile("req_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
@@ -45,6 +47,9 @@ class Asked:
     asked_at: datetime | None = None
 
 
+_PARTS = tuple(part.name for part in fields(Asked))
+
+
 @dataclass(frozen=True, slots=True)
 class Parked:
     """A parked request and what was decided on the way: by whom, as which account, whether consent was pressed."""
@@ -61,15 +66,16 @@ def park(asked: Asked, *, login_secret: str) -> Parked:
     now = clock.now()
     parked = Parked(crypto.new_id("req"), replace(asked, asked_at=asked.asked_at or now), None, None, consented=False)
     session.execute(
-        sa.insert(_T).values(
-            id=parked.id,
-            client_id=asked.client_id,
-            sealed=crypto.seal(PURPOSE, json.dumps(asdict(parked.asked), default=datetime.isoformat)),
-            binding=crypto.digest(login_secret),
-            consented=False,
-            created_at=now,
-            expires_at=now + timedelta(seconds=settings().oidc.request_lifetime),
-        )
+        _INSERT,
+        {
+            "id": parked.id,
+            "client_id": asked.client_id,
+            "sealed": crypto.seal(PURPOSE, json.dumps({name: getattr(parked.asked, name) for name in _PARTS}, default=datetime.isoformat)),
+            "binding": crypto.digest(login_secret),
+            "consented": False,
+            "created_at": now,
+            "expires_at": now + timedelta(seconds=settings().oidc.request_lifetime),
+        },
     )
     return parked
 
@@ -109,12 +115,12 @@ def decide(parked: Parked, *, user_id: str, account_id: str | None = None, conse
         "account_id": account_id if account_id is not None else (parked.account_id if same else None),
         "consented": consented if consented is not None else (parked.consented and as_before),
     }
-    changed(sa.update(_T).where(_T.c.id == parked.id, _T.c.finished_at.is_(None)).values(values))
+    changed(_OPEN, request_id=parked.id, **values)
 
 
 def finish(parked: Parked) -> bool:
     """End the request; True for exactly one caller, who issues the code (or the refusal)."""
-    return changed(sa.update(_T).where(_T.c.id == parked.id, _T.c.finished_at.is_(None)).values(finished_at=clock.now())) == 1
+    return changed(_OPEN, request_id=parked.id, finished_at=clock.now()) == 1
 
 
 def sweep(now: datetime) -> int:

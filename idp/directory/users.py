@@ -46,19 +46,23 @@ _BIRTHDATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _ROW = sa.select(table(User))
 _PRESENT = _ROW.where(table(User).c.id == sa.bindparam("user_id"))
+_BY_ID = sa.select(User).where(User.id == sa.bindparam("wanted"))
+_BY_PHONE = sa.select(User).where(User.phone == sa.bindparam("wanted"))
+_BY_EMAIL = sa.select(User).where(User.email_canonical == sa.bindparam("wanted"))
+_SIGNED_IN = sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id"))
 
 NOBODY = N_("There is no such person here.")
 EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")
 
 
-def _one(condition: sa.ColumnElement[bool]) -> User | None:
+def _one(statement: sa.Select[User], wanted: str) -> User | None:
     # The rules write by Core statements: what the session remembers of the row may be older than the row.
-    return session.scalars(sa.select(User).where(condition), execution_options={"populate_existing": True}).one_or_none()
+    return session.scalars(statement, {"wanted": wanted}, execution_options={"populate_existing": True}).one_or_none()
 
 
 def find(user_id: str) -> User | None:
     """The user with this id, blocked ones too."""
-    return _one(User.id == user_id)
+    return _one(_BY_ID, user_id)
 
 
 def get(user_id: str) -> User:
@@ -71,13 +75,13 @@ def get(user_id: str) -> User:
 
 def find_by_phone(phone: str) -> User | None:
     """The user who signs in with this number (E.164), blocked ones too."""
-    return _one(User.phone == phone)
+    return _one(_BY_PHONE, phone)
 
 
 def find_by_email(email: str) -> User | None:
     """The user who proved that this address is theirs; however it is spelled. None also for what is no address."""
     try:
-        return _one(User.email_canonical == canonical_email(email))
+        return _one(_BY_EMAIL, canonical_email(email))
     except BadInput:
         return None
 
@@ -118,7 +122,7 @@ def register(phone: str, name: str, locale: str, terms_version: str, is_test: bo
 
 def note_sign_in(user_id: str) -> None:
     """Remember that the person has just signed in. The sign-in itself is the event of who calls."""
-    changed(sa.update(User).where(User.id == user_id).values(last_sign_in_at=clock.now()))
+    changed(_SIGNED_IN, user_id=user_id, last_sign_in_at=clock.now())
 
 
 def block(user_id: str, reason: str, *, actor_id: str | None = None) -> None:

@@ -12,11 +12,11 @@ A page only says what was proved, and goes where `next_address` says. The id in 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm.attributes import set_committed_value
 
 from idp import clock, crypto, events
 from idp.config import settings
@@ -37,7 +37,6 @@ from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
 
 HINT = "login hint"
-ID = re.compile("flw_[0-9a-z]{26}")
 KEPT = timedelta(days=2)
 ID = re.compile("flw_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
@@ -46,9 +45,43 @@ OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
 _flows = table(LoginFlow)
-_MINE = sa.select(LoginFlow).where(LoginFlow.id == sa.bindparam("flow_id"), LoginFlow.browser_digest == sa.bindparam("digest"))
+_READ = (  # in the order of `Flow`, and the hint
+    *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
+    *("phone_code_id", "remember", "finished_at", "login_hint"),
+)
+_MINE = sa.select(*(_flows.c[name] for name in _READ)).where(
+    _flows.c.id == sa.bindparam("flow_id"), _flows.c.browser_digest == sa.bindparam("digest")
+)
 _MINE_LOCKED = _MINE.with_for_update()
 _WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
+_INSERT = sa.insert(_flows)
+_FINISH = _WRITE.where(_flows.c.finished_at.is_(None))
+
+
+@dataclass(slots=True)
+class Flow:
+    """A sign-in under way, as it was read: where it leads, what is demanded, and in the row of `phone_code_id` what has been proved.
+
+    `code` is that row once somebody asked for it (`code_of`).
+    """
+
+    id: str
+    return_to: str
+    demand: Demand
+    expires_at: datetime
+    cancel_to: str | None = None
+    client_name: str | None = None
+    client_logo: str | None = None
+    ui_locales: tuple[str, ...] = ()
+    phone_code_id: str | None = None
+    remember: bool = True
+    finished_at: datetime | None = None
+    code: Transaction | None = None
+
+    @property
+    def address(self) -> str:
+        """The desk of this sign-in: it leads on to whatever is due."""
+        return f"/login/{self.id}"
 
 
 def begin(
@@ -60,7 +93,7 @@ def begin(
     client_logo: str | None = None,
     cancel_to: str | None = None,
     ui_locales: tuple[str, ...] = (),
-) -> LoginFlow:
+) -> Flow:
     """Begin a sign-in that ends with a 303 to `return_to` (a path of ours); send the person to its `.address`.
 
     `login_secret`: the value of the browser's `login` cookie; only its digest is kept, and only that browser can go on. `cancel_to`: a path
@@ -70,39 +103,40 @@ def begin(
         if address is not None and not re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", address):
             raise ValueError("a sign-in returns to a path of this server")
     now = clock.now()
-    flow = LoginFlow(
-        id=crypto.new_id("flw"),
-        browser_digest=crypto.digest(login_secret),
-        return_to=return_to,
-        cancel_to=cancel_to,
-        demand=demand.to_json(),
-        login_hint=crypto.seal(HINT, demand.login_hint) if demand.login_hint else None,
-        client_name=client_name,
-        client_logo=client_logo,
-        ui_locales=list(ui_locales),
-        created_at=now,
-        expires_at=now + timedelta(seconds=settings().login.flow_lifetime),
-    )
-    database.add(flow)
-    database.flush()
+    expires_at = now + timedelta(seconds=settings().login.flow_lifetime)
+    flow = Flow(crypto.new_id("flw"), return_to, demand, expires_at, cancel_to, client_name, client_logo, ui_locales)
+    values = {
+        "id": flow.id,
+        "browser_digest": crypto.digest(login_secret),
+        "return_to": return_to,
+        "cancel_to": cancel_to,
+        "demand": demand.to_json(),
+        "login_hint": crypto.seal(HINT, demand.login_hint) if demand.login_hint else None,
+        "client_name": client_name,
+        "client_logo": client_logo,
+        "ui_locales": list(ui_locales),
+        "remember": flow.remember,
+        "created_at": now,
+        "expires_at": expires_at,
+    }
+    database.execute(_INSERT, values)
     return flow
 
 
-def get(request: Request, flow_id: str, *, lock: bool = False) -> LoginFlow:
+def get(request: Request, flow_id: str, *, lock: bool = False) -> Flow:
     """The sign-in of this address, in the browser that began it; `lock` where something is about to be done.
 
     Raises Gone when it is another browser's (cases 7 and 8: whoever is sent a link can do nothing with it) or has expired; then the page
     offers to start again where the person came from. A finished one is given back: Back leads on, not into an error.
     """
-    if not ID.fullmatch(flow_id):  # PostgreSQL would not even take some of what a path can hold
-        raise Gone(OVER, detail="no id of a sign-in")
     mine = {"flow_id": flow_id, "digest": crypto.digest(request.cookie("login"))}
-    flow = None
-    if ID.fullmatch(flow_id):
-        flow = database.scalars(_MINE_LOCKED if lock else _MINE, mine, execution_options={"populate_existing": True}).one_or_none()
-    if flow is None:
+    row = database.execute(_MINE_LOCKED if lock else _MINE, mine).one_or_none() if ID.fullmatch(flow_id) else None
+    if row is None:
         raise Gone(OVER, detail="no such sign-in in this browser")
-    request.ui_locales = flow.locales
+    *values, hint = row
+    flow = Flow(*values)
+    flow.demand = Demand.from_json(row.demand, login_hint=crypto.unseal(HINT, hint) if hint else "")
+    flow.ui_locales = request.ui_locales = tuple(flow.ui_locales)
     if flow.expires_at <= clock.now() and flow.finished_at is None:
         refusal = Gone(OVER, detail=f"{flow.id} has expired")
         refusal.shown["restart_url"] = flow.return_to
@@ -110,25 +144,24 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> LoginFlow:
     return flow
 
 
-def demand_of(flow: LoginFlow) -> Demand:
-    """What this sign-in has to give."""
-    return Demand.from_json(flow.demand, login_hint=crypto.unseal(HINT, flow.login_hint) if flow.login_hint else "")
-
-
-def hinted_phone(flow: LoginFlow) -> str:
+def hinted_phone(flow: Flow) -> str:
     """What the phone field begins with: the hint, if it is a number we take. It says nothing about whether anybody has it."""
+    if not flow.demand.login_hint:
+        return ""
     try:
-        return read_number(demand_of(flow).login_hint)
+        return read_number(flow.demand.login_hint)
     except BadInput:
         return ""
 
 
-def code_of(flow: LoginFlow) -> Transaction | None:
+def code_of(flow: Flow) -> Transaction | None:
     """The code that was sent last in this sign-in, dead or alive; once it was used, its number is proved."""
-    return phone_code.find(flow.phone_code_id, flow.id) if flow.phone_code_id else None
+    if flow.code is None and flow.phone_code_id:
+        flow.code = phone_code.find(flow.phone_code_id, flow.id)
+    return flow.code
 
 
-def get_code(flow: LoginFlow) -> Transaction:
+def get_code(flow: Flow) -> Transaction:
     """The same where there must be one; raises Gone."""
     code = code_of(flow)
     if code is None:
@@ -141,7 +174,7 @@ def view(request: Request, flow: str) -> Answer:
     return enter(get(request, flow), request)
 
 
-def enter(flow: LoginFlow, request: Request) -> Answer:
+def enter(flow: Flow, request: Request) -> Answer:
     """Notice a stolen cookie, and lead to what is due: for the desk, and for whoever has just begun a sign-in in this browser."""
     browser.expel_thief(request)
     answer = see_other(next_address(flow, request))
@@ -149,7 +182,7 @@ def enter(flow: LoginFlow, request: Request) -> Answer:
     return answer
 
 
-def next_address(flow: LoginFlow, request: Request) -> str:
+def next_address(flow: Flow, request: Request) -> str:
     """Where the person goes from here: the order of the pages, and the way out."""
     if is_over(flow, request):
         return flow.return_to
@@ -157,31 +190,31 @@ def next_address(flow: LoginFlow, request: Request) -> str:
     if code is not None:
         return f"{flow.address}/{'register' if code.used_at else 'phone_code'}"
     phone = hinted_phone(flow)
-    if any(phone in {"", person.phone} for person in browser.people(request, demand_of(flow))):
+    if any(phone in {"", person.phone} for person in browser.people(request, flow.demand)):
         return f"{flow.address}/people"
     return f"{flow.address}/identify"
 
 
-def elsewhere(flow: LoginFlow, request: Request, page: str) -> str | None:
+def elsewhere(flow: Flow, request: Request, page: str) -> str | None:
     """Where to go instead of `page`, when it is not its turn: a page that is opened by its address skips nothing (case 60)."""
     if is_over(flow, request):
         return flow.return_to
     if page == "identify":  # a wrong number can be corrected without starting over
         return None
     if page == "people":
-        return None if browser.people(request, demand_of(flow)) else next_address(flow, request)
+        return None if browser.people(request, flow.demand) else next_address(flow, request)
     code = code_of(flow)
     if code is not None and page == ("register" if code.used_at else "phone_code"):
         return None
     return next_address(flow, request)
 
 
-def is_over(flow: LoginFlow, request: Request) -> bool:
+def is_over(flow: Flow, request: Request) -> bool:
     """Whether nothing is to be proved any more: it was finished here, or the session holds all that is demanded."""
-    return flow.finished_at is not None or policy.is_met(demand_of(flow), browser.signed_in(request))
+    return flow.finished_at is not None or policy.is_met(flow.demand, browser.signed_in(request))
 
 
-def ask_for_code(flow: LoginFlow, request: Request, phone: str) -> Answer:
+def ask_for_code(flow: Flow, request: Request, phone: str) -> Answer:
     """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries."""
     sent = code_of(flow)
     if sent is None or sent.phone != phone or not sent.is_open:
@@ -189,15 +222,16 @@ def ask_for_code(flow: LoginFlow, request: Request, phone: str) -> Answer:
             phone,
             flow_id=flow.id,
             purpose=phone_code.SIGN_IN,
-            language=language_of(request, flow.locales),
+            language=language_of(request, flow.ui_locales),
             network=request.network,
             device_id=browser.device_of(request, phone),
         )
         _write(flow, phone_code_id=begun.id)
+        flow.code = begun
     return see_other(next_address(flow, request))
 
 
-def proved_phone(flow: LoginFlow, request: Request, guess: Guess, *, remember: bool) -> Answer:
+def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) -> Answer:
     """The code was right and is used up: sign in whose number it is, or let them register. Which number, says the guess, no form (case 58).
 
     Only now does it show whether the number was known, or its ID is blocked (case 70).
@@ -211,26 +245,26 @@ def proved_phone(flow: LoginFlow, request: Request, guess: Guess, *, remember: b
     return see_other(next_address(flow, request))
 
 
-def registered(flow: LoginFlow, request: Request, name: str) -> Answer:
+def registered(flow: Flow, request: Request, name: str) -> Answer:
     """The person with the proved number gave a name and took the terms: make their ID, or find the one made a moment ago, and sign in."""
     code = code_of(flow)
     if code is None or code.used_at is None:
         return see_other(next_address(flow, request))
-    locale = language_of(request, flow.locales)
+    locale = language_of(request, flow.ui_locales)
     user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
     return finish(flow, request, user, _by_code(code.channel, code.used_at), remember=flow.remember)
 
 
-def pressed(flow: LoginFlow, request: Request, person: PersonHere) -> Answer:
+def pressed(flow: Flow, request: Request, person: PersonHere) -> Answer:
     """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
-    if policy.is_enough(demand_of(flow), person):
+    if policy.is_enough(flow.demand, person):
         return finish(flow, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
     if person.phone is None:
         return see_other(f"{flow.address}/identify")
     return ask_for_code(flow, request, person.phone)
 
 
-def finish(flow: LoginFlow, request: Request, user: User, proved: Proved, *, remember: bool | None, device_id: str | None = None) -> Answer:
+def finish(flow: Flow, request: Request, user: User, proved: Proved, *, remember: bool | None, device_id: str | None = None) -> Answer:
     """Sign `user` in, once: session, trusted browser, events, and 303 to `return_to`; all of it in the transaction of the proof.
 
     `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed).
@@ -238,7 +272,7 @@ def finish(flow: LoginFlow, request: Request, user: User, proved: Proved, *, rem
     to this browser, proves nothing about anybody, and without it the other tabs' requests would be lost.
     """
     _require_welcome(flow, user)
-    if not changed(sa.update(_flows).where(_flows.c.id == flow.id, _flows.c.finished_at.is_(None)).values(finished_at=clock.now())):
+    if not changed(_FINISH, of_flow=flow.id, finished_at=clock.now()):
         return see_other(flow.return_to)  # another tab was first, and this proof gives no second session (case 54)
     browser.expel_thief(request)
     known = browser.recognise(request)
@@ -275,9 +309,9 @@ def _by_code(channel: str, at: datetime) -> Proved:
     return Proved("phone_code", "code", (phone_code.AMR[channel],), at)
 
 
-def _require_welcome(flow: LoginFlow, user: User | None) -> None:
+def _require_welcome(flow: Flow, user: User | None) -> None:
     """Raise Forbidden for a blocked ID, and for another one than the app asks for; then another number can be tried in this sign-in."""
-    wanted = demand_of(flow).user_id
+    wanted = flow.demand.user_id
     if wanted is not None and (user is None or user.id != wanted):
         refusal, reason = Forbidden(OTHER_ID, title=OTHER_TITLE), "another_id"
     elif user is not None and user.status != "active":
@@ -290,7 +324,8 @@ def _require_welcome(flow: LoginFlow, user: User | None) -> None:
     raise refusal
 
 
-def _write(flow: LoginFlow, **values: Any) -> None:
-    database.execute(_WRITE, {"of_flow": flow.id, **values})
+def _write(flow: Flow, **values: Any) -> None:
+    changed(_WRITE, of_flow=flow.id, **values)
     for name, value in values.items():
-        set_committed_value(flow, name, value)
+        setattr(flow, name, value)
+    flow.code = None  # to be read again

@@ -8,7 +8,7 @@ from idp.credentials.phone import read_number
 from idp.errors import BadInput, TooManyTries
 from idp.login import browser
 from idp.login import flow as flows
-from idp.login.tables import LoginFlow
+from idp.login.flow import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -24,7 +24,7 @@ def show(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "identify"):
         return see_other(there)
-    return _page(row, request, IdentifyForm(request, ui_locales=row.locales, phone=flows.hinted_phone(row)))
+    return _page(row, request, IdentifyForm(request, ui_locales=row.ui_locales, phone=flows.hinted_phone(row)))
 
 
 def answer(request: Request, flow: str) -> Answer:
@@ -32,7 +32,7 @@ def answer(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "identify"):
         return see_other(there)
-    form = IdentifyForm(request, ui_locales=row.locales)
+    form = IdentifyForm(request, ui_locales=row.ui_locales)
     try:
         return flows.ask_for_code(row, request, read_number(form.phone.data or ""))
     except BadInput as refusal:
@@ -43,13 +43,13 @@ def answer(request: Request, flow: str) -> Answer:
         return form.wait(_page(row, request, form, status=429), refusal)
 
 
-def _page(row: LoginFlow, request: Request, form: IdentifyForm, *, status: int = 200) -> Page:
-    demand = flows.demand_of(row)
+def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200) -> Page:
+    demand = row.demand
     return Page(
         "login/identify.html",
         status=status,
         parked=True,
-        ui_locales=row.locales,
+        ui_locales=row.ui_locales,
         form=form,
         flow=row,
         create=demand.create,

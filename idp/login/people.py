@@ -14,7 +14,7 @@ def show(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "people"):
         return see_other(there)
-    demand = flows.demand_of(row)
+    demand = row.demand
     here = browser.people(request, demand)
     shown = [
         {"id": person.id, "name": person.name, "initials": initials(person.name), "phone": languages.mask_phone(person.phone or "")}
@@ -23,7 +23,7 @@ def show(request: Request, flow: str) -> Answer:
     return Page(
         "login/people.html",
         parked=True,
-        ui_locales=row.locales,
+        ui_locales=row.ui_locales,
         people=shown,
         flow=row,
         identify_url=f"{row.address}/identify",
@@ -39,7 +39,7 @@ def answer(request: Request, flow: str) -> Answer:
         return see_other(there)
     browser.expel_thief(request)
     wanted = request.form.get("person")
-    person = next((person for person in browser.people(request, flows.demand_of(row)) if person.id == wanted), None)
+    person = next((person for person in browser.people(request, row.demand) if person.id == wanted), None)
     return flows.pressed(row, request, person) if person else see_other(flows.next_address(row, request))
 
 

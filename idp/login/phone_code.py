@@ -14,7 +14,7 @@ from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries
 from idp.login import flow as flows
-from idp.login.tables import LoginFlow
+from idp.login.flow import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -37,7 +37,7 @@ def show(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
-    form = CodeForm(request, ui_locales=row.locales)
+    form = CodeForm(request, ui_locales=row.ui_locales)
     return _dead(row, form, code, status=200) or _page(row, form, code)
 
 
@@ -46,7 +46,7 @@ def answer(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
-    form = CodeForm(request, ui_locales=row.locales)
+    form = CodeForm(request, ui_locales=row.ui_locales)
     code_id = row.phone_code_id or ""
     try:
         code = phone_code.read_code(form.code.data or "")
@@ -81,7 +81,7 @@ def resend(request: Request, flow: str) -> Answer:
         if code.resend_at is not None and code.resend_at <= clock.now():
             phone_code.resend(code.id, row.id)
     except (Gone, TooManyTries) as refusal:
-        form = CodeForm(request, ui_locales=row.locales)
+        form = CodeForm(request, ui_locales=row.ui_locales)
         form.remember.data = row.remember
         form.refuse("code", refusal)
         page = _page(row, form, code, status=429)
@@ -89,15 +89,16 @@ def resend(request: Request, flow: str) -> Answer:
     return see_other(flows.next_address(row, request))
 
 
-def _again(row: LoginFlow, request: Request, form: CodeForm, *, status: int) -> Answer:
+def _again(row: Flow, request: Request, form: CodeForm, *, status: int) -> Answer:
     """The page once more, with the transaction as it is now."""
+    row.code = None
     code = flows.get_code(row)
     if code.used_at:
         return see_other(flows.next_address(row, request))
     return (_dead(row, form, code, status=status) if not form.code.errors else None) or _page(row, form, code, status=status)
 
 
-def _dead(row: LoginFlow, form: CodeForm, code: Transaction, *, status: int) -> Page | None:
+def _dead(row: Flow, form: CodeForm, code: Transaction, *, status: int) -> Page | None:
     """The page of a code that nobody can enter any more, with the reason; None while it can be."""
     if code.is_open:
         return None
@@ -105,7 +106,7 @@ def _dead(row: LoginFlow, form: CodeForm, code: Transaction, *, status: int) -> 
     return _page(row, form, code, status=status)
 
 
-def _page(row: LoginFlow, form: CodeForm, code: Transaction, *, status: int = 200) -> Page:
+def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) -> Page:
     now = clock.now()
     # A code that is over is not sent again: the button then asks for a new one, and works at once.
     resend_at = code.resend_at if code.is_open else now
@@ -113,7 +114,7 @@ def _page(row: LoginFlow, form: CodeForm, code: Transaction, *, status: int = 20
         "login/phone_code.html",
         status=status,
         parked=True,
-        ui_locales=row.locales,
+        ui_locales=row.ui_locales,
         form=form,
         flow=row,
         phone=code.phone,

@@ -96,8 +96,15 @@ class Demand:
     def from_json(cls, kept: Mapping[str, Any], *, login_hint: str = "") -> Demand:
         """What `to_json` gave."""
         since = kept["fresh_since"]
-        instants = {"asked_at": datetime.fromisoformat(kept["asked_at"]), "fresh_since": datetime.fromisoformat(since) if since else None}
-        return cls(**{**kept, **instants}, login_hint=login_hint)
+        return cls(
+            datetime.fromisoformat(kept["asked_at"]),
+            datetime.fromisoformat(since) if since else None,
+            kept["acr"],
+            kept["choose_person"],
+            kept["create"],
+            kept["user_id"],
+            login_hint,
+        )
 
 
 def rank(acr: str) -> int:

@@ -7,7 +7,7 @@ from wtforms import BooleanField, StringField
 from idp.directory.names import clean_name
 from idp.errors import N_
 from idp.login import flow as flows
-from idp.login.tables import LoginFlow
+from idp.login.flow import Flow
 from idp.web.forms import Form, reads, ticked
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -24,7 +24,7 @@ def show(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
-    return _page(row, RegisterForm(request, ui_locales=row.locales))
+    return _page(row, RegisterForm(request, ui_locales=row.ui_locales))
 
 
 def answer(request: Request, flow: str) -> Answer:
@@ -32,18 +32,18 @@ def answer(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
-    form = RegisterForm(request, ui_locales=row.locales)
+    form = RegisterForm(request, ui_locales=row.ui_locales)
     if not form.is_valid():
         return _page(row, form, status=422)
     return flows.registered(row, request, form.name.data)
 
 
-def _page(row: LoginFlow, form: RegisterForm, *, status: int = 200) -> Page:
+def _page(row: Flow, form: RegisterForm, *, status: int = 200) -> Page:
     return Page(
         "login/register.html",
         status=status,
         parked=True,
-        ui_locales=row.locales,
+        ui_locales=row.ui_locales,
         form=form,
         flow=row,
         phone=flows.get_code(row).phone,

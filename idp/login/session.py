@@ -61,6 +61,20 @@ _FIND = (
 )
 
 
+_NOW = sa.bindparam("now", type_=_sessions.c.expires_at.type)
+_SEEN = (
+    sa.update(_sessions)
+    .where(
+        _sessions.c.id == sa.bindparam("session_id"),
+        _sessions.c.ended_at.is_(None),
+        _sessions.c.expires_at > _NOW,
+        _sessions.c.idle_expires_at > _NOW,
+        _sessions.c.last_seen_at <= sa.bindparam("before", type_=_sessions.c.last_seen_at.type),
+    )
+    .values(last_seen_at=_NOW)
+)
+
+
 def find(secret: str) -> SignedIn | None:
     """The live session of the browser that holds `secret` in its cookie; one statement."""
     if len(secret) != SECRET_LENGTH:
@@ -88,18 +102,8 @@ def touch(signed_in: SignedIn) -> bool:
     now = clock.now()
     if signed_in.last_seen_at > now - TOUCH:
         return False
-    seen = (
-        sa.update(_sessions)
-        .where(
-            _sessions.c.id == signed_in.id,
-            _sessions.c.ended_at.is_(None),
-            _sessions.c.expires_at > now,
-            _sessions.c.idle_expires_at > now,
-            _sessions.c.last_seen_at <= now - TOUCH,
-        )
-        .values(last_seen_at=now, idle_expires_at=_idle(now, signed_in.expires_at))
-    )
-    return changed(seen) > 0
+    until = _idle(now, signed_in.expires_at)
+    return changed(_SEEN, session_id=signed_in.id, now=now, before=now - TOUCH, idle_expires_at=until) > 0
 
 
 def start(

@@ -62,13 +62,3 @@ class LoginFlow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
-
-    @property
-    def address(self) -> str:
-        """The desk of this sign-in: it leads on to whatever is due."""
-        return f"/login/{self.id}"
-
-    @property
-    def locales(self) -> tuple[str, ...]:
-        """The languages that the relying party asked for."""
-        return tuple(self.ui_locales)
