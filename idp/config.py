@@ -6,10 +6,8 @@ Read from `config.toml` (or the file in `IDP_CONFIG`); `IDP_<SECTION>__<KEY>` in
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +16,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
+
+from idp import config_source
 
 PREFIX = "IDP_"
 Seconds = Annotated[int, Field(ge=0)]
@@ -305,25 +305,15 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     """
     env = dict(os.environ if environment is None else environment)
     named = path or (Path(env["IDP_CONFIG"]) if env.get("IDP_CONFIG") else None)
-    values: dict[str, Any] = {}
-    file = named or Path("config.toml")
-    if named is not None or file.exists():
-        try:
-            values = tomllib.loads(file.read_text("utf-8"))
-        except OSError as e:
-            raise ConfigurationError(
-                [f"{file} cannot be read: {e.strerror}. Name the file in IDP_CONFIG or make one from config.example.toml."]
-            ) from e
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-            raise ConfigurationError([f"{file} is not valid TOML: {e}"]) from e
-    env, problems = _environment(env)
-    problems += _unknown(values, "in " + str(file))
+    values, problems = config_source.read_file(named)
+    env, more = config_source.read_environment(env, PREFIX, Settings.model_fields)
+    problems += config_source.unknown(values, f"in {named or config_source.DEFAULT}", Settings.model_fields) + more
     if problems:
         raise ConfigurationError(problems)
     try:
         settings = _read(values, env)
     except ValidationError as e:
-        raise ConfigurationError([_sentence(error) for error in e.errors()]) from e
+        raise ConfigurationError([config_source.sentence(error, PREFIX) for error in e.errors()]) from e
     except SettingsError as e:
         raise ConfigurationError([f"A variable cannot be read: {e}. Lists are written with commas, tables as JSON."]) from e
     if problems := unsafe_in_production(settings):
@@ -345,56 +335,6 @@ def _read(values: dict[str, Any], env: dict[str, str]) -> Settings:
             return (Environment(settings_cls), named.get("init_settings") or given[0])
 
     return Read(**values)
-
-
-def _environment(env: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The variables that are ours, with `…_FILE` read, and what is wrong with them."""
-    found: dict[str, str] = {}
-    problems: list[str] = []
-    for name, value in env.items():
-        if not name.startswith(PREFIX) or "__" not in name:
-            continue
-        section, _, key = name[len(PREFIX) :].lower().partition("__")
-        key = key.partition("__")[0]
-        if key.endswith("_file"):
-            key = key.removesuffix("_file")
-            try:
-                found[name.removesuffix("_FILE")] = Path(value).read_text("utf-8").strip()
-            except OSError as e:
-                problems.append(f"{name} names {value}, which cannot be read: {e.strerror}.")
-        else:
-            found[name] = value
-        problems += _unknown({section: {key: ""}}, "as " + name)
-    return found, problems
-
-
-def _unknown(values: Mapping[str, Any], where: str) -> list[str]:
-    """A sentence for each table or key that does not exist, with the nearest one that does."""
-    problems = []
-    for section, keys in values.items():
-        field = Settings.model_fields.get(section)
-        if field is None:
-            problems.append(f"[{section}] ({where}) is not known{_nearest(section, Settings.model_fields, '[{}]')}.")
-            continue
-        if not isinstance(keys, Mapping):
-            problems.append(f"[{section}] ({where}) is a table of settings, not a value.")
-            continue
-        known = field.annotation.model_fields  # type: ignore[union-attr] # every field of Settings is a section
-        problems += [f"[{section}] {key} ({where}) is not known{_nearest(key, known, '{}')}." for key in keys if key not in known]
-    return problems
-
-
-def _nearest(name: str, known: Mapping[str, Any], form: str) -> str:
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return "; did you mean " + form.format(near[0]) if near else "; it knows " + ", ".join(form.format(k) for k in known)
-
-
-def _sentence(error: Any) -> str:
-    section, *rest = [str(part) for part in error["loc"]] or [""]
-    message = error["msg"].removeprefix("Value error, ")
-    if not section:
-        return f"{message}."
-    return f"[{section}] {'.'.join(rest)}: {message}. The variable is {PREFIX}{section.upper()}__{(rest or [''])[0].upper()}."
 
 
 class _Current:

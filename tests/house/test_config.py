@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idp import config
+from idp import config, config_source
 from idp.config import ConfigurationError, Settings, load
 from tests.house import manual
 
@@ -64,7 +64,7 @@ def test_as_it_is_the_example_sets_nothing(written) -> None:
 
 def test_each_variable_that_the_manual_names_is_read() -> None:
     for section, key in KEYS:
-        assert config._environment({f"IDP_{section.upper()}__{key.upper()}": ""})[1] == []
+        assert config_source.read_environment({f"IDP_{section.upper()}__{key.upper()}": ""}, config.PREFIX, Settings.model_fields)[1] == []
 
 
 # ---- where values come from ----

@@ -1,0 +1,78 @@
+"""Where settings come from, and what can be wrong with how they are written: the file, the variables, names that nobody knows.
+
+Knows nothing of the settings themselves: `sections` are the fields of the model, one for each table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DEFAULT = Path("config.toml")
+
+
+def read_file(named: Path | None) -> tuple[dict[str, Any], list[str]]:
+    """The values of the TOML file (`DEFAULT`, when it is there and none is named), and what is wrong with it."""
+    file = named or DEFAULT
+    if named is None and not file.exists():
+        return {}, []
+    try:
+        return tomllib.loads(file.read_text("utf-8")), []
+    except OSError as e:
+        return {}, [f"{file} cannot be read: {e.strerror}. Name the file in IDP_CONFIG or make one from config.example.toml."]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        return {}, [f"{file} is not valid TOML: {e}"]
+
+
+def read_environment(env: Mapping[str, str], prefix: str, sections: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """The variables that are ours, with `…_FILE` read, and what is wrong with them."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for name, value in env.items():
+        if not name.startswith(prefix) or "__" not in name:
+            continue
+        section, _, key = name[len(prefix) :].lower().partition("__")
+        key = key.partition("__")[0]
+        if key.endswith("_file"):
+            key = key.removesuffix("_file")
+            try:
+                found[name.removesuffix("_FILE")] = Path(value).read_text("utf-8").strip()
+            except OSError as e:
+                problems.append(f"{name} names {value}, which cannot be read: {e.strerror}.")
+        else:
+            found[name] = value
+        problems += unknown({section: {key: ""}}, "as " + name, sections)
+    return found, problems
+
+
+def unknown(values: Mapping[str, Any], where: str, sections: Mapping[str, Any]) -> list[str]:
+    """A sentence for each table or key that does not exist, with the nearest one that does."""
+    problems = []
+    for section, keys in values.items():
+        field = sections.get(section)
+        if field is None:
+            problems.append(f"[{section}] ({where}) is not known{_nearest(section, sections, '[{}]')}.")
+            continue
+        if not isinstance(keys, Mapping):
+            problems.append(f"[{section}] ({where}) is a table of settings, not a value.")
+            continue
+        known = field.annotation.model_fields
+        problems += [f"[{section}] {key} ({where}) is not known{_nearest(key, known, '{}')}." for key in keys if key not in known]
+    return problems
+
+
+def _nearest(name: str, known: Mapping[str, Any], form: str) -> str:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return "; did you mean " + form.format(near[0]) if near else "; it knows " + ", ".join(form.format(k) for k in known)
+
+
+def sentence(error: Any, prefix: str) -> str:
+    """One of pydantic's errors as a sentence that says what to change."""
+    section, *rest = [str(part) for part in error["loc"]] or [""]
+    message = error["msg"].removeprefix("Value error, ")
+    if not section:
+        return f"{message}."
+    return f"[{section}] {'.'.join(rest)}: {message}. The variable is {prefix}{section.upper()}__{(rest or [''])[0].upper()}."
