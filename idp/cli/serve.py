@@ -29,12 +29,14 @@ from granian.server import MPServer
 
 from idp import config, crypto, telemetry
 from idp.cli.failures import Failure
+from idp.cli.front import Front
 from idp.cli.processes import WORKER, Companion, end_with
 from idp.config import Settings
 from idp.db import schema
 
 log = logging.getLogger("idp.serve")
 BACKLOG = 1024
+CONNECTIONS = 4096  # of one process at the same time; who drips a request holds one of them, and no thread
 DRAIN = 25  # seconds that requests may still take once we are told to stop
 HEADER_SECONDS = 10  # to send a request's headers in: who drips them holds a connection, not a thread
 HEADER_BYTES = 64 * 1024
@@ -119,10 +121,10 @@ class _Server(MPServer):
             "idp.app:create_wsgi",
             address=server.bind,
             port=server.port,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             workers=server.workers,
-            blocking_threads=server.threads,
             backlog=BACKLOG,
+            backpressure=CONNECTIONS,
             websockets=False,
             # HTTP/1.1 alone: while Granian waits to see which of the two is spoken it has no time limit, and whoever connects and says
             # nothing holds a connection for ever. A proxy in front may speak HTTP/2 to browsers.
@@ -151,13 +153,16 @@ class _Server(MPServer):
         finally:
             self._stop_companions()
 
-    def _load(self) -> Callable[..., Any]:
+    def _load(self) -> Any:
         """In each worker, once: the application."""
         end_with(os.getppid())
-        application: Callable[..., Any] = importlib.import_module("idp.app").create_wsgi()
+        wsgi = importlib.import_module("idp.app").create_wsgi()
+        quick = importlib.import_module("idp.routes").QUICK
+        server = self.settings.server
+        front = Front(wsgi, threads=server.threads, quick=quick, max_body=server.max_body)
         with self.began.get_lock():
             self.began.value += 1
-        return application
+        return front
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
         server = self.settings.server

@@ -1,0 +1,148 @@
+"""Between the sockets and the threads: requests arrive on an event loop (RSGI, Granian's own interface) and are answered by the provider's
+one WSGI callable in a few threads.
+
+So nobody holds a thread who has not sent a whole request: a body that drips in costs a connection until its time is over, and one that is
+too large is never read. Addresses that need no database have a thread to themselves: relying parties get our keys whatever the others
+wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any, NamedTuple
+
+log = logging.getLogger("idp.serve")
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+BODY_SECONDS = 10  # to send a request's body in, as for its headers
+WAITING = 1000  # requests that may wait for a thread; to the next one it is said at once that we are busy
+BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+PLAIN = ("Content-Type", "text/plain; charset=utf-8")
+TOO_SLOW = (408, [PLAIN, ("Connection", "close")], b"The request's body did not arrive within 10 seconds. Send it again.\n")
+BUSY = (503, [PLAIN, ("Retry-After", "2")], b"Too many requests are waiting. Try again in a moment.\n")
+BROKEN = (500, [PLAIN], b"Something broke on our side. Try again in a minute.\n")
+
+
+class _Task(NamedTuple):
+    """One request with its body, and what tells the loop that it was answered."""
+
+    scope: Any
+    protocol: Any
+    body: bytes
+    length: int
+    answered: asyncio.Future[None]
+
+
+class _Lane:
+    """Threads that answer requests one after the other, in the order they came."""
+
+    def __init__(self, answer: Callable[[_Task], None], threads: int) -> None:
+        self.waiting: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self.answer = answer
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"answer-{number}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self.answer(self.waiting.get())
+
+
+class Front:
+    """The RSGI application over `wsgi`: `threads` for all addresses but those in `quick`, which need no database and share one.
+
+    `max_body`: of a larger body (bytes) only the size reaches `wsgi`, which refuses it.
+    """
+
+    def __init__(self, wsgi: WSGI, *, threads: int, quick: frozenset[str], max_body: int) -> None:
+        self.wsgi = wsgi
+        self.quick = quick
+        self.max_body = max_body
+        self.lane = _Lane(self._answer, threads)
+        self.quick_lane = _Lane(self._answer, 1)
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request; of a WebSocket nothing is ever heard here."""
+        body, length = b"", 0
+        if scope.method not in BODYLESS or "content-length" in scope.headers or "transfer-encoding" in scope.headers:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body, length = await self._read(scope, protocol)
+            except TimeoutError:
+                protocol.response_bytes(*TOO_SLOW)
+                return
+            except Exception:  # Granian's own: the connection broke off, and nobody waits for an answer
+                protocol.response_bytes(*TOO_SLOW)
+                return
+        lane = self.quick_lane if scope.path in self.quick else self.lane
+        if lane.waiting.qsize() >= WAITING:
+            protocol.response_bytes(*BUSY)
+            return
+        answered = asyncio.get_running_loop().create_future()
+        lane.waiting.put(_Task(scope, protocol, body, length, answered))
+        await answered
+
+    async def _read(self, scope: Any, protocol: Any) -> tuple[bytes, int]:
+        """The body and its length in bytes; of one that is too large, only a length that says so."""
+        told = scope.headers.get("content-length", "")
+        if told.isdecimal() and int(told) > self.max_body:
+            return b"", int(told)
+        parts, length = [], 0
+        async for part in protocol:
+            parts.append(part)
+            length += len(part)
+            if length > self.max_body:
+                return b"", length
+        return b"".join(parts), length
+
+    def _answer(self, task: _Task) -> None:
+        answer = BROKEN
+        try:
+            status: list[Any] = []
+            parts = self.wsgi(environment(task.scope, task.body, task.length), lambda line, headers: status.extend((line, headers)))
+            answer = (int(status[0][:3]), status[1], b"".join(parts))
+        except Exception:
+            log.exception("broken")
+        try:
+            task.protocol.response_bytes(*answer)
+        except Exception:  # whoever asked has gone
+            log.debug("nobody waits for the answer any more")
+        finally:
+            task.answered.get_loop().call_soon_threadsafe(_settle, task.answered)
+
+
+def _settle(answered: asyncio.Future[None]) -> None:
+    if not answered.done():
+        answered.set_result(None)
+
+
+def environment(scope: Any, body: bytes, length: int) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of a request. A header that came twice is joined, so that nobody reads only one of two."""
+    found: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path if scope.path.isascii() else scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    found["SERVER_NAME"], _, found["SERVER_PORT"] = scope.server.rpartition(":")
+    for name, value in scope.headers.items():
+        key = "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
+        found[key] = f"{found[key]}{'; ' if name == 'cookie' else ', '}{value}" if key in found else value
+    # Whatever was told: this is how much there is.
+    found.pop("HTTP_CONTENT_LENGTH", None)
+    if length or scope.method not in BODYLESS:
+        found["CONTENT_LENGTH"] = str(length)
+    return found
