@@ -87,11 +87,11 @@ def test_too_much_is_not_read(server: Server) -> None:
 
 
 def test_too_many_fields_and_headers(server: Server) -> None:
-    """Case 128: 10,000 fields that fit into a body, 8,000 headers, a header of 100 KB: refused, and the server stands."""
+    """Case 128: 10,000 fields that fit into a body, 1,000 headers, a header of 500 KB: refused, and the server stands."""
     body = "&".join(f"a{n}" for n in range(10_000))
     many = ask(server, f"POST /token HTTP/1.1\r\nHost: HOST\r\n{FORM}Content-Length: {len(body)}\r\n\r\n{body}")
     assert many.startswith(b"HTTP/1.1 400")
-    for headers in ("".join(f"X-{n}: y\r\n" for n in range(8000)), f"X-Long: {'y' * 100_000}\r\n"):
+    for headers in ("".join(f"X-{n}: y\r\n" for n in range(1000)), f"X-Long: {'y' * 500_000}\r\n"):
         try:
             refused = ask(server, f"GET /jwks HTTP/1.1\r\nHost: HOST\r\n{headers}\r\n")
         except ConnectionError:  # it hung up in the middle of it
