@@ -29,6 +29,7 @@ from idp.db.session import engine, reads, session, writes
 from idp.delegation import clients
 from idp.delegation.clients import Client
 from idp.events import Event
+from idp.oidc import arrivals
 from tests.canary import CANARY
 
 ISSUER = "http://localhost:8000"
@@ -167,6 +168,7 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         clients.forget_cached()
+        arrivals.forget()
         self.settings = settings
         self.app = create_app(settings)
         self.wsgi: WSGI = create_wsgi(app=self.app)

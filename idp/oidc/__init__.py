@@ -1,6 +1,6 @@
 """How clients speak to us: OpenID Connect and OAuth 2.0 over HTTP, on Authlib's engine.
 
 In reading order: `guard` (what is refused before anything is understood), `server` (Authlib, with our storage), `client_auth` (which client
-is it), `authorization_request` (what was asked), `steps` (what the person still has to do), `grant_types`, `response_modes` (how the
-answer goes back), `endpoints` (one file for each address).
+is it), `authorization_request` (what was asked), `arrivals` (how many of them one network may begin), `steps` (what the person still has
+to do), `grant_types`, `response_modes` (how the answer goes back), `endpoints` (one file for each address).
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from idp.db.columns import table
@@ -9,6 +10,7 @@ from idp.db.session import session
 from idp.delegation import clients
 from idp.delegation.tables import ClientRow, Code, ParkedRequest
 from idp.login.tables import LoginFlow
+from idp.oidc import arrivals
 from tests.oidc.asking import phone, rows
 from tests.world import World, answer_of
 
@@ -52,3 +54,19 @@ def test_ids_that_are_none(world: World, story) -> None:
         "/authorize/%00/consent",
     ):
         assert browser.get(path).status_code == 410, path
+
+
+def test_a_network_begins_so_many_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case 128: rows cost their sender nothing. A flood from one network is sent away, everybody else's requests go on."""
+    monkeypatch.setattr(arrivals, "CROWD", 20)
+    party = world.party()
+    before = len(rows(world, ParkedRequest))
+    answers = [world.browser(address=f"203.0.113.{n}").get("/authorize", params=party.asks()) for n in range(30)]
+    assert [answer.status_code for answer in answers].count(303) in range(20, 25)
+    refused = answers[-1]
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert "your network" in refused.text
+    assert len(rows(world, ParkedRequest)) - before in range(20, 25)
+    assert world.browser(address="198.51.100.3").get("/authorize", params=party.asks()).status_code == 303
+    assert world.browser(address="203.0.113.9").get("/authorize", params=party.asks(prompt="none")).status_code == 303  # no row, no count

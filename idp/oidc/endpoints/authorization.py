@@ -8,7 +8,7 @@ from idp import crypto, events
 from idp.delegation import account_choices, clients, codes, requests, scopes
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
-from idp.oidc import authorization_request, guard
+from idp.oidc import arrivals, authorization_request, guard
 from idp.oidc.response_modes import query
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
@@ -105,6 +105,7 @@ def _advance(journey: Journey) -> Answer:
         raise OAuthRefusal(step.error, step.description)
     if journey.parked is not None:
         return step.go(journey)
+    arrivals.admit(journey.request.network)
     made = "" if journey.request.cookie("login") else crypto.new_secret()
     journey.login_secret = made or journey.request.cookie("login")
     journey.parked = requests.park(journey.asked, login_secret=journey.login_secret)
