@@ -10,7 +10,7 @@ import base64
 import hashlib
 from typing import Any
 
-from idp import clock
+from idp import clock, crypto
 from idp.config import settings
 from idp.delegation.clients import Client
 from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY
@@ -50,6 +50,22 @@ def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Cla
                 "permissions": list(found.standing.permissions),
             }
     return claims
+
+
+def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
+    """The claims of an access token that a client asked for itself (RFC 9068 §2.2): no person, no session. `sub` is the client."""
+    now = clock.timestamp()
+    issuer = settings().server.issuer
+    return {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": client.id,
+        "client_id": client.id,
+        "scope": " ".join(scopes),
+        "iat": now,
+        "exp": now + settings().oidc.access_token_lifetime,
+        "jti": crypto.new_id("tok"),
+    }
 
 
 def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None) -> Claims:
