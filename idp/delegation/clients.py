@@ -25,6 +25,7 @@ CACHED = 0.8
 KINDS = ("web", "single_page", "native")
 PUBLIC = ("single_page", "native")
 ACCOUNT_TYPES = ("personal", "business", "employee")
+TOKEN_FORMATS = ("jwt", "opaque")
 ALGORITHMS = ("RS256", "ES256", "Ed25519")
 ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
 UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff<>]")
@@ -164,6 +165,7 @@ def register(  # noqa: PLR0913 - the fields of one record
     client_id: str | None = None,
     pkce: str | None = None,
     id_token_signed_response_alg: str = "RS256",
+    access_token_format: str = "jwt",
     secret: str | None = None,
     purpose: str | None = None,
     initiate_login_uri: str | None = None,
@@ -172,7 +174,8 @@ def register(  # noqa: PLR0913 - the fields of one record
     """Register a client; answers it and its secret (None for a public one), which is shown this once.
 
     `kind`: web (keeps a secret), single_page or native (public, always PKCE). `secret`: a given one instead of a random one, at least 32
-    characters. `names`: the name in other languages, by language code. Raises BadInput with the reason, Conflict when the id is taken.
+    characters. `names`: the name in other languages, by language code. `access_token_format`: jwt (says what it stands for) or opaque.
+    Raises BadInput with the reason, Conflict when the id is taken.
     """
     _require(
         names=[name, *(names or {}).values()],
@@ -181,6 +184,7 @@ def register(  # noqa: PLR0913 - the fields of one record
         pkce=pkce,
         account_types=account_types,
         algorithm=id_token_signed_response_alg,
+        access_token_format=access_token_format,
         client_id=client_id,
     )
     native = kind == "native"
@@ -209,7 +213,7 @@ def register(  # noqa: PLR0913 - the fields of one record
         token_endpoint_auth_method="none" if public else "secret",
         pkce="required" if public else (pkce or "or_nonce"),
         id_token_signed_response_alg=id_token_signed_response_alg,
-        access_token_format="jwt",
+        access_token_format=access_token_format,
         subject_type="public",
         purpose=purpose,
         initiate_login_uri=initiate_login_uri,
@@ -239,6 +243,7 @@ def _require(
     pkce: str | None,
     account_types: list[str] | None,
     algorithm: str,
+    access_token_format: str,
     client_id: str | None,
 ) -> None:
     if not all(1 <= len(each.strip()) <= 100 and not UNSEEN.search(each) for each in names):
@@ -254,5 +259,7 @@ def _require(
         raise BadInput(N_("Account types are: %(kinds)s."), kinds=", ".join(ACCOUNT_TYPES))
     if algorithm not in ALGORITHMS:
         raise BadInput(N_("ID tokens are signed by one of: %(kinds)s."), kinds=", ".join(ALGORITHMS))
+    if access_token_format not in TOKEN_FORMATS:
+        raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
     if client_id is not None and not ID.fullmatch(client_id):
         raise BadInput(N_("A client id has 3 to 64 characters of A-Z, a-z, 0-9, - and _."))
