@@ -211,6 +211,12 @@ class World:
             client, secret = clients.register(**given)
         return Party(client, secret, given["redirect_uris"][0])
 
+    def machine(self, **changes: Any) -> Party:
+        """A client that acts for itself (`client_credentials`), with two scopes of its operator's own."""
+        with self.writes():
+            client, secret = clients.register(**{"name": "Robot", "kind": "machine", "scopes": ["orders:read", "orders:write"], **changes})
+        return Party(client, secret, "")
+
     def deliver(self) -> None:
         """One turn of the worker: what is waiting is delivered, reactions included."""
         worker.drain(self.app)

@@ -25,14 +25,10 @@ def clients() -> None:
 
 @clients.command()
 @click.option("--name", required=True, help="What people read on the sign-in page.")
-@click.option(
-    "--kind", type=click.Choice(registered.KINDS), default="web", show_default=True, help="web keeps a secret; the others cannot."
-)
-@click.option(
-    "--redirect-uri", "redirect_uris", multiple=True, required=True, help="Where people come back to; may be given more than once."
-)
+@click.option("--kind", type=click.Choice(registered.KINDS), default="web", show_default=True, help="web and machine keep a secret.")
+@click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people come back to; may be given more than once.")
 @click.option("--post-logout-redirect-uri", "post_logout", multiple=True, help="Where they come back to after signing out.")
-@click.option("--scope", default=SCOPES, show_default=True, help="What it may ask for, separated by spaces.")
+@click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]")
 @click.option("--account-type", "account_types", multiple=True, type=click.Choice(registered.ACCOUNT_TYPES), help="[default: all]")
 @click.option("--first-party", is_flag=True, help="Ours: people are not asked for consent.")
 @click.option("--pkce", type=click.Choice(["required", "or_nonce", "optional"]), help="[default: or_nonce; public clients: required]")
@@ -50,7 +46,7 @@ def create(**given: Any) -> None:
                 kind=given["kind"],
                 redirect_uris=list(given["redirect_uris"]),
                 post_logout_redirect_uris=list(given["post_logout"]),
-                scopes=given["scope"].split(),
+                scopes=(given["scope"] if given["scope"] is not None else "" if given["kind"] == "machine" else SCOPES).split(),
                 account_types=list(given["account_types"]) or None,
                 first_party=given["first_party"],
                 pkce=given["pkce"],
@@ -61,7 +57,7 @@ def create(**given: Any) -> None:
             issuer=settings.server.issuer,
             client_id=client.id,
             secret=secret,
-            redirect_uri=client.redirect_uris[0],
+            redirect_uri=next(iter(client.redirect_uris), ""),
             scopes=client.scopes,
             kind=client.kind,
         )

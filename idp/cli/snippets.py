@@ -68,6 +68,13 @@ console.log(tokens.claims())
 """)
 
 
+MACHINE = Template("""\
+curl --user '$client_id:$secret' \\
+  --data grant_type=client_credentials \\
+  $issuer/token
+""")
+
+
 def snippets(*, issuer: str, client_id: str, secret: str | None, redirect_uri: str, scopes: list[str], kind: str) -> dict[str, str]:
     """Ready texts by name: `.env`, and code in Python (apps that keep a secret) and JavaScript. All values are filled in."""
     values = {
@@ -83,6 +90,8 @@ def snippets(*, issuer: str, client_id: str, secret: str | None, redirect_uri: s
         "insecure": "\n  { execute: [client.allowInsecureRequests] }," if issuer.startswith("http:") else "",
     }
     texts = {".env": ENVIRONMENT, "Python: Flask and Authlib": FLASK, "JavaScript: openid-client": NODE}
+    if kind == "machine":
+        return {"curl": MACHINE.substitute(values, secret=secret)}
     if kind != "web":
         del texts["Python: Flask and Authlib"]  # it runs on a server, where there would be a secret
     return {name: re.sub(r"[ \t]+\n", "\n", text.substitute(values)) for name, text in texts.items()}

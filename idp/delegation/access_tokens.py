@@ -1,7 +1,8 @@
 """Access tokens that come back to us: who stands behind one at this moment, and taking one back (RFC 7009, RFC 7662, RFC 9068).
 
 There are two formats, as the client is registered. A JWT says for itself what it stands for and is kept nowhere; its `jti` leads to its
-family, and to a row of its own once it is revoked. An opaque one is 256 random bits, kept by their digest, with what it stands for.
+family, and to a row of its own once it is revoked. An opaque one is 256 random bits, kept by their digest, with what it stands for. What a
+machine got for itself has no family: it stands as long as its client.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _T, _revoked = table(OpaqueToken), table(RevokedToken)
 _families, _users, _sessions = table(TokenFamily), table(User), tokens.SESSIONS
 TYPE = "at+jwt"
 OPAQUE = re.compile(r"[A-Za-z0-9_-]{43}")
-JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
+JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}|tok_[0-9a-z]{26}")
+FOR_ITSELF = "client_credentials"
 
 
 class _Said(NamedTuple):
@@ -43,17 +45,21 @@ class _Said(NamedTuple):
     expires_at: int
 
 
-def issue_opaque(client: Client, found: Present, scopes: Collection[str]) -> str:
-    """One more opaque access token of a family, good for `[oidc] access_token_lifetime` seconds; only its digest is kept."""
+def issue_opaque(client: Client, found: Present | None, scopes: Collection[str]) -> str:
+    """One more opaque access token, of a family or (`found` is None) for the client itself; only its digest is kept.
+
+    It is good for `[oidc] access_token_lifetime` seconds.
+    """
+    family = found.family if found else None
     token, now = crypto.new_secret(), clock.now()
     session.execute(
         _INSERT,
         {
             "digest": crypto.digest(token),
-            "jti": found.family.new_jti(),
+            "jti": family.new_jti() if family else crypto.new_id("tok"),
             "client_id": client.id,
-            "family_id": found.family.id,
-            "account_id": found.family.account_id if asks_for_account(tuple(scopes)) else None,
+            "family_id": family.id if family else None,
+            "account_id": family.account_id if family and asks_for_account(tuple(scopes)) else None,
             "scopes": list(scopes),
             "created_at": now,
             "expires_at": now + timedelta(seconds=settings().oidc.access_token_lifetime),
@@ -75,6 +81,9 @@ _BY_DIGEST = (
 _BY_JTI = tokens.LOOK.where(_families.c.id == sa.bindparam("family_id"), ~sa.exists().where(_revoked.c.jti == sa.bindparam("jti")))
 
 
+_IS_REVOKED = sa.select(sa.exists().where(_revoked.c.jti == sa.bindparam("jti")))
+
+
 def find(token: str) -> Opened | None:
     """An access token that stands now, in one statement (one more where an account was chosen); None for whatever reason.
 
@@ -86,12 +95,16 @@ def find(token: str) -> Opened | None:
 
 def _find_opaque(token: str) -> Opened | None:
     row = session.execute(_BY_DIGEST, {"digest": crypto.digest(token)}).first()
-    if row is None or row.t_expires_at <= clock.now() or row.f_id is None:
+    if row is None or row.t_expires_at <= clock.now():
         return None
     issued, expires = int(row.t_created_at.timestamp()), int(row.t_expires_at.timestamp())
     said = _Said(row.t_jti, tuple(row.t_scopes), row.t_account_id, issued, expires)
     client = clients.find(row.t_client_id)
-    return _standing(row, said, client) if client else None
+    if client is None:
+        return None
+    if row.t_family_id is None:
+        return _for_itself(said, client)
+    return _standing(row, said, client) if row.f_id is not None else None
 
 
 def _find_jwt(token: str) -> Opened | None:
@@ -100,11 +113,14 @@ def _find_jwt(token: str) -> Opened | None:
     if claims is None or match is None:
         return None
     client = clients.find(claims["client_id"])
-    row = session.execute(_BY_JTI, {"family_id": match[1], "jti": match[0]}).first() if client else None
-    if client is None or row is None or row.f_user_id != user_of(client, claims["sub"]):
+    if client is None:
         return None
     said = _Said(match[0], tuple(claims["scope"].split()), claims.get("account_id"), claims["iat"], claims["exp"])
-    return _standing(row, said, client)
+    if match[1] is None:
+        revoked = session.execute(_IS_REVOKED, {"jti": match[0]}).scalar()
+        return None if revoked or claims["sub"] != client.id else _for_itself(said, client)
+    row = session.execute(_BY_JTI, {"family_id": match[1], "jti": match[0]}).first()
+    return _standing(row, said, client) if row is not None and row.f_user_id == user_of(client, claims["sub"]) else None
 
 
 def _open(token: str) -> dict[str, Any] | None:
@@ -128,6 +144,13 @@ def _standing(row: Any, said: _Said, client: Client) -> Opened | None:
     if named and said.account_id != found.family.account_id:
         return None
     return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, found)
+
+
+def _for_itself(said: _Said, client: Client) -> Opened | None:
+    scopes = remaining(said.scopes, client.scopes)
+    if FOR_ITSELF not in client.grant_types or not scopes:
+        return None
+    return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, None)
 
 
 def revoke(token: str, *, client: Client) -> None:
@@ -157,7 +180,7 @@ _TAKE = sa.delete(_T).where(_T.c.digest == sa.bindparam("digest"))
 
 def _revoke_jwt(claims: dict[str, Any], client: Client) -> None:
     owner = clients.find(claims["client_id"])
-    user_id = user_of(owner, claims["sub"]) if owner else None
+    user_id = user_of(owner, claims["sub"]) if owner and claims["sub"] != owner.id else None
     if claims["client_id"] != client.id:
         raise tokens.not_yours(user_id, client.id)
     if insert_or_ignore(RevokedToken, jti=claims["jti"], expires_at=datetime.fromtimestamp(claims["exp"], UTC)):

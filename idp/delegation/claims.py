@@ -10,7 +10,7 @@ import base64
 import hashlib
 from typing import Any
 
-from idp import clock
+from idp import clock, crypto
 from idp.config import settings
 from idp.delegation.clients import Client
 from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY, asks_for_account
@@ -35,6 +35,18 @@ def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Cla
     }
 
 
+def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
+    """The claims of an access token that a client asked for itself (RFC 9068 §2.2): no person, no session. `sub` is the client."""
+    now = clock.timestamp()
+    return {
+        **_registered(client, scopes),
+        "iat": now,
+        "exp": now + settings().oidc.access_token_lifetime,
+        "jti": crypto.new_id("tok"),
+        "sub": client.id,
+    }
+
+
 def introspection(opened: Opened) -> Claims:
     """The answer of the introspection endpoint about a token that stands (RFC 7662 §2.2): what a JWT would say if it were made now."""
     return {
@@ -44,7 +56,7 @@ def introspection(opened: Opened) -> Claims:
         "iat": opened.issued_at,
         "exp": opened.expires_at,
         "jti": opened.jti,
-        **_acting(opened.client, opened.found, opened.scopes),
+        **({"sub": opened.client.id} if opened.found is None else _acting(opened.client, opened.found, opened.scopes)),
     }
 
 

@@ -17,17 +17,20 @@ from idp import clock, crypto, events
 from idp.db.columns import table
 from idp.db.session import session
 from idp.delegation import redirects
-from idp.delegation.scopes import SUPPORTED
+from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
 from idp.errors import N_, BadInput, Conflict, NotFound
 
 CACHED = 0.8
-KINDS = ("web", "single_page", "native")
+KINDS = ("web", "single_page", "native", "machine")
 PUBLIC = ("single_page", "native")
+MACHINE = "machine"
 ACCOUNT_TYPES = ("personal", "business", "employee")
 TOKEN_FORMATS = ("jwt", "opaque")
 ALGORITHMS = ("RS256", "ES256", "Ed25519")
 ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
+# An id that we make for something else. A machine's `sub` is its client_id: it must never be a person's (case 49).
+OTHER_ID = re.compile(r"(?!cli_)[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
 UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff<>]")
 
 
@@ -156,7 +159,7 @@ def register(  # noqa: PLR0913 - the fields of one record
     *,
     name: str,
     kind: str,
-    redirect_uris: list[str],
+    redirect_uris: list[str] | None = None,
     scopes: list[str],
     names: dict[str, str] | None = None,
     post_logout_redirect_uris: list[str] | None = None,
@@ -173,8 +176,9 @@ def register(  # noqa: PLR0913 - the fields of one record
 ) -> tuple[Client, str | None]:
     """Register a client; answers it and its secret (None for a public one), which is shown this once.
 
-    `kind`: web (keeps a secret), single_page or native (public, always PKCE). `secret`: a given one instead of a random one, at least 32
-    characters. `names`: the name in other languages, by language code. `access_token_format`: jwt (says what it stands for) or opaque.
+    `kind`: web (keeps a secret), single_page or native (public, always PKCE), machine (acts for itself: no person, no addresses).
+    `secret`: a given one instead of a random one, at least 32 characters. `names`: the name in other languages, by language code.
+    `access_token_format`: jwt (it says what it stands for) or opaque.
     Raises BadInput with the reason, Conflict when the id is taken.
     """
     _require(
@@ -187,8 +191,10 @@ def register(  # noqa: PLR0913 - the fields of one record
         access_token_format=access_token_format,
         client_id=client_id,
     )
-    native = kind == "native"
-    if not redirect_uris:
+    native, machine, redirect_uris = kind == "native", kind == MACHINE, redirect_uris or []
+    if machine and (redirect_uris or post_logout_redirect_uris or account_types or pkce):
+        raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
+    if not machine and not redirect_uris:
         raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
     for uri in [*redirect_uris, *(post_logout_redirect_uris or [])]:
         redirects.require_registrable(uri, native=native)
@@ -208,8 +214,8 @@ def register(  # noqa: PLR0913 - the fields of one record
         redirect_uris=list(dict.fromkeys(redirect_uris)),
         post_logout_redirect_uris=list(dict.fromkeys(post_logout_redirect_uris or [])),
         scopes=list(dict.fromkeys(scopes)),
-        grant_types=["authorization_code", "refresh_token"],
-        account_types=list(account_types or ACCOUNT_TYPES),
+        grant_types=["client_credentials"] if machine else ["authorization_code", "refresh_token"],
+        account_types=[] if machine else list(account_types or ACCOUNT_TYPES),
         token_endpoint_auth_method="none" if public else "secret",
         pkce="required" if public else (pkce or "or_nonce"),
         id_token_signed_response_alg=id_token_signed_response_alg,
@@ -250,8 +256,12 @@ def _require(
         raise BadInput(N_("A name has 1 to 100 characters that can be seen."))
     if kind not in KINDS:
         raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))
-    unknown = [scope for scope in scopes if scope not in SUPPORTED]
-    if unknown or not scopes:
+    if kind == MACHINE:
+        for scope in scopes:
+            if reason := why_not_for_a_machine(scope):
+                raise BadInput(N_("A machine cannot have the scope %(scope)s: %(reason)s"), scope=scope[:100], reason=reason)
+    elif not scopes or not set(scopes) <= set(SUPPORTED):
+        unknown = [scope for scope in scopes if scope not in SUPPORTED]
         raise BadInput(N_("Unknown scope: %(scopes)s. Known are: %(known)s."), scopes=", ".join(unknown) or "-", known=", ".join(SUPPORTED))
     if pkce not in {None, "required", "or_nonce", "optional"}:
         raise BadInput(N_("pkce is one of: required, or_nonce, optional."))
@@ -263,3 +273,5 @@ def _require(
         raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
     if client_id is not None and not ID.fullmatch(client_id):
         raise BadInput(N_("A client id has 3 to 64 characters of A-Z, a-z, 0-9, - and _."))
+    if client_id is not None and OTHER_ID.fullmatch(client_id):
+        raise BadInput(N_("This client id looks like the id of something else. Choose another one."))

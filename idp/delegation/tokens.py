@@ -80,6 +80,7 @@ class Opened:
     """A token that was shown to us and stands at this moment. `scopes`: what it was given for and its client is still registered for.
 
     `token_type` is that of RFC 6749 §7.1; a refresh token is `N_A`, as RFC 8693 §2.2.1 calls what opens no resource. Times are seconds.
+    `found`: who acts; None where the client does so for itself.
     """
 
     jti: str
@@ -88,7 +89,7 @@ class Opened:
     scopes: tuple[str, ...]
     issued_at: int
     expires_at: int
-    found: Present
+    found: Present | None
 
 
 def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Family:

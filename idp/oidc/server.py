@@ -103,6 +103,10 @@ class Server(AuthorizationServer):
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """We have no signals: what follows hangs off events."""
 
+    def grant_types(self) -> list[str]:
+        """What is registered, by name."""
+        return [grant.GRANT_TYPE for grant, _ in self._token_grants]
+
     def token_grant(self, request: ProtocolRequest) -> Any:
         """The grant for a token request; raises OAuthRefusal."""
         if "grant_type" not in request.parameters:
@@ -110,7 +114,7 @@ class Server(AuthorizationServer):
         try:
             return self.get_token_grant(request)
         except UnsupportedGrantTypeError as e:
-            raise OAuthRefusal("unsupported_grant_type", "grant_type is authorization_code or refresh_token.") from e
+            raise OAuthRefusal("unsupported_grant_type", f"grant_type is one of: {', '.join(self.grant_types())}.") from e
 
 
 def refusal_of(error: OAuth2Error) -> OAuthRefusal:

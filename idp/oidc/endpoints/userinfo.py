@@ -32,6 +32,8 @@ def _answer(request: Request) -> Response:
     opened = access_tokens.find(token)
     if opened is None:
         raise refuse("invalid_token", "The access token is not valid, has expired, or what it stood for has ended.")
+    if opened.found is None:
+        raise refuse("invalid_token", "This access token is a client's own. Nobody signed in.")
     if scopes.OPENID not in opened.scopes:
         raise refuse("insufficient_scope", "The access token needs the scope openid.", status=403)
     return cors.allow(json_response(claims.userinfo(opened.client, opened.found, opened.scopes)), request, opened.client)
