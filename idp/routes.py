@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from idp.console import health, inbox
 from idp.login import flow, identify, people, phone_code, register
-from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, jwks, token, userinfo
+from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
 from idp.web.serve import Mode, Route
@@ -43,6 +43,8 @@ ROUTES: tuple[Route, ...] = (
     _machine("/jwks", jwks.jwks, "GET OPTIONS", "none"),
     _machine("/token", token.token, "POST OPTIONS", "writes"),
     _machine("/userinfo", userinfo.userinfo, "GET POST OPTIONS", "reads"),
+    _machine("/introspect", introspection.introspect, "POST", "reads"),
+    _machine("/revoke", revocation.revoke, "POST OPTIONS", "writes"),
     # The protocol, for browsers
     _foreign("/authorize", authorization.begin, "writes"),
     _page("/authorize/<request_id>", authorization.resume, "writes"),

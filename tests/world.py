@@ -250,10 +250,21 @@ class World:
 
     def token(self, party: Party, browser: Browser | None = None, *, headers: dict[str, str] | None = None, **form: str) -> httpx2.Response:
         """POST /token as the relying party's server: Basic where it has a secret."""
-        http = browser or self.browser(address="198.51.100.20")
+        return self._post(party, "/token", form, browser or self.browser(address="198.51.100.20"), headers)
+
+    def introspect(self, party: Party, token: str, **more: str) -> httpx2.Response:
+        """POST /introspect, likewise."""
+        return self._post(party, "/introspect", {"token": token, **more}, self.browser(address="198.51.100.20"))
+
+    def revoke(self, party: Party, token: str, *, headers: dict[str, str] | None = None, **more: str) -> httpx2.Response:
+        """POST /revoke, likewise."""
+        return self._post(party, "/revoke", {"token": token, **more}, self.browser(address="198.51.100.20"), headers)
+
+    @staticmethod
+    def _post(party: Party, path: str, form: dict[str, str], http: Browser, headers: dict[str, str] | None = None) -> httpx2.Response:
         if party.secret is None:
-            return http.post("/token", data={"client_id": party.client.id} | form, headers=headers)
-        return http.post("/token", data=form, auth=(party.client.id, party.secret), headers=headers)
+            return http.post(path, data={"client_id": party.client.id} | form, headers=headers)
+        return http.post(path, data=form, auth=(party.client.id, party.secret), headers=headers)
 
     def redeem(self, party: Party, code: str, **changes: str) -> httpx2.Response:
         """Redeem a code."""

@@ -33,6 +33,13 @@ def clients() -> None:
 @click.option("--account-type", "account_types", multiple=True, type=click.Choice(registering.ACCOUNT_TYPES), help="[default: all]")
 @click.option("--first-party", is_flag=True, help="Ours: people are not asked for consent.")
 @click.option("--pkce", type=click.Choice(["required", "or_nonce", "optional"]), help="[default: or_nonce; public clients: required]")
+@click.option(
+    "--access-token-format",
+    type=click.Choice(registering.TOKEN_FORMATS),
+    default="jwt",
+    show_default=True,
+    help="opaque: asked about here.",
+)
 @click.option("--id", "client_id", help="Its client_id [default: made up].")
 @FORMAT
 def create(**given: Any) -> None:
@@ -48,6 +55,7 @@ def create(**given: Any) -> None:
                 account_types=list(given["account_types"]) or None,
                 first_party=given["first_party"],
                 pkce=given["pkce"],
+                access_token_format=given["access_token_format"],
                 client_id=given["client_id"],
             )
         texts = snippets(

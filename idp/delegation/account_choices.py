@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from idp import clock
 from idp.db.columns import table
-from idp.db.session import changed, insert_or_ignore, session
+from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.delegation.tables import AccountChoice
 from idp.directory.accounts import Standing
 
 _T = table(AccountChoice)
+# The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
+_sessions = sa.table("sessions", sa.column("id"))
 
 
 def of_company(there: list[Standing], company_id: str | None, account_types: Collection[str]) -> list[Standing]:
@@ -46,3 +49,9 @@ def remember(*, session_id: str, client_id: str, user_id: str, account_id: str) 
     values = {"user_id": user_id, "account_id": account_id, "chosen_at": clock.now()}
     if not insert_or_ignore(AccountChoice, session_id=session_id, client_id=client_id, **values):
         changed(sa.update(_T).where(_T.c.session_id == session_id, _T.c.client_id == client_id).values(values))
+
+
+def sweep(now: datetime) -> int:
+    """Forget the choices of sessions that are not even kept any more; answers how many."""
+    del now  # a session is deleted half a year after its end: that is the measure
+    return delete_some(AccountChoice, ~sa.exists().where(_sessions.c.id == _T.c.session_id))

@@ -13,9 +13,9 @@ from typing import Any
 from idp import clock, crypto
 from idp.config import settings
 from idp.delegation.clients import Client
-from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY
+from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY, asks_for_account
 from idp.delegation.subjects import subject
-from idp.delegation.tokens import Present
+from idp.delegation.tokens import Opened, Present
 from idp.directory import accounts, users
 from idp.directory.accounts import Standing
 
@@ -25,47 +25,61 @@ LISTED_COMPANIES = 100
 
 def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
     """The claims of a JWT access token (RFC 9068 §2.2) for our own API."""
-    family, now = found.family, clock.timestamp()
-    issuer = settings().server.issuer
-    claims: Claims = {
-        "iss": issuer,
-        "aud": issuer,
-        "sub": subject(client, family.user_id),
-        "client_id": client.id,
-        "scope": " ".join(scopes),
+    now = clock.timestamp()
+    return {
+        **_registered(client, scopes),
         "iat": now,
         "exp": now + settings().oidc.access_token_lifetime,
-        "jti": family.new_jti(),
-        "sid": family.session_id,
-        "auth_time": int(family.auth_time.timestamp()),
-        "acr": settings().login.acr_prefix + family.acr,
-        "amr": list(family.amr),
+        "jti": found.family.new_jti(),
+        **_acting(client, found, scopes),
     }
-    if found.standing is not None:
-        claims["account_id"] = found.standing.account_id
-        if COMPANY in scopes and found.standing.company_id:
-            claims |= {
-                "company_id": found.standing.company_id,
-                "roles": list(found.standing.roles),
-                "permissions": list(found.standing.permissions),
-            }
-    return claims
 
 
 def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
     """The claims of an access token that a client asked for itself (RFC 9068 §2.2): no person, no session. `sub` is the client."""
     now = clock.timestamp()
-    issuer = settings().server.issuer
     return {
-        "iss": issuer,
-        "aud": issuer,
-        "sub": client.id,
-        "client_id": client.id,
-        "scope": " ".join(scopes),
+        **_registered(client, scopes),
         "iat": now,
         "exp": now + settings().oidc.access_token_lifetime,
         "jti": crypto.new_id("tok"),
+        "sub": client.id,
     }
+
+
+def introspection(opened: Opened) -> Claims:
+    """The answer of the introspection endpoint about a token that stands (RFC 7662 §2.2): what a JWT would say if it were made now."""
+    return {
+        "active": True,
+        "token_type": opened.token_type,
+        **_registered(opened.client, opened.scopes),
+        "iat": opened.issued_at,
+        "exp": opened.expires_at,
+        "jti": opened.jti,
+        **({"sub": opened.client.id} if opened.found is None else _acting(opened.client, opened.found, opened.scopes)),
+    }
+
+
+def _registered(client: Client, scopes: tuple[str, ...]) -> Claims:
+    issuer = settings().server.issuer
+    return {"iss": issuer, "aud": issuer, "client_id": client.id, "scope": " ".join(scopes)}
+
+
+def _acting(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
+    """Who acts, how they proved it, and as whom: the account and the one company, with what may be done there."""
+    family, standing = found.family, found.standing
+    claims: Claims = {
+        "sub": subject(client, family.user_id),
+        "sid": family.session_id,
+        "auth_time": int(family.auth_time.timestamp()),
+        "acr": settings().login.acr_prefix + family.acr,
+        "amr": list(family.amr),
+    }
+    if standing is not None and asks_for_account(scopes):
+        claims["account_id"] = standing.account_id
+        if COMPANY in scopes and standing.company_id:
+            claims |= {"company_id": standing.company_id, "roles": list(standing.roles), "permissions": list(standing.permissions)}
+    return claims
 
 
 def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None) -> Claims:

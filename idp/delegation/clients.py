@@ -181,7 +181,6 @@ def register(
     fixed = {
         "kind": kind,
         "grant_types": registering.grant_types(kind),
-        "access_token_format": "jwt",
         "subject_type": "public",
         "created_at": now,
         "updated_at": now,

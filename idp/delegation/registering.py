@@ -18,6 +18,7 @@ KINDS = ("web", "single_page", "native", "machine")
 MACHINE = "machine"
 ACCOUNT_TYPES = ("personal", "business", "employee")
 ALGORITHMS = ("RS256", "ES256", "Ed25519")
+TOKEN_FORMATS = ("jwt", "opaque")
 PKCE = ("required", "or_nonce", "optional")
 
 BY_SECRET = ("secret", "client_secret_basic", "client_secret_post")
@@ -42,6 +43,7 @@ FIELDS = (
     "jwks",
     "pkce",
     "id_token_signed_response_alg",
+    "access_token_format",
     "purpose",
     "initiate_login_uri",
     "client_uri",
@@ -115,6 +117,9 @@ def _require_words(values: dict[str, Any]) -> None:
     values["id_token_signed_response_alg"] = values["id_token_signed_response_alg"] or ALGORITHMS[0]
     if values["id_token_signed_response_alg"] not in ALGORITHMS:
         raise BadInput(N_("ID tokens are signed by one of: %(kinds)s."), kinds=", ".join(ALGORITHMS))
+    values["access_token_format"] = values["access_token_format"] or TOKEN_FORMATS[0]
+    if values["access_token_format"] not in TOKEN_FORMATS:
+        raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
 
 
 def _require_scopes(kind: str, scopes: list[str]) -> None:

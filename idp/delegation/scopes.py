@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from idp.errors import N_, OAuthRefusal
 
@@ -60,3 +61,8 @@ def granted(requested: str, allowed: list[str]) -> tuple[str, ...]:
     if not known:
         raise OAuthRefusal("invalid_scope", "No known scope was asked for. OpenID Connect needs at least: openid.")
     return known
+
+
+def remaining(given: Collection[str], registered: Collection[str], narrowed: Collection[str] = ()) -> tuple[str, ...]:
+    """What is left of scopes that were `given`, now that the client is `registered` for these; `narrowed`: only of those, when any."""
+    return tuple(scope for scope in given if scope in registered and (not narrowed or scope in narrowed))

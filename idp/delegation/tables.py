@@ -1,4 +1,5 @@
-"""The tables of delegation: clients, their secrets and used assertions, parked requests, choices, consents, codes, token families."""
+"""The tables of delegation: clients, their secrets and used assertions, parked requests, choices, consents, codes, token families, and
+access tokens that are kept or were taken back."""
 
 from __future__ import annotations
 
@@ -157,6 +158,30 @@ class TokenFamily(_Issued, Base):
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_reason: Mapped[str | None] = mapped_column(sa.String(60))
+
+
+class OpaqueToken(Base):
+    """An opaque access token, by its digest, and what it stands for. A JWT needs no row."""
+
+    __tablename__ = "opaque_tokens"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    jti: Mapped[str] = mapped_column(sa.String(80))
+    client_id: Mapped[str] = mapped_column(sa.ForeignKey("clients.id"))
+    family_id: Mapped[str | None] = mapped_column(Id)  # it lives no longer than its family; empty: the client acts for itself
+    account_id: Mapped[str | None] = mapped_column(Id)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class RevokedToken(Base):
+    """A JWT access token that was taken back before its time; kept until that time has come."""
+
+    __tablename__ = "revoked_tokens"
+
+    jti: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 def as_dict(row: Any) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import Instant, table
 from idp.db.session import changed, delete_some, session
-from idp.delegation import account_choices
-from idp.delegation.scopes import OFFLINE, asks_for_account
+from idp.delegation import account_choices, clients
+from idp.delegation.clients import Client
+from idp.delegation.scopes import OFFLINE, asks_for_account, remaining
 from idp.delegation.tables import TokenFamily
 from idp.directory import accounts
 from idp.directory.accounts import Standing
@@ -30,10 +31,10 @@ from idp.errors import OAuthRefusal
 _T = table(TokenFamily)
 _users = table(User)
 # The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
-_sessions = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
+SESSIONS = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
 PURPOSE = "refresh token"
 REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
-JTI = re.compile(r"(fam_[0-9a-z]{26})\.[A-Za-z0-9_-]{1,40}")
+NOT_YOURS = "This token was given to another client."
 OTHER_COMPANY = "This refresh token was used a moment ago, for another company. Use its successor."
 
 
@@ -74,6 +75,23 @@ class Present:
     standing: Standing | None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A token that was shown to us and stands at this moment. `scopes`: what it was given for and its client is still registered for.
+
+    `token_type` is that of RFC 6749 §7.1; a refresh token is `N_A`, as RFC 8693 §2.2.1 calls what opens no resource. Times are seconds.
+    `found`: who acts; None where the client does so for itself.
+    """
+
+    jti: str
+    token_type: str
+    client: Client
+    scopes: tuple[str, ...]
+    issued_at: int
+    expires_at: int
+    found: Present | None
+
+
 def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Family:
     """The family of a code that was just redeemed (`issued` is its row)."""
     now = clock.now()
@@ -102,39 +120,30 @@ def present(family_id: str) -> Present:
     Raises OAuthRefusal `invalid_grant` when one of them no longer stands: the session as well when `offline_access` was asked for, since
     what is to outlive a session begins while it lives (case 30).
     """
-    return _require_present(_look(family_id), begins=True)
-
-
-def find_present(jti: object, *, user_id: object, client_id: object) -> Present | None:
-    """Who stands behind an access token by its `jti`; None when that is over, or when user or client are not the family's."""
-    match = JTI.fullmatch(jti) if isinstance(jti, str) else None
-    if match is None:
-        return None
-    try:
-        found = _require_present(_look(match[1]))
-    except OAuthRefusal:
-        return None
-    return found if found.family.user_id == user_id and found.family.client_id == client_id else None
+    return require_present(_look(family_id), (), begins=True)
 
 
 _INSERT = sa.insert(_T)
-_LOOK = (
-    sa.select(
-        *(c.label("f_" + c.name) for c in _T.c),
-        _users,
-        _sessions.c.ended_at.label("s_ended_at"),
-        _sessions.c.expires_at.label("s_expires_at"),
-    )
-    .select_from(_T.join(_users, _users.c.id == _T.c.user_id).outerjoin(_sessions, _sessions.c.id == _T.c.session_id))
-    .where(_T.c.id == sa.bindparam("family_id"))
+COLUMNS: tuple[Any, ...] = (
+    *(c.label("f_" + c.name) for c in _T.c),
+    _users,
+    SESSIONS.c.ended_at.label("s_ended_at"),
+    SESSIONS.c.expires_at.label("s_expires_at"),
 )
+"""What `require_present` reads: a family, its person, its session."""
+LOOK = sa.select(*COLUMNS).select_from(_T.join(_users, _users.c.id == _T.c.user_id).outerjoin(SESSIONS, SESSIONS.c.id == _T.c.session_id))
+_LOOK = LOOK.where(_T.c.id == sa.bindparam("family_id"))
 
 
 def _look(family_id: str) -> Any:
     return session.execute(_LOOK, {"family_id": family_id}).first()
 
 
-def _require_present(row: Any, *, begins: bool = False) -> Present:
+def require_present(row: Any, registered: Collection[str], *, begins: bool = False) -> Present:
+    """Who stands behind a family at this moment, by the `row` of a statement over COLUMNS. Raises OAuthRefusal `invalid_grant`.
+
+    `registered`: the client's scopes as they are now. What may no longer outlive a session does not. `begins`: the session must stand.
+    """
     if row is None or row.f_revoked_at is not None:
         raise OAuthRefusal("invalid_grant", "It has been revoked.")
     now = clock.now()
@@ -142,7 +151,8 @@ def _require_present(row: Any, *, begins: bool = False) -> Present:
         raise OAuthRefusal("invalid_grant", "It has expired. Sign in again.")
     if row.status != "active":
         raise OAuthRefusal("invalid_grant", "This ID is blocked.")
-    if (begins or not row.f_offline) and (row.s_expires_at is None or row.s_ended_at is not None or row.s_expires_at <= now):
+    offline = row.f_offline and OFFLINE in registered
+    if (begins or not offline) and (row.s_expires_at is None or row.s_ended_at is not None or row.s_expires_at <= now):
         raise OAuthRefusal("invalid_grant", "The session has ended. Sign in again.")
     family = _family(row)
     return Present(family, row, _standing(family) if family.account_id else None)
@@ -176,24 +186,21 @@ def _family(row: Any) -> Family:
 
 
 def refresh(
-    token: str, *, client_id: str, account_types: list[str], company_id: str | None = None, narrowed: Collection[str] = ()
-) -> Present:
-    """Spend a refresh token and answer its family, whose `refresh_token` is now the successor.
+    token: str, *, client: Client, company_id: str | None = None, narrowed: Collection[str] = ()
+) -> tuple[Present, tuple[str, ...]]:
+    """Spend a refresh token; answers its family, whose `refresh_token` is now the successor, and the scopes that are given.
 
     `company_id`: switch to this company, with the same checks as at a sign-in. `narrowed`: the scopes asked for; one that the family does
-    not have is `invalid_scope` (RFC 6749 §6). The same token again within `[oidc] refresh_token_grace`
-    seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing. Raises OAuthRefusal.
+    not have is `invalid_scope` (RFC 6749 §6), one that the client may not ask for any more is left out. The same token again within
+    `[oidc] refresh_token_grace` seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing.
+    Raises OAuthRefusal.
     """
-    match = REFRESH_TOKEN.fullmatch(token)
-    if match is None or not crypto.is_derived(match[3], PURPOSE, match[1], int(match[2])):
+    named = _read(token)
+    if named is None:
         raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
-    family_id, counter = match[1], int(match[2])
-    row = _look(family_id)
-    if row is None or row.f_client_id != client_id:
-        if row is not None:
-            events.record("token.refused", outcome="refused", user_id=row.f_user_id, client_id=client_id, details={"why": "another client"})
-        raise OAuthRefusal("invalid_grant", "This refresh token was given to another client.")
-    found = _require_present(row)
+    family_id, counter = named
+    row = _require_own(_look(family_id), client)
+    found = require_present(row, client.scopes)
     if not found.family.refreshable:
         raise OAuthRefusal("invalid_grant", "This is not a refresh token of ours.")
     if counter > row.f_counter:  # the database was restored from a backup: our loss, nobody's theft
@@ -202,18 +209,77 @@ def refresh(
         raise _reused(found.family)
     if not set(narrowed) <= set(found.family.scopes):
         raise OAuthRefusal("invalid_scope", "A refresh cannot add scopes. Ask for them at the authorization endpoint.")
+    left = remaining(found.family.scopes, client.scopes)
+    given = remaining(left, left, narrowed)
+    if not given:
+        raise OAuthRefusal("invalid_scope", "This client may not ask for any scope of this refresh token now.")
     if company_id is not None:
         if counter != row.f_counter and company_id != found.family.company_id:  # a retry is the same request, not another switch
             raise OAuthRefusal("invalid_grant", OTHER_COMPANY)
-        found = _switched(found, company_id, account_types)
+        found = _switched(found, left, company_id, client.account_types)
     if counter == row.f_counter and not _rotate(found.family, counter):
         row = _look(family_id)  # another worker spent it, or ended the family, between our look and our UPDATE
-        found = _require_present(row)
+        found = require_present(row, client.scopes)
         if not _is_good(row, counter):
             raise _reused(found.family)
         if company_id not in {None, found.family.company_id}:
             raise OAuthRefusal("invalid_grant", OTHER_COMPANY)
-    return replace(found, family=replace(found.family, counter=counter + 1))
+    return replace(found, family=replace(found.family, counter=counter + 1)), given
+
+
+def find_refresh_token(token: str) -> Opened | None:
+    """A refresh token that a refresh would take now, the one before the present one within its grace included; spends nothing."""
+    named = _read(token)
+    row = _look(named[0]) if named else None
+    client = clients.find(row.f_client_id) if row else None
+    if named is None or row is None or client is None or not row.f_refreshable or not _is_good(row, named[1]):
+        return None
+    try:
+        found = require_present(row, client.scopes)
+    except OAuthRefusal:
+        return None
+    given = remaining(found.family.scopes, client.scopes)
+    ends = min(row.f_idle_expires_at, row.f_expires_at)
+    issued, expires = int(row.f_rotated_at.timestamp()), int(ends.timestamp())
+    return Opened(f"{named[0]}.{named[1]}", "N_A", client, given, issued, expires, found) if given else None
+
+
+def revoke_refresh_token(token: str, *, client: Client) -> None:
+    """End the family of a refresh token, also of one that was spent before: whoever gives it back wants no more (RFC 7009 §2.1).
+
+    What is no refresh token of ours, or over, is left as it is. Raises OAuthRefusal `invalid_grant` when it is another client's.
+    """
+    named = _read(token)
+    row = _look(named[0]) if named else None
+    if row is None:
+        return
+    if row.f_client_id != client.id:
+        raise not_yours(row.f_user_id, client.id)
+    if revoke(row.f_id, reason="revoked_by_client"):
+        details = {"token": "refresh_token", "family": row.f_id}
+        events.record("token.revoked", user_id=row.f_user_id, client_id=client.id, session_id=row.f_session_id, details=details)
+
+
+def not_yours(user_id: str | None, client_id: str) -> OAuthRefusal:
+    """The refusal of a token that was given to another client than `client_id`, which has it all the same: an event."""
+    events.record("token.refused", outcome="refused", user_id=user_id, client_id=client_id, details={"why": "another client"})
+    return OAuthRefusal("invalid_grant", NOT_YOURS)
+
+
+def _read(token: str) -> tuple[str, int] | None:
+    """Family and counter of a refresh token that we made, good or spent; None of anything else."""
+    match = REFRESH_TOKEN.fullmatch(token)
+    if match is None or not crypto.is_derived(match[3], PURPOSE, match[1], int(match[2])):
+        return None
+    return match[1], int(match[2])
+
+
+def _require_own(row: Any, client: Client) -> Any:
+    if row is None:
+        raise OAuthRefusal("invalid_grant", NOT_YOURS)
+    if row.f_client_id != client.id:
+        raise not_yours(row.f_user_id, client.id)
+    return row
 
 
 def _is_good(row: Any, counter: int) -> bool:
@@ -248,10 +314,10 @@ def _reused(family: Family) -> OAuthRefusal:
     return OAuthRefusal("invalid_grant", "This refresh token was used before. Everything that came of it has been revoked.")
 
 
-def _switched(found: Present, company_id: str, account_types: list[str]) -> Present:
+def _switched(found: Present, left: tuple[str, ...], company_id: str, account_types: list[str]) -> Present:
     """The family as the person's account in another company; the reason when that may not be (claims, "Switching the company")."""
     family = found.family
-    if not asks_for_account(family.scopes):
+    if not asks_for_account(left):
         raise OAuthRefusal("invalid_request", "company needs the scope account or company, which this refresh token does not have.")
     if found.standing is not None and company_id == found.standing.company_id:
         return found

@@ -81,6 +81,8 @@ def _document(issuer: str) -> bytes:
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/end_session",
         "scopes_supported": list(SUPPORTED),
         "response_types_supported": ["code"],
@@ -89,7 +91,12 @@ def _document(issuer: str) -> bytes:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
-        "token_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
+        **{
+            f"{name}_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS)
+            for name in ("token", "introspection", "revocation")
+        },
+        "introspection_endpoint_auth_methods_supported": [method for method in methods.SUPPORTED if method != "none"],
+        "revocation_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],

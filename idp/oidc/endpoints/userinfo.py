@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-from idp import keyring
-from idp.config import settings
-from idp.delegation import claims, clients, scopes, tokens
+from idp.delegation import access_tokens, claims, scopes
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
@@ -31,19 +29,14 @@ def userinfo(request: Request) -> Response:
 
 def _answer(request: Request) -> Response:
     token = _token(request)
-    opened = keyring.verify(token, typ="at+jwt", audience=settings().server.issuer)
+    opened = access_tokens.find(token)
     if opened is None:
-        raise refuse("invalid_token", "The access token is not valid, or has expired.")
-    client = clients.find(str(opened.get("client_id")))
-    found = tokens.find_present(opened.get("jti"), user_id=opened.get("sub"), client_id=opened.get("client_id"))
-    if client is None or found is None:
-        raise refuse("invalid_token", "What this access token stood for has ended.")
-    granted = tuple(str(opened.get("scope", "")).split())
-    if scopes.OPENID not in granted:
+        raise refuse("invalid_token", "The access token is not valid, has expired, or what it stood for has ended.")
+    if opened.found is None:
+        raise refuse("invalid_token", "This access token is a client's own. Nobody signed in.")
+    if scopes.OPENID not in opened.scopes:
         raise refuse("insufficient_scope", "The access token needs the scope openid.", status=403)
-    if opened.get("account_id") != (found.standing.account_id if found.standing else None):
-        raise refuse("invalid_token", "This access token is for an account that was changed since. Use the newer one.")
-    return cors.allow(json_response(claims.userinfo(client, found, granted)), request, client)
+    return cors.allow(json_response(claims.userinfo(opened.client, opened.found, opened.scopes)), request, opened.client)
 
 
 def _token(request: Request) -> str:

@@ -7,27 +7,40 @@ from typing import Any
 
 from idp import keyring, telemetry
 from idp.config import settings
-from idp.delegation import claims
+from idp.delegation import access_tokens, claims
 from idp.delegation.clients import Client
-from idp.delegation.scopes import OPENID
+from idp.delegation.scopes import OPENID, remaining
 from idp.delegation.tokens import Present
+from idp.errors import OAuthRefusal
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What was granted; nothing is signed yet."""
+    """What was granted; nothing is signed yet. `opaque`: the access token, where the client has it so; else a JWT is still to be made."""
 
     client: Client
     found: Present
     scopes: tuple[str, ...]
-    nonce: str | None = None
+    nonce: str | None
+    opaque: str | None
+
+
+def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None) -> Granted:
+    """What of `scopes` the client is registered for now, with an opaque access token where it has those; within the transaction."""
+    left = remaining(scopes, client.scopes)
+    if not left:
+        raise OAuthRefusal("invalid_scope", "This client may not ask for any of these scopes now.")
+    opaque = access_tokens.issue_opaque(client, found, left) if client.access_token_format == "opaque" else None
+    return Granted(client, found, left, nonce, opaque)
 
 
 def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
     """Sign the tokens and name them."""
     oidc = settings().oidc
     client, found, scopes = granted.client, granted.found, granted.scopes
-    access_token = keyring.sign(claims.access_token(client, found, scopes), typ="at+jwt", algorithm=oidc.access_token_algorithm)
+    access_token = granted.opaque or keyring.sign(
+        claims.access_token(client, found, scopes), typ=access_tokens.TYPE, algorithm=oidc.access_token_algorithm
+    )
     body: dict[str, Any] = {
         "access_token": access_token,
         "token_type": "Bearer",

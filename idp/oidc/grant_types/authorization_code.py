@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749 import grants
 from idp import events
 from idp.delegation import codes, tokens
 from idp.errors import OAuthRefusal
-from idp.oidc.grant_types.answer import Granted, answer
+from idp.oidc.grant_types.answer import answer, grant
 
 
 class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
@@ -45,7 +45,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             company_id=family.company_id,
             details={"family": family.id},
         )
-        self.granted = Granted(client, found, family.scopes, nonce)
+        self.granted = grant(client, found, family.scopes, nonce=nonce)
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""

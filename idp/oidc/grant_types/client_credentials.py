@@ -9,17 +9,18 @@ from authlib.oauth2.rfc6749 import grants
 
 from idp import keyring, telemetry
 from idp.config import settings
-from idp.delegation import claims, scopes
+from idp.delegation import access_tokens, claims, scopes
 from idp.delegation.clients import Client
 from idp.errors import OAuthRefusal
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What was granted; nothing is signed yet."""
+    """What was granted; nothing is signed yet. `opaque`: the access token, where the client has it so; else a JWT is still to be made."""
 
     client: Client
     scopes: tuple[str, ...]
+    opaque: str | None
 
 
 class ClientCredentialsGrant(grants.ClientCredentialsGrant):
@@ -37,16 +38,20 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
             # Left aside, it would look as if the token were for that company.
             if name in sent:
                 raise OAuthRefusal("invalid_request", f"The parameter {name} is not supported with client_credentials.")
-        self.granted = Granted(client, scopes.granted_to_a_machine(sent.get("scope", ""), client.scopes))
+        granted = scopes.granted_to_a_machine(sent.get("scope", ""), client.scopes)
+        opaque = access_tokens.issue_opaque(client, None, granted) if client.access_token_format == "opaque" else None
+        self.granted = Granted(client, granted, opaque)
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""
         client, granted = self.granted.client, self.granted.scopes
         oidc = settings().oidc
-        content = claims.machine_access_token(client, granted)
+        access_token = self.granted.opaque or keyring.sign(
+            claims.machine_access_token(client, granted), typ=access_tokens.TYPE, algorithm=oidc.access_token_algorithm
+        )
         telemetry.count_token(self.GRANT_TYPE)
         return {
-            "access_token": keyring.sign(content, typ="at+jwt", algorithm=oidc.access_token_algorithm),
+            "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": oidc.access_token_lifetime,
             "scope": " ".join(granted),

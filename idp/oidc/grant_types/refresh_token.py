@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749 import grants
 from idp.delegation import tokens
 from idp.delegation.scopes import SUPPORTED
 from idp.errors import OAuthRefusal
-from idp.oidc.grant_types.answer import Granted, answer
+from idp.oidc.grant_types.answer import answer, grant
 
 
 class RefreshTokenGrant(grants.RefreshTokenGrant):
@@ -25,14 +25,8 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             raise OAuthRefusal("invalid_request", "refresh_token is missing.")
         # Many libraries repeat the scope of the authorization request here, words included that we never knew.
         narrowed = [scope for scope in sent.get("scope", "").split() if scope in SUPPORTED]
-        found = tokens.refresh(
-            sent["refresh_token"],
-            client_id=client.id,
-            account_types=client.account_types,
-            company_id=sent.get("company"),
-            narrowed=narrowed,
-        )
-        self.granted = Granted(client, found, tuple(scope for scope in found.family.scopes if not narrowed or scope in narrowed))
+        found, given = tokens.refresh(sent["refresh_token"], client=client, company_id=sent.get("company"), narrowed=narrowed)
+        self.granted = grant(client, found, given)
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""
