@@ -17,7 +17,7 @@ from idp import clock, events, keyring, limits, outbox, telemetry
 from idp.credentials import phone_code, phone_limits, trusted_device
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
-from idp.delegation import access_tokens, account_choices, codes, requests, tokens
+from idp.delegation import access_tokens, account_choices, client_keys, codes, requests, tokens
 from idp.directory import invitations
 from idp.login import flow
 from idp.login import session as sign_ins
@@ -74,6 +74,7 @@ SCHEDULE = (
     Job("opaque_tokens", 10 * MINUTE, _sweep(access_tokens.sweep_opaque)),
     Job("revoked_tokens", HOUR, _sweep(access_tokens.sweep_revoked)),
     Job("account_choices", DAY, _sweep(account_choices.sweep)),
+    Job("used_assertions", 10 * MINUTE, _sweep(client_keys.sweep)),
     Job("token_families", DAY, _sweep(tokens.sweep)),
     Job("sign_ins", HOUR, _sweep(flow.sweep)),
     Job("sessions", DAY, _sweep(sign_ins.sweep)),

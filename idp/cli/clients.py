@@ -13,6 +13,7 @@ from idp.cli.setting import at_work
 from idp.cli.snippets import snippets
 from idp.db.session import reads, writes
 from idp.delegation import clients as registered
+from idp.delegation import registering
 from idp.delegation.clients import Client
 
 SCOPES = "openid profile phone account company"
@@ -25,15 +26,19 @@ def clients() -> None:
 
 @clients.command()
 @click.option("--name", required=True, help="What people read on the sign-in page.")
-@click.option("--kind", type=click.Choice(registered.KINDS), default="web", show_default=True, help="web and machine keep a secret.")
+@click.option("--kind", type=click.Choice(registering.KINDS), default="web", show_default=True, help="web and machine keep a secret.")
 @click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people come back to; may be given more than once.")
 @click.option("--post-logout-redirect-uri", "post_logout", multiple=True, help="Where they come back to after signing out.")
 @click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]")
-@click.option("--account-type", "account_types", multiple=True, type=click.Choice(registered.ACCOUNT_TYPES), help="[default: all]")
+@click.option("--account-type", "account_types", multiple=True, type=click.Choice(registering.ACCOUNT_TYPES), help="[default: all]")
 @click.option("--first-party", is_flag=True, help="Ours: people are not asked for consent.")
 @click.option("--pkce", type=click.Choice(["required", "or_nonce", "optional"]), help="[default: or_nonce; public clients: required]")
 @click.option(
-    "--access-token-format", type=click.Choice(registered.TOKEN_FORMATS), default="jwt", show_default=True, help="opaque: asked about here."
+    "--access-token-format",
+    type=click.Choice(registering.TOKEN_FORMATS),
+    default="jwt",
+    show_default=True,
+    help="opaque: asked about here.",
 )
 @click.option("--id", "client_id", help="Its client_id [default: made up].")
 @FORMAT

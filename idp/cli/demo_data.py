@@ -11,16 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from idp import clock, config, crypto
+from idp import config, crypto
 from idp.cli import demo_story
 from idp.cli.furnish import furnish
 from idp.cli.setting import at_work
-from idp.db.columns import table
-from idp.db.session import session, writes
+from idp.db.session import writes
 from idp.delegation import clients
-from idp.delegation.tables import ClientRow, ClientSecret
 from idp.directory import partners
 
 FOLDER = Path("demo-data")
@@ -131,15 +127,14 @@ def _register(portal: Portal, secret: str, port: int) -> None:
             purpose=next((app.description for app in demo_story.PARTNERS if app.name == portal.name), None),
         )
         return
-    row = table(ClientRow)
-    addresses = {
-        "redirect_uris": [f"{address}/callback"],
-        "post_logout_redirect_uris": [f"{address}/signed-out"],
-        "client_uri": address,
-        "initiate_login_uri": f"{address}/sign-in",
-    }
-    session.execute(sa.update(row).where(row.c.id == portal.key).values(**addresses, updated_at=clock.now()))
+    clients.update(
+        portal.key,
+        redirect_uris=[f"{address}/callback"],
+        post_logout_redirect_uris=[f"{address}/signed-out"],
+        client_uri=address,
+        initiate_login_uri=f"{address}/sign-in",
+    )
     if not found.has_secret(secret):
-        session.execute(sa.delete(ClientSecret).where(ClientSecret.client_id == portal.key))
-        session.add(ClientSecret(id=crypto.new_id("sec"), client_id=portal.key, digest=crypto.digest(secret), created_at=clock.now()))
-        session.flush()
+        for old in found.secrets:
+            clients.revoke_secret(portal.key, old.id, force=True)
+        clients.add_secret(portal.key, secret)

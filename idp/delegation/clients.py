@@ -1,42 +1,44 @@
-"""Who may ask: the registered relying parties, their addresses and secrets.
+"""Who may ask: the registered relying parties and machines, their addresses, secrets and keys.
 
 A process keeps a client for a moment, since every request needs one: `CACHED` seconds, so that a change is seen everywhere in under a
-second. A secret is random, so its SHA-256 is what is stored and compared.
+second. A secret is random, so its SHA-256 is what is stored and compared. What may be registered is judged in `registering`.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from idp import clock, crypto, events
-from idp.db.columns import table
-from idp.db.session import session
-from idp.delegation import redirects
-from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
+from idp.db.columns import Instant, table
+from idp.db.session import changed, insert_or_ignore, session
+from idp.delegation import redirects, registering
+from idp.delegation.registering import BY_SECRET, FIELDS
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
 from idp.errors import N_, BadInput, Conflict, NotFound
 
 CACHED = 0.8
-KINDS = ("web", "single_page", "native", "machine")
-PUBLIC = ("single_page", "native")
-MACHINE = "machine"
-ACCOUNT_TYPES = ("personal", "business", "employee")
-TOKEN_FORMATS = ("jwt", "opaque")
-ALGORITHMS = ("RS256", "ES256", "Ed25519")
-ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
-# An id that we make for something else. A machine's `sub` is its client_id: it must never be a person's (case 49).
-OTHER_ID = re.compile(r"(?!cli_)[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
-UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff<>]")
+NOTED_EVERY = timedelta(minutes=1)
+LIVE_SECRETS = 2  # so that one can be replaced without a pause
+
+_C, _S = table(ClientRow), table(ClientSecret)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A live secret as requests see it."""
+
+    id: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client as requests see it. `secrets` are the digests of those that are live."""
+    """A client as requests see it, with its live secrets."""
 
     id: str
     name: str
@@ -50,6 +52,7 @@ class Client:
     account_types: list[str]
     token_endpoint_auth_method: str
     pkce: str
+    jwks: dict[str, Any] | None
     id_token_signed_response_alg: str
     access_token_format: str
     subject_type: str
@@ -64,7 +67,7 @@ class Client:
     created_at: Any
     updated_at: Any
     disabled_at: Any
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
 
     def title(self, language: str) -> str:
         """Its name for a reader of `language`."""
@@ -85,10 +88,19 @@ class Client:
             uri, self.post_logout_redirect_uris, native=self.kind == "native"
         )
 
-    def has_secret(self, secret: str) -> bool:
-        """Whether `secret` is one of its live ones; the time taken does not tell which character was wrong."""
+    def find_secret(self, secret: str) -> str | None:
+        """The id of the live secret that `secret` is, or None; the time taken does not tell which character was wrong."""
         given = crypto.digest(secret)
-        return bool(secret) and sum(crypto.equal(given, known) for known in self.secrets) > 0
+        found = [known.id for known in self.secrets if crypto.equal(given, known.digest)]
+        return found[0] if secret and found else None
+
+    def has_secret(self, secret: str) -> bool:
+        """Whether `secret` is one of its live ones."""
+        return self.find_secret(secret) is not None
+
+    def can_be_mistaken_at(self, uri: str) -> bool:
+        """Whether another app on the same device may receive what is sent to `uri`, its own scheme or loopback (RFC 8252 §8.6)."""
+        return self.kind == "native" and not uri.startswith("https://")
 
     @property
     def restart_url(self) -> str | None:
@@ -105,7 +117,7 @@ def find(client_id: str) -> Client | None:
     cached = _cache.get(client_id)
     if cached is not None and cached[0] > now:
         return cached[1]
-    if not ID.fullmatch(client_id):
+    if not registering.ID.fullmatch(client_id):
         return None
     rows = session.execute(_FIND, {"client_id": client_id}).all()
     if not rows:
@@ -122,21 +134,16 @@ def forget_cached() -> None:
 
 
 _FIND = (
-    sa.select(table(ClientRow), table(ClientSecret).c.digest.label("secret_digest"))
-    .select_from(
-        table(ClientRow).outerjoin(
-            table(ClientSecret),
-            sa.and_(table(ClientSecret).c.client_id == table(ClientRow).c.id, table(ClientSecret).c.revoked_at.is_(None)),
-        )
-    )
-    .where(table(ClientRow).c.id == sa.bindparam("client_id"), table(ClientRow).c.disabled_at.is_(None))
+    sa.select(_C, _S.c.id.label("secret_id"), _S.c.digest.label("secret_digest"))
+    .select_from(_C.outerjoin(_S, sa.and_(_S.c.client_id == _C.c.id, _S.c.revoked_at.is_(None))))
+    .where(_C.c.id == sa.bindparam("client_id"), _C.c.disabled_at.is_(None))
 )
 
 
 def _client(rows: Any) -> Client:
     values = as_dict(rows[0])
-    values.pop("secret_digest")
-    return Client(**values, secrets=tuple(row.secret_digest for row in rows if row.secret_digest))
+    del values["secret_id"], values["secret_digest"]
+    return Client(**values, secrets=tuple(Secret(row.secret_id, row.secret_digest) for row in rows if row.secret_id))
 
 
 def get(client_id: str) -> Client:
@@ -149,129 +156,181 @@ def get(client_id: str) -> Client:
 
 def list_all() -> list[Client]:
     """Every client that is not disabled, oldest first, without secrets."""
-    rows = session.execute(
-        sa.select(table(ClientRow)).where(table(ClientRow).c.disabled_at.is_(None)).order_by(table(ClientRow).c.created_at)
-    ).all()
+    rows = session.execute(sa.select(_C).where(_C.c.disabled_at.is_(None)).order_by(_C.c.created_at, _C.c.id)).all()
     return [Client(**as_dict(row)) for row in rows]
 
 
-def register(  # noqa: PLR0913 - the fields of one record
-    *,
-    name: str,
-    kind: str,
-    redirect_uris: list[str] | None = None,
-    scopes: list[str],
-    names: dict[str, str] | None = None,
-    post_logout_redirect_uris: list[str] | None = None,
-    first_party: bool = False,
-    account_types: list[str] | None = None,
-    client_id: str | None = None,
-    pkce: str | None = None,
-    id_token_signed_response_alg: str = "RS256",
-    access_token_format: str = "jwt",
-    secret: str | None = None,
-    purpose: str | None = None,
-    initiate_login_uri: str | None = None,
-    client_uri: str | None = None,
+def register(
+    *, name: str, kind: str, scopes: list[str], client_id: str | None = None, secret: str | None = None, **more: Any
 ) -> tuple[Client, str | None]:
-    """Register a client; answers it and its secret (None for a public one), which is shown this once.
+    """Register a client; answers it and its secret (None for one that needs none), which is shown this once.
 
     `kind`: web (keeps a secret), single_page or native (public, always PKCE), machine (acts for itself: no person, no addresses).
-    `secret`: a given one instead of a random one, at least 32 characters. `names`: the name in other languages, by language code.
-    `access_token_format`: jwt (it says what it stands for) or opaque.
-    Raises BadInput with the reason, Conflict when the id is taken.
+    `more`: of `registering.FIELDS`; what is left out has its default. `names`: the name in other languages, by language code. `jwks`: a
+    JWK Set of public keys. `secret`: a given one instead of a random one, at least 32 characters. Raises BadInput with the reason,
+    Conflict when the id is taken, also by one that was deleted.
     """
-    _require(
-        names=[name, *(names or {}).values()],
-        kind=kind,
-        scopes=scopes,
-        pkce=pkce,
-        account_types=account_types,
-        algorithm=id_token_signed_response_alg,
-        access_token_format=access_token_format,
-        client_id=client_id,
-    )
-    native, machine, redirect_uris = kind == "native", kind == MACHINE, redirect_uris or []
-    if machine and (redirect_uris or post_logout_redirect_uris or account_types or pkce):
-        raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
-    if not machine and not redirect_uris:
-        raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
-    for uri in [*redirect_uris, *(post_logout_redirect_uris or [])]:
-        redirects.require_registrable(uri, native=native)
-    for uri in filter(None, [initiate_login_uri, client_uri]):
-        redirects.require_registrable(uri, native=False)
-    chosen = client_id or crypto.new_id("cli", ordered=False)
-    if session.execute(sa.select(ClientRow.id).where(ClientRow.id == chosen)).first():
+    values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
+    if client_id is not None:
+        registering.require_id(client_id)
+    by_secret = values["token_endpoint_auth_method"] in BY_SECRET
+    if secret is not None and not by_secret:
+        raise BadInput(N_("A client of this kind has no secret."))
+    shown = _choose_secret(secret) if by_secret else None
+    chosen, now = client_id or crypto.new_id("cli", ordered=False), clock.now()
+    fixed = {
+        "kind": kind,
+        "grant_types": registering.grant_types(kind),
+        "subject_type": "public",
+        "created_at": now,
+        "updated_at": now,
+    }
+    if not insert_or_ignore(ClientRow, id=chosen, **fixed, **values):
         raise Conflict(N_("The client id %(client_id)s is taken. Choose another one."), client_id=chosen)
-    now = clock.now()
-    public = kind in PUBLIC
-    row = ClientRow(
-        id=chosen,
-        name=name,
-        names=names or {},
-        kind=kind,
-        first_party=first_party,
-        redirect_uris=list(dict.fromkeys(redirect_uris)),
-        post_logout_redirect_uris=list(dict.fromkeys(post_logout_redirect_uris or [])),
-        scopes=list(dict.fromkeys(scopes)),
-        grant_types=["client_credentials"] if machine else ["authorization_code", "refresh_token"],
-        account_types=[] if machine else list(account_types or ACCOUNT_TYPES),
-        token_endpoint_auth_method="none" if public else "secret",
-        pkce="required" if public else (pkce or "or_nonce"),
-        id_token_signed_response_alg=id_token_signed_response_alg,
-        access_token_format=access_token_format,
-        subject_type="public",
-        purpose=purpose,
-        initiate_login_uri=initiate_login_uri,
-        client_uri=client_uri,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(row)
-    session.flush()
-    shown = None
-    if not public:
-        shown = secret or crypto.new_secret()
-        if len(shown) < 32 or not re.fullmatch(r"[A-Za-z0-9_-]+", shown):
-            raise BadInput(N_("A secret has at least 32 characters of A-Z, a-z, 0-9, - and _."))
-        session.add(ClientSecret(id=crypto.new_id("sec"), client_id=chosen, digest=crypto.digest(shown), created_at=now))
-        session.flush()
-    events.record("client.registered", client_id=chosen, details={"kind": kind, "first_party": first_party})
+    if shown is not None:
+        _keep_secret(chosen, shown)
+    details = {"kind": kind, "first_party": values["first_party"], "method": values["token_endpoint_auth_method"]}
+    events.record("client.registered", client_id=chosen, details=details)
     _cache.pop(chosen, None)
     return get(chosen), shown
 
 
-def _require(
-    *,
-    names: list[str],
-    kind: str,
-    scopes: list[str],
-    pkce: str | None,
-    account_types: list[str] | None,
-    algorithm: str,
-    access_token_format: str,
-    client_id: str | None,
-) -> None:
-    if not all(1 <= len(each.strip()) <= 100 and not UNSEEN.search(each) for each in names):
-        raise BadInput(N_("A name has 1 to 100 characters that can be seen."))
-    if kind not in KINDS:
-        raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))
-    if kind == MACHINE:
-        for scope in scopes:
-            if reason := why_not_for_a_machine(scope):
-                raise BadInput(N_("A machine cannot have the scope %(scope)s: %(reason)s"), scope=scope[:100], reason=reason)
-    elif not scopes or not set(scopes) <= set(SUPPORTED):
-        unknown = [scope for scope in scopes if scope not in SUPPORTED]
-        raise BadInput(N_("Unknown scope: %(scopes)s. Known are: %(known)s."), scopes=", ".join(unknown) or "-", known=", ".join(SUPPORTED))
-    if pkce not in {None, "required", "or_nonce", "optional"}:
-        raise BadInput(N_("pkce is one of: required, or_nonce, optional."))
-    if any(kind not in ACCOUNT_TYPES for kind in account_types or ()):
-        raise BadInput(N_("Account types are: %(kinds)s."), kinds=", ".join(ACCOUNT_TYPES))
-    if algorithm not in ALGORITHMS:
-        raise BadInput(N_("ID tokens are signed by one of: %(kinds)s."), kinds=", ".join(ALGORITHMS))
-    if access_token_format not in TOKEN_FORMATS:
-        raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
-    if client_id is not None and not ID.fullmatch(client_id):
-        raise BadInput(N_("A client id has 3 to 64 characters of A-Z, a-z, 0-9, - and _."))
-    if client_id is not None and OTHER_ID.fullmatch(client_id):
-        raise BadInput(N_("This client id looks like the id of something else. Choose another one."))
+def update(client_id: str, **changes: Any) -> Client:
+    """Change some of `registering.FIELDS`; what is not named stays as it is. The event says each value before and after.
+
+    A client that no longer proves itself by a secret loses its secrets: they would be good again, unnoticed, after the next change. Raises
+    BadInput with the reason, NotFound.
+    """
+    before = _lock(client_id)
+    now_public = changes.get("token_endpoint_auth_method", before["token_endpoint_auth_method"]) == "none"
+    kept = {name: before[name] for name in FIELDS if not (before["kind"] == registering.MACHINE and name == "pkce")}
+    if now_public and "jwks" not in changes:
+        kept["jwks"] = None
+    after = registering.require(before["kind"], kept | _known(changes))
+    differing = [name for name in FIELDS if after[name] != before[name]]
+    if not differing:
+        return get(client_id)
+    if "token_endpoint_auth_method" in differing:
+        _settle_secrets(client_id, after["token_endpoint_auth_method"])
+    changed(sa.update(_C).where(_C.c.id == client_id).values(**{name: after[name] for name in differing}, updated_at=clock.now()))
+    told = {name: {"before": _told(before[name]), "after": _told(after[name])} for name in differing}
+    events.record("client.updated", client_id=client_id, details={"changed": told})
+    _cache.pop(client_id, None)
+    return get(client_id)
+
+
+def delete(client_id: str) -> None:
+    """Disable a client for good: it is found no more, so that nothing it holds works. Its row stays, for what points at it and so that
+    nobody gets its id again. Raises NotFound.
+    """
+    _lock(client_id)
+    now = clock.now()
+    changed(sa.update(_C).where(_C.c.id == client_id).values(disabled_at=now, updated_at=now))
+    revoked = changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=now))
+    events.record("client.deleted", client_id=client_id, details={"secrets": revoked})
+    _cache.pop(client_id, None)
+
+
+def list_secrets(client_id: str) -> list[dict[str, Any]]:
+    """The live secrets of a client, the oldest first: `id`, `created_at`, `last_used_at` (to the minute), never what is compared."""
+    live = sa.select(_S.c.id, _S.c.created_at, _S.c.last_used_at).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None))
+    return [as_dict(row) for row in session.execute(live.order_by(_S.c.created_at, _S.c.id))]
+
+
+def add_secret(client_id: str, secret: str | None = None) -> tuple[str, str]:
+    """A second secret beside the first; answers its id and itself, which is shown this once. Raises BadInput, Conflict, NotFound."""
+    before = _lock(client_id)
+    if before["kind"] not in {"web", registering.MACHINE} or before["token_endpoint_auth_method"] == "none":
+        raise BadInput(N_("A client of this kind has no secret."))
+    if len(list_secrets(client_id)) >= LIVE_SECRETS:
+        raise Conflict(N_("It has two live secrets. Revoke one of them first."))
+    shown = _choose_secret(secret)
+    made = _keep_secret(client_id, shown)
+    events.record("client.secret_added", client_id=client_id, details={"secret": made})
+    _cache.pop(client_id, None)
+    return made, shown
+
+
+def revoke_secret(client_id: str, secret_id: str, *, force: bool = False) -> None:
+    """Revoke a secret. The last one of a client that needs one only by `force`. Raises Conflict, NotFound."""
+    before, live = _lock(client_id), list_secrets(client_id)
+    if secret_id not in {row["id"] for row in live}:
+        raise NotFound(N_("This client has no live secret %(secret)s."), secret=secret_id[:60])
+    if len(live) == 1 and before["token_endpoint_auth_method"] in BY_SECRET and not force:
+        raise Conflict(N_("It is the last secret of this client, which could no longer sign in. Add another one first."))
+    changed(sa.update(_S).where(_S.c.id == secret_id).values(revoked_at=clock.now()))
+    events.record("client.secret_revoked", client_id=client_id, details={"secret": secret_id, "left": len(live) - 1})
+    _cache.pop(client_id, None)
+
+
+_noted: dict[str, datetime] = {}
+# Whoever holds the row at this moment writes the same: nobody waits for it.
+_NOTE = (
+    sa.update(_S)
+    .where(
+        _S.c.id.in_(
+            sa.select(_S.c.id)
+            .where(
+                _S.c.id == sa.bindparam("b_id"),
+                sa.or_(_S.c.last_used_at.is_(None), _S.c.last_used_at <= sa.bindparam("b_before", type_=Instant())),
+            )
+            .with_for_update(skip_locked=True)
+            .correlate(None)
+        )
+    )
+    .values(last_used_at=sa.bindparam("b_now", type_=Instant()))
+)
+
+
+def note_use(secret_id: str) -> None:
+    """Write down that a secret was used just now, at most once a minute."""
+    now = clock.now()
+    before = _noted.get(secret_id)
+    if before is not None and abs(now - before) < NOTED_EVERY:
+        return
+    _noted[secret_id] = now
+    changed(_NOTE, b_id=secret_id, b_now=now, b_before=now - NOTED_EVERY)
+
+
+def _lock(client_id: str) -> dict[str, Any]:
+    """The row as it is now, held until the commit: of two changes at once, the second sees what the first one did. Raises NotFound."""
+    holding = sa.update(_C).where(_C.c.id == client_id, _C.c.disabled_at.is_(None)).values(updated_at=_C.c.updated_at).returning(_C)
+    row = session.execute(holding).first()
+    if row is None:
+        raise NotFound(N_("There is no client %(client_id)s."), client_id=client_id[:100])
+    return as_dict(row)
+
+
+def _known(given: dict[str, Any]) -> dict[str, Any]:
+    unknown = given.keys() - set(FIELDS)
+    if unknown:
+        raise TypeError(f"no field of a client: {', '.join(sorted(unknown))}")
+    return given
+
+
+def _choose_secret(given: str | None) -> str:
+    """`given` if it will do, or a random one; judged before anything is written, since a refusal is committed."""
+    if given is None:
+        return crypto.new_secret()
+    registering.require_secret(given)
+    if session.execute(sa.select(_S.c.id).where(_S.c.digest == crypto.digest(given))).first():
+        raise Conflict(N_("This secret is or was in use. Choose another one."))
+    return given
+
+
+def _keep_secret(client_id: str, secret: str) -> str:
+    made = crypto.new_id("sec")
+    session.execute(sa.insert(_S), {"id": made, "client_id": client_id, "digest": crypto.digest(secret), "created_at": clock.now()})
+    return made
+
+
+def _settle_secrets(client_id: str, method: str) -> None:
+    if method not in BY_SECRET:
+        changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=clock.now()))
+    elif not list_secrets(client_id):
+        raise BadInput(N_("This client has no secret yet. Add one first."))
+
+
+def _told(value: Any) -> Any:
+    """A value as the event keeps it: of keys, what names them."""
+    return [key["kid"] for key in value["keys"]] if isinstance(value, dict) and "keys" in value else value

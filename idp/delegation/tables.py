@@ -1,4 +1,4 @@
-"""The tables of delegation: clients, their secrets, parked requests, choices, consents, codes, token families, access tokens."""
+"""The tables of delegation: clients, secrets and used assertions, parked requests, choices, consents, codes, families, access tokens."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class ClientRow(Base):
     account_types: Mapped[list[str]] = mapped_column(Json)
     token_endpoint_auth_method: Mapped[str] = mapped_column(sa.String(30))
     pkce: Mapped[str] = mapped_column(sa.String(10))
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(Json)  # public keys only (`client_keys`)
     id_token_signed_response_alg: Mapped[str] = mapped_column(sa.String(10))
     access_token_format: Mapped[str] = mapped_column(sa.String(10))
     subject_type: Mapped[str] = mapped_column(sa.String(10))
@@ -55,6 +56,15 @@ class ClientSecret(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class UsedAssertion(Base):
+    """An assertion by which a client has proved itself, by the digest of client and `jti`: it is good once, for all workers."""
+
+    __tablename__ = "used_assertions"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 class ParkedRequest(Base):

@@ -14,6 +14,8 @@ ASCII_ONLY = frozenset(
     {
         "client_id",
         "client_secret",
+        "client_assertion",
+        "client_assertion_type",
         "redirect_uri",
         "response_type",
         "response_mode",

@@ -17,7 +17,14 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from idp.delegation import clients
 from idp.delegation.clients import Client
 from idp.errors import OAuthRefusal
-from idp.oidc.client_auth import methods, public, secret
+from idp.oidc.client_auth import methods, private_key_jwt, public, secret
+
+JUDGES: dict[str, Callable[[methods.Sent], Client]] = {
+    "client_secret_basic": secret.authenticate,
+    "client_secret_post": secret.authenticate,
+    private_key_jwt.METHOD: private_key_jwt.authenticate,
+    "none": public.authenticate,
+}
 
 
 class ProtocolRequest(OAuth2Request):
@@ -97,8 +104,7 @@ class Server(AuthorizationServer):
         """Exactly one method, the registered one (Authlib's own tries them in turn until one fits)."""
         del methods_, endpoint
         sent = methods.read(request.headers["Authorization"], request.parameters)
-        judge: Callable[[methods.Sent], Client] = public.authenticate if sent.method == "none" else secret.authenticate
-        return ClientAdapter(judge(sent))
+        return ClientAdapter(JUDGES[sent.method](sent))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """We have no signals: what follows hangs off events."""

@@ -64,7 +64,7 @@ def test_all_the_way_down_leaves_nothing(url: str) -> None:
 
 @pytest.mark.parametrize("revision", schema.revisions())
 def test_no_row_is_lost_on_the_way_down_and_up(url: str, revision: str) -> None:
-    """Every table is filled, the revision is undone and applied again: what stood in tables that are there on both sides is unchanged."""
+    """Every table is filled, the revision is undone and applied again: what stood in columns that are there on both sides is unchanged."""
     schema.upgrade(url, revision)
     with connected(url) as engine:
         before = rows.fill(engine)
@@ -74,7 +74,12 @@ def test_no_row_is_lost_on_the_way_down_and_up(url: str, revision: str) -> None:
         schema.upgrade(url, revision)
         after = rows.read(engine)
     for table in below:
-        assert after[table] == before[table], table
+        kept = {name for row in below[table] for name, _ in row}
+
+        def of(found: rows.Rows, table: str = table, kept: set[str] = kept) -> list[list[tuple[str, str]]]:
+            return sorted([[cell for cell in row if cell[0] in kept] for row in found[table]])
+
+        assert of(after) == of(before), table
     assert {table for table, found in after.items() if found} >= set(below)
 
 

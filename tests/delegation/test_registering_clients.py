@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from idp.delegation import clients
+from idp.delegation import clients, registering
 from idp.delegation.tables import ClientRow, ClientSecret
 from idp.errors import BadInput, Conflict
 from tests.oidc.asking import rows
@@ -108,7 +108,7 @@ GOOD = {"name": "App", "kind": "web", "redirect_uris": ["https://a.example/cb"],
 @pytest.mark.parametrize("uri", NEVER)
 def test_addresses_that_nobody_may_register(world: World, uri: str) -> None:
     """Cases 4 and 46: of no kind of client, as no kind of address."""
-    for kind in clients.KINDS:
+    for kind in registering.KINDS:
         for field in ("redirect_uris", "post_logout_redirect_uris"):
             with world.writes(), pytest.raises(BadInput):
                 clients.register(**GOOD | {"kind": kind} | {field: [*GOOD["redirect_uris"], uri] if field == "redirect_uris" else [uri]})

@@ -1,1 +1,2 @@
-"""Which client is it: `methods` names them, `secret` judges a secret by Basic or in the body, `public` a client that has none."""
+"""Which client is it: `methods` names them, `secret` judges a secret by Basic or in the body, `private_key_jwt` a signed
+assertion, `public` a client that has neither."""

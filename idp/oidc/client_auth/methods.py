@@ -8,7 +8,8 @@ from urllib.parse import unquote_plus
 
 from idp.errors import OAuthRefusal
 
-SUPPORTED = ("client_secret_basic", "client_secret_post", "none")
+SUPPORTED = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 # `secret` is what clients get that an operator registers: by Basic or in the body, as their library likes it.
 ACCEPTED = {"secret": frozenset({"client_secret_basic", "client_secret_post"})}
 CHALLENGE = (("WWW-Authenticate", 'Basic realm="idp"'),)
@@ -20,7 +21,8 @@ class Sent:
 
     method: str
     client_id: str
-    secret: str
+    secret: str = ""
+    assertion: str = ""
 
 
 def read(authorization: str, form: dict[str, str]) -> Sent:
@@ -30,19 +32,28 @@ def read(authorization: str, form: dict[str, str]) -> Sent:
     """
     if authorization:
         sent = _basic(authorization)
-        if "client_secret" in form or "client_assertion" in form:
+        if {"client_secret", "client_assertion", "client_assertion_type"} & form.keys():
             raise invalid_client("Two ways of client authentication at once. Use one.", basic=True)
         if form.get("client_id", sent.client_id) != sent.client_id:
             raise invalid_client("client_id in the body is another client than the one in the Authorization header.", basic=True)
         return sent
     if "client_assertion" in form or "client_assertion_type" in form:
-        raise invalid_client("client_assertion is not supported here. Use client_secret_basic or client_secret_post.", basic=False)
+        return _assertion(form)
     if "client_id" not in form:
         raise invalid_client(
-            "Say which client it is: client_secret_basic, client_secret_post, or client_id of a public client.", basic=False
+            "Say which client it is: client_secret_basic, client_secret_post, private_key_jwt, or client_id of a public client.",
+            basic=False,
         )
     method = "client_secret_post" if "client_secret" in form else "none"
     return Sent(method, form["client_id"], form.get("client_secret", ""))
+
+
+def _assertion(form: dict[str, str]) -> Sent:
+    if "client_secret" in form:
+        raise invalid_client("Two ways of client authentication at once. Use one.", basic=False)
+    if form.get("client_assertion_type") != ASSERTION or "client_assertion" not in form:
+        raise invalid_client(f"Send client_assertion together with client_assertion_type={ASSERTION}.", basic=False)
+    return Sent("private_key_jwt", form.get("client_id", ""), assertion=form["client_assertion"])
 
 
 def _basic(authorization: str) -> Sent:

@@ -18,9 +18,11 @@ def authenticate(sent: Sent) -> Client:
     if client is None or client.is_public:
         crypto.equal(crypto.digest(sent.secret), _nobody)
         raise invalid_client(WRONG, basic=basic)
-    if not client.has_secret(sent.secret):
+    secret_id = client.find_secret(sent.secret)
+    if secret_id is None:
         raise invalid_client(WRONG, basic=basic)
     method = client.token_endpoint_auth_method
     if sent.method not in ACCEPTED.get(method, {method}):
         raise invalid_client(f"This client is registered for {method}.", basic=basic)
+    clients.note_use(secret_id)
     return client

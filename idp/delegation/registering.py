@@ -1,0 +1,160 @@
+"""What may be registered: every field that an operator decides, judged for a new client and for a change alike.
+
+RFC 7591 §2 has the names; why an address is refused stands in `redirects`, why a key is in `client_keys`. Everything here raises BadInput
+with the reason, before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from idp.delegation import client_keys, redirects
+from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
+from idp.errors import N_, BadInput
+from idp.languages import LANGUAGES
+
+KINDS = ("web", "single_page", "native", "machine")
+MACHINE = "machine"
+ACCOUNT_TYPES = ("personal", "business", "employee")
+TOKEN_FORMATS = ("jwt", "opaque")
+ALGORITHMS = ("RS256", "ES256", "Ed25519")
+PKCE = ("required", "or_nonce", "optional")
+
+BY_SECRET = ("secret", "client_secret_basic", "client_secret_post")
+BY_KEY = "private_key_jwt"
+METHODS = {
+    # kind: how such a client may say who it is; the first one is the default. What runs in a browser or on a phone keeps no secret.
+    "web": (*BY_SECRET, BY_KEY, "none"),
+    "single_page": ("none",),
+    "native": ("none",),
+    "machine": (*BY_SECRET, BY_KEY),
+}
+
+FIELDS = (
+    "name",
+    "names",
+    "first_party",
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "scopes",
+    "account_types",
+    "token_endpoint_auth_method",
+    "jwks",
+    "pkce",
+    "id_token_signed_response_alg",
+    "access_token_format",
+    "purpose",
+    "initiate_login_uri",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
+    "support_uri",
+)
+"""What can be changed afterwards. A client stays of its kind: another kind is another app."""
+
+ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
+# An id that we make for something else. A machine's `sub` is its client_id: it must never be a person's (case 49).
+OTHER_ID = re.compile(r"(?!cli_)[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
+SECRET = re.compile(r"[A-Za-z0-9_-]{32,200}")
+UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff<>]")
+MOST_ADDRESSES = 100
+LISTS = ("redirect_uris", "post_logout_redirect_uris", "scopes", "account_types")
+PAGES = ("initiate_login_uri", "client_uri", "policy_uri", "tos_uri", "support_uri")
+
+
+def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a client of `kind` as they are stored; `given` has some of FIELDS, None stands for the default. Raises BadInput."""
+    if kind not in KINDS:
+        raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))
+    values: dict[str, Any] = {**dict.fromkeys(FIELDS), **given}
+    values |= {name: list(dict.fromkeys(values[name] or ())) for name in LISTS}
+    values |= {name: values[name] or None for name in (*PAGES, "purpose", "jwks")}
+    values["names"] = {code: name for code, name in (values["names"] or {}).items() if name}
+    values["first_party"] = bool(values["first_party"])
+    _require_words(values)
+    _require_scopes(kind, values["scopes"])
+    if kind == MACHINE:
+        if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
+            raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
+    else:
+        values["account_types"] = values["account_types"] or list(ACCOUNT_TYPES)
+        _require_addresses(kind, values)
+    _require_proof(kind, values)
+    return values
+
+
+def grant_types(kind: str) -> list[str]:
+    """What a client of `kind` hands in for tokens (RFC 6749 §4)."""
+    return ["client_credentials"] if kind == MACHINE else ["authorization_code", "refresh_token"]
+
+
+def require_id(client_id: str) -> None:
+    """Raise BadInput unless a client may be called so."""
+    if not ID.fullmatch(client_id):
+        raise BadInput(N_("A client id has 3 to 64 characters of A-Z, a-z, 0-9, - and _."))
+    if OTHER_ID.fullmatch(client_id):
+        raise BadInput(N_("This client id looks like the id of something else. Choose another one."))
+
+
+def require_secret(secret: str) -> None:
+    """Raise BadInput unless `secret` is long enough to be stored by its SHA-256, and needs no encoding in a Basic header."""
+    if not SECRET.fullmatch(secret):
+        raise BadInput(N_("A secret has at least 32 characters of A-Z, a-z, 0-9, - and _."))
+
+
+def _require_words(values: dict[str, Any]) -> None:
+    names = [values["name"] or "", *values["names"].values()]
+    if not all(1 <= len(each.strip()) <= 100 and not UNSEEN.search(each) for each in names):
+        raise BadInput(N_("A name has 1 to 100 characters that can be seen."))
+    if not set(values["names"]) <= set(LANGUAGES):
+        raise BadInput(N_("A name can be given in these languages: %(kinds)s."), kinds=", ".join(LANGUAGES))
+    purpose = values["purpose"] or "-"
+    if len(purpose) > 300 or UNSEEN.search(purpose):
+        raise BadInput(N_("The purpose has at most 300 characters that can be seen."))
+    if any(kind not in ACCOUNT_TYPES for kind in values["account_types"]):
+        raise BadInput(N_("Account types are: %(kinds)s."), kinds=", ".join(ACCOUNT_TYPES))
+    values["id_token_signed_response_alg"] = values["id_token_signed_response_alg"] or ALGORITHMS[0]
+    if values["id_token_signed_response_alg"] not in ALGORITHMS:
+        raise BadInput(N_("ID tokens are signed by one of: %(kinds)s."), kinds=", ".join(ALGORITHMS))
+    values["access_token_format"] = values["access_token_format"] or TOKEN_FORMATS[0]
+    if values["access_token_format"] not in TOKEN_FORMATS:
+        raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
+
+
+def _require_scopes(kind: str, scopes: list[str]) -> None:
+    if kind == MACHINE:
+        for scope in scopes:
+            if reason := why_not_for_a_machine(scope):
+                raise BadInput(N_("A machine cannot have the scope %(scope)s: %(reason)s"), scope=scope[:100], reason=reason)
+    elif not scopes or not set(scopes) <= set(SUPPORTED):
+        unknown = [scope for scope in scopes if scope not in SUPPORTED]
+        raise BadInput(N_("Unknown scope: %(scopes)s. Known are: %(known)s."), scopes=", ".join(unknown) or "-", known=", ".join(SUPPORTED))
+
+
+def _require_addresses(kind: str, values: dict[str, Any]) -> None:
+    if not values["redirect_uris"]:
+        raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
+    addresses = [*values["redirect_uris"], *values["post_logout_redirect_uris"]]
+    if len(addresses) > MOST_ADDRESSES:
+        raise BadInput(N_("A client has at most %(count)s addresses."), count=MOST_ADDRESSES)
+    for uri in addresses:
+        redirects.require_registrable(uri, native=kind == "native")
+
+
+def _require_proof(kind: str, values: dict[str, Any]) -> None:
+    """How the client proves who it is, and that its codes are its own."""
+    for uri in filter(None, (values[name] for name in PAGES)):
+        redirects.require_registrable(uri, native=False)
+    method = values["token_endpoint_auth_method"] = values["token_endpoint_auth_method"] or METHODS[kind][0]
+    if method not in METHODS[kind]:
+        raise BadInput(N_("A client of this kind says who it is by one of: %(kinds)s."), kinds=", ".join(METHODS[kind]))
+    if values["jwks"] is not None:
+        if method == "none":
+            raise BadInput(N_("A client that proves nothing has no keys. Register it for private_key_jwt."))
+        values["jwks"] = client_keys.require_registrable(values["jwks"])
+    elif method == BY_KEY:
+        raise BadInput(N_("private_key_jwt needs the client's public keys, as a JWK Set."))
+    if values["pkce"] not in {None, *PKCE}:
+        raise BadInput(N_("pkce is one of: required, or_nonce, optional."))
+    values["pkce"] = "required" if method == "none" else (values["pkce"] or "or_nonce")

@@ -1,0 +1,146 @@
+"""A client that proves itself by a signed assertion (`private_key_jwt`: OpenID Connect Core §9, RFC 7521 §4.2, RFC 7523 §3).
+
+    1  its size and shape, before anything is parsed
+    2  the header: what brings its own key or changes the rules is refused, whatever it says (threats: case 33)
+    3  `iss` and `sub`: the client, which must be registered for this method
+    4  the key, by `kid` from its registration; the signature, by an algorithm of that key
+    5  `aud`: this issuer and nobody else. An assertion for an endpoint's address could be one that another provider was shown
+    6  `exp`, `iat`, `nbf`: for a few minutes only
+    7  `jti`: once, for all workers
+
+Every refusal is `invalid_client`, and says what to change: a developer reads it, and an attacker knows it all from the specification.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from idp import clock
+from idp.config import settings
+from idp.delegation import client_keys, clients
+from idp.delegation.clients import Client
+from idp.errors import OAuthRefusal
+from idp.jws import LONGEST, decode
+from idp.oidc.client_auth.methods import Sent, invalid_client
+
+METHOD = "private_key_jwt"
+LIFETIME = 300  # seconds that an assertion may be good for; we remember it so long
+SKEW = 10  # seconds that the client's clock may be ahead of ours
+LONGEST_JTI = 256
+COMPACT = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,2048})")
+# Keys of the sender's choice, addresses to fetch some from, and extensions that change what is signed.
+NEVER = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "epk"})
+# Explicit types (RFC 8725 §3.11) of other things are no assertions; a plain one, or none, is what libraries send.
+TYPES = ("", "jwt", "application/jwt", "client-authentication+jwt")
+
+
+def authenticate(sent: Sent) -> Client:
+    """The client that signed `sent.assertion`; raises OAuthRefusal `invalid_client`. Within the transaction of what it asks for."""
+    assertion = sent.assertion
+    shape = COMPACT.fullmatch(assertion) if len(assertion) <= LONGEST else None
+    if shape is None:
+        raise _refused("it is not a compact JWS of at most 8192 characters")
+    header, claims = _parsed(shape[1]), _parsed(shape[2])
+    algorithm, kid = _read_header(header)
+    client = _claimed(claims, sent.client_id)
+    key = client_keys.find(client.jwks, kid=kid, algorithm=algorithm)
+    if key is None or not _is_signed(assertion, key, algorithm):
+        raise _refused("no registered key of this client has signed it: look at kid, alg and the keys that are registered")
+    _require_audience(claims.get("aud"))
+    expires_at = _require_times(claims)
+    jti = claims.get("jti")
+    if type(jti) is not str or not 1 <= len(jti) <= LONGEST_JTI:
+        raise _refused(f"jti is required: 1 to {LONGEST_JTI} characters, new each time")
+    if not client_keys.use_once(client.id, jti, expires_at=expires_at):
+        raise _refused("this jti was used before. Make a new assertion for each request")
+    return client
+
+
+def _parsed(segment: str) -> dict[str, Any]:
+    try:
+        members = json.loads(decode(segment), object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        members = None
+    if not isinstance(members, dict):
+        raise _refused("its header and its claims are JSON objects in base64url, in which each name stands once")
+    return members
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands there twice")
+    return members
+
+
+def _read_header(header: dict[str, Any]) -> tuple[str, str | None]:
+    algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
+    if NEVER & header.keys():
+        raise _refused("its header may hold alg, kid and typ, but no key, no address of one, and no crit")
+    if type(algorithm) is not str or algorithm not in client_keys.ALGORITHMS:
+        raise _refused(f"alg is one of: {', '.join(client_keys.ALGORITHMS)}")
+    if kid is not None and type(kid) is not str:
+        raise _refused("kid is a string")
+    if type(kind) is not str or kind.lower() not in TYPES:
+        raise _refused("its typ is that of something else")
+    return algorithm, kid
+
+
+def _claimed(claims: dict[str, Any], named: str) -> Client:
+    """The client that the assertion says it is of; nothing is proved yet."""
+    subject = claims.get("sub")
+    if type(subject) is not str or claims.get("iss") != subject:
+        raise _refused("iss and sub are both the client_id")
+    if named not in {"", subject}:
+        raise _refused("client_id in the body is another client than the one in the assertion")
+    client = clients.find(subject)
+    if client is None or client.token_endpoint_auth_method != METHOD:
+        raise _refused(f"this client is not known, or not registered for {METHOD}")
+    return client
+
+
+def _is_signed(assertion: str, key: Any, algorithm: str) -> bool:
+    from joserfc import errors, jws  # noqa: PLC0415 - heavy, and most requests do without
+
+    class Registry(jws.JWSRegistry):
+        """The algorithms by name; the library warns of the older name of Ed25519, and takes each curve for it."""
+
+        def get_alg(self, name: str) -> Any:
+            """One algorithm, whatever the token says."""
+            return super().get_alg("Ed25519" if name == "EdDSA" else name)
+
+    allowed = Registry(algorithms=["Ed25519" if algorithm == "EdDSA" else algorithm], strict_check_header=False)
+    try:
+        jws.deserialize_compact(assertion, key, registry=allowed)
+    except (errors.JoseError, ValueError):
+        return False
+    return True
+
+
+def _require_audience(audience: Any) -> None:
+    issuer = settings().server.issuer
+    if audience not in (issuer, [issuer]):
+        raise _refused(f"aud must be the issuer, {issuer}, and nothing else")
+
+
+def _require_times(claims: dict[str, Any]) -> datetime:
+    """When it expires. Each time is a whole number of seconds: floats and texts have been compared wrongly once too often (case 35)."""
+    now = clock.timestamp()
+    expires: Any = claims.get("exp")
+    issued, begins = claims.get("iat", now), claims.get("nbf", now)
+    if not all(type(time) is int for time in (expires, issued, begins)):
+        raise _refused("exp is required, and exp, iat and nbf are whole seconds since 1970")
+    if expires <= now:
+        raise _refused("it has expired")
+    if expires > now + LIFETIME + SKEW:
+        raise _refused(f"exp is at most {LIFETIME} seconds from now")
+    if max(issued, begins) > now + SKEW:
+        raise _refused("iat or nbf lies in the future: look at your clock")
+    return datetime.fromtimestamp(expires, UTC)
+
+
+def _refused(reason: str) -> OAuthRefusal:
+    return invalid_client(f"The client assertion is refused: {reason}.", basic=False)
