@@ -17,6 +17,7 @@ from idp.languages import LANGUAGES
 KINDS = ("web", "single_page", "native", "machine")
 MACHINE = "machine"
 ACCOUNT_TYPES = ("personal", "business", "employee")
+TOKEN_FORMATS = ("jwt", "opaque")
 ALGORITHMS = ("RS256", "ES256", "Ed25519")
 TOKEN_FORMATS = ("jwt", "opaque")
 PKCE = ("required", "or_nonce", "optional")

@@ -1,5 +1,4 @@
-"""The tables of delegation: clients, their secrets and used assertions, parked requests, choices, consents, codes, token families, and
-access tokens that are kept or were taken back."""
+"""The tables of delegation: clients, secrets and used assertions, parked requests, choices, consents, codes, families, access tokens."""
 
 from __future__ import annotations
 

@@ -237,6 +237,15 @@ def test_a_public_client_has_no_secret(place: Place) -> None:
     assert "Python: Flask and Authlib" not in client["snippets"]
 
 
+def test_the_format_of_access_tokens(place: Place) -> None:
+    """A JWT unless it is said otherwise."""
+    made = [
+        place.idp(*CREATE, "https://shop.example/callback", "--format", "json", *more) for more in ([], ["--access-token-format", "opaque"])
+    ]
+    assert [json.loads(each.out)["access_token_format"] for each in made] == ["jwt", "opaque"]
+    assert place.idp(*CREATE, "https://shop.example/callback", "--access-token-format", "saml").code == 2
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

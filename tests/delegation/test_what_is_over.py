@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from idp import clock
-from idp.delegation import codes, requests, tokens
-from idp.delegation.tables import Code, ParkedRequest, TokenFamily
+from idp.delegation import account_choices, codes, requests, tokens
+from idp.delegation.tables import AccountChoice, Code, ParkedRequest, TokenFamily
+from idp.login import session as sessions
 from tests.oidc.asking import phone, rows, token_error
 from tests.world import World, answer_of
 
@@ -59,3 +60,19 @@ def test_families(world: World, story) -> None:
         with world.writes():
             assert tokens.sweep(clock.now()) == 1
     assert rows(world, TokenFamily) == []
+
+
+def test_account_choices(world: World, story) -> None:
+    """They go with their session's row, half a year after its end; those of sessions that are kept stay."""
+    party = world.party(account_types=["employee"])
+    with clock.freeze(clock.now()) as later:
+        world.tokens(world.browser(), party, phone(story, "lazareva"), scope="openid company")
+        later(timedelta(days=300))
+        world.tokens(world.browser(), party, phone(story, "lazareva"), scope="openid company")
+        assert len(rows(world, AccountChoice)) == 2
+        with world.writes():
+            assert account_choices.sweep(clock.now()) == 0
+            assert sessions.sweep(clock.now()) == 1
+            assert account_choices.sweep(clock.now()) == 1
+        (kept,) = rows(world, AccountChoice)
+        assert kept.chosen_at == clock.now()

@@ -58,7 +58,7 @@ def test_a_whole_sign_in_of_a_single_page_app(world: World, story, party) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/token", "/userinfo", "/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
+    "path", ["/token", "/userinfo", "/revoke", "/jwks", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
 )
 def test_the_preflight(world: World, path: str) -> None:
     """Fetch: `authorization` is allowed, credentials are not; it opens nothing by itself."""

@@ -27,7 +27,8 @@ KNOWN = set(
     "prompt_values_supported claim_types_supported claims_supported claims_parameter_supported request_parameter_supported "
     "request_uri_parameter_supported require_request_uri_registration authorization_response_iss_parameter_supported ui_locales_supported "
     "claims_locales_supported display_values_supported op_policy_uri op_tos_uri service_documentation revocation_endpoint "
-    "revocation_endpoint_auth_methods_supported introspection_endpoint introspection_endpoint_auth_methods_supported "
+    "revocation_endpoint_auth_methods_supported revocation_endpoint_auth_signing_alg_values_supported introspection_endpoint "
+    "introspection_endpoint_auth_methods_supported introspection_endpoint_auth_signing_alg_values_supported "
     "device_authorization_endpoint pushed_authorization_request_endpoint backchannel_logout_supported "
     "backchannel_logout_session_supported frontchannel_logout_supported frontchannel_logout_session_supported check_session_iframe "
     "dpop_signing_alg_values_supported mtls_endpoint_aliases tls_client_certificate_bound_access_tokens".split()

@@ -1,6 +1,7 @@
 """JWTs that were not made here, at every endpoint that takes one (RFC 7515, RFC 8725, RFC 9068 §4).
 
-Cases 33, 35 and 39 of threats.md: `id_token_hint` at /authorize and /end_session, Bearer at /userinfo.
+Cases 33, 35 and 39 of threats.md: `id_token_hint` at /authorize and /end_session, Bearer at /userinfo,
+`token` at /introspect and /revoke.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class Bench:
     def refused(self, token: str) -> bool:
         """Whether the endpoint refuses `token`, as it should."""
         if self.kind == "bearer":
+            known = self.world.introspect(self.party, token)
+            # A revocation says 200 of what is none (RFC 7009 §2.2); that the good one still stands is seen at the end.
+            assert self.world.revoke(self.party, token).status_code == known.status_code
+            assert known.json() == {"active": False} or token_error(known) == "invalid_request"
             return token_error(self.world.userinfo(token), 400, 401) in {"invalid_token", "invalid_request"}
         if self.kind == "hint":
             return error_at(self.browser.authorize(self.party, prompt="none", id_token_hint=token), self.party) == "invalid_request"
@@ -66,6 +71,7 @@ class Bench:
         """The good one is taken: so the refusals say something."""
         if self.kind == "bearer":
             assert self.world.userinfo(self.good).status_code == 200
+            assert self.world.introspect(self.party, self.good).json()["active"]
         elif self.kind == "hint":
             assert "code=" in self.browser.authorize(self.party, prompt="none", id_token_hint=self.good).headers["Location"]
         else:

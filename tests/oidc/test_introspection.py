@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from idp import clock, keyring
 from idp.db.columns import table
@@ -14,6 +16,7 @@ from idp.delegation import clients
 from idp.delegation.tables import ClientRow
 from idp.directory import companies, employees, roles, users
 from idp.keyring import SigningKey
+from idp.oidc.client_auth.methods import ASSERTION
 from tests.oidc.asking import change, person, phone, token_error
 from tests.oidc.test_client_authentication import basic
 from tests.oidc.test_switching_company import employee_of
@@ -301,6 +304,25 @@ def test_tokens_whose_claims_do_not_fit(world: World, story) -> None:
         for asking in (party, robot):
             assert is_inactive(world.introspect(asking, made(world, "at+jwt", **claims))), claims
     assert world.introspect(robot, made(world, "at+jwt", **its)).json()["active"]
+
+
+def test_a_client_that_signs(world: World) -> None:
+    """private_key_jwt (RFC 7523 §3): at both endpoints as at the token endpoint, each assertion once."""
+    key = ECKey.generate_key("P-256", {"kid": "k1"})
+    robot = world.machine(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [key.as_dict(private=False)]})
+
+    def asserted(jti: str) -> dict[str, str]:
+        now = clock.timestamp()
+        claims = {"iss": robot.client.id, "sub": robot.client.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": jti}
+        return {"client_assertion": jwt.encode({"alg": "ES256", "kid": "k1"}, claims, key), "client_assertion_type": ASSERTION}
+
+    http = world.browser()
+    token = http.post("/token", data={"grant_type": "client_credentials", **asserted("1")}).json()["access_token"]
+    assert http.post("/introspect", data={"token": token, **asserted("2")}).json()["active"]
+    assert token_error(http.post("/introspect", data={"token": token, **asserted("2")}), 401) == "invalid_client"
+    assert token_error(http.post("/revoke", data={"token": token, **asserted("2")}), 401) == "invalid_client"
+    assert http.post("/revoke", data={"token": token, **asserted("3")}).status_code == 200
+    assert http.post("/introspect", data={"token": token, **asserted("4")}).json() == {"active": False}
 
 
 def test_keys_that_are_rotated(world: World, story) -> None:

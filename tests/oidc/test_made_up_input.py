@@ -152,8 +152,23 @@ def test_userinfo(bench: Bench) -> None:
     run(["access_token", "x"], {"access_token": bench.tokens["access_token"]}, check)
 
 
+@pytest.mark.parametrize("path", ["/introspect", "/revoke"])
+def test_a_token_to_ask_about(bench: Bench, path: str) -> None:
+    """/introspect and /revoke, with the client's authentication in the body."""
+    good = {"token": bench.tokens["refresh_token"] if path == "/introspect" else "x", "token_type_hint": "access_token"}
+    good |= {"client_id": bench.party.client.id, "client_secret": str(bench.party.secret)}
+
+    def check(text: str) -> None:
+        status, headers, body = bench.check("POST", path, text)
+        assert status in {200, 400, 401, 413}
+        assert headers["Cache-Control"] == "no-store"
+        assert (b'"sub"' in body) <= (status == 200 and path == "/introspect")
+
+    run([*good, "client_assertion", "x"], good, check)
+
+
 def test_authorization_headers(bench: Bench) -> None:
-    """/userinfo and /token, by whatever stands in the Authorization header."""
+    """/userinfo, /token, /introspect and /revoke, by whatever stands in the Authorization header."""
     good = [f"Bearer {bench.tokens['access_token']}", f"Basic {bench.basic}", "Bearer ", "Basic ", "DPoP "]
 
     @many
@@ -161,13 +176,12 @@ def test_authorization_headers(bench: Bench) -> None:
         st.sampled_from(good),
         st.text(st.characters(max_codepoint=255), max_size=200),
         st.booleans(),
-        st.sampled_from(["/userinfo", "/token"]),
+        st.sampled_from(["/userinfo", "/token", "/introspect", "/revoke"]),
     )
     def tried(start: str, made_up: str, before: bool, path: str) -> None:
         header = made_up + start if before else start + made_up
-        status, _, _ = bench.check(
-            "POST", path, "grant_type=refresh_token&refresh_token=x" if path == "/token" else "", HTTP_AUTHORIZATION=header
-        )
+        form = {"/token": "grant_type=refresh_token&refresh_token=x", "/userinfo": ""}.get(path, "token=x")
+        status, _, _ = bench.check("POST", path, form, HTTP_AUTHORIZATION=header)
         assert status in {200, 400, 401}
 
     tried()

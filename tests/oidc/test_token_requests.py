@@ -65,6 +65,11 @@ def test_nothing_of_it_is_logged(world: World, form: dict, capfd: pytest.Capture
     http.post("/token", data=form)
     world.userinfo(tokens["access_token"])
     http.get("/userinfo", params={"access_token": tokens["access_token"]})
+    for path in ("/introspect", "/revoke"):
+        http.get(path, params={"token": tokens["refresh_token"]})
+        http.post(path, params={"token": tokens["refresh_token"]})
+        client = {name: form[name] for name in ("client_id", "client_secret")}
+        http.post(path, data=client | {"token": tokens["access_token"]})
     written = "".join(capfd.readouterr()) + caplog.text + "".join(str(vars(record)) for record in caplog.records)
     secrets = [
         form["code"],
@@ -168,7 +173,7 @@ def test_a_megabyte(world: World, form: dict, size: int) -> None:
 @pytest.mark.parametrize("length", ["abc", "-1", "1.5", "\u0663", "0x10", "1 2", "9" * 30])
 def test_a_length_that_is_none(world: World, length: str) -> None:
     """Case 26: what only a raw socket sends."""
-    for path in ("/token", "/userinfo", "/authorize", "/end_session"):
+    for path in ("/token", "/userinfo", "/introspect", "/revoke", "/authorize", "/end_session"):
         status, _, _ = raw(world, "POST", path, body=b"x=y", CONTENT_LENGTH=length)
         assert status in {400, 413}, path
 

@@ -91,12 +91,11 @@ def _document(issuer: str) -> bytes:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
-        **{
-            f"{name}_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS)
-            for name in ("token", "introspection", "revocation")
-        },
+        "token_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
         "introspection_endpoint_auth_methods_supported": [method for method in methods.SUPPORTED if method != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": list(methods.SUPPORTED),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],
