@@ -126,7 +126,7 @@ def _do(job: outbox.Job) -> None:
         with writes():
             if outbox.failed(job, word) and job.kind in FAILED:
                 with suppress(KeyError, ValueError):  # a row that nobody can read has failed as well
-                    FAILED[job.kind](job.id, job.payload(), e, given_up=job.attempts >= outbox.TRIES, expires_at=job.expires_at)
+                    FAILED[job.kind](job.id, job.payload(), e, given_up=outbox.is_last(job), expires_at=job.expires_at)
     finally:
         telemetry.forget()
 
