@@ -18,7 +18,6 @@ from idp.messages.gateway import GatewayFailed, Outgoing, Taken, percent
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _NOBODY = Outgoing("out_0", "+10000000000", "test")
 _loading = threading.Lock()
-_SILENT = logging.NullHandler()  # without any, Python prints warnings to standard error by itself
 
 
 def send(name: str, gateway: AppriseGateway, message: Outgoing) -> Taken:
@@ -67,12 +66,11 @@ def _load() -> Any:
     """Apprise with all its services: half a second, so only for who sends."""
     with _loading, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it still looks for a module that Python 3.13 drops
-        import apprise  # noqa: PLC0415 - as above
-
         logger = logging.getLogger("apprise")
         logger.propagate = False  # it would print numbers and texts
-        logger.addHandler(_SILENT)
         logger.setLevel(logging.WARNING)
+        import apprise  # noqa: PLC0415 - as above
+
         apprise.Apprise.instantiate("json://localhost", suppress_exceptions=True)  # reads the services
     return apprise
 

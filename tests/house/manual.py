@@ -51,7 +51,7 @@ def heading(section: str) -> str:
 
 
 def gateways() -> str:
-    """The part on `[messages.gateways.<name>]`: tables whose names are the deployment's, so that their keys have no variable of their own."""
+    """The part on `[messages.gateways.<name>]`: their names are the deployment's, so no variable of theirs can be named here."""
     lines = []
     for model in (AppriseGateway, WebhookGateway):
         kind = model.model_fields["kind"].annotation.__args__[0]
