@@ -75,7 +75,6 @@ def compose(message_id: str, to: str, text: Text) -> EmailMessage:
     mail["Date"] = clock.now()
     mail["Message-ID"] = f"<{message_id}@{_host()}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = text.language
     mail.set_content(f"{text.text}\n", cte="base64")
     page = _PAGE.format(
         language=text.language,
@@ -87,6 +86,7 @@ def compose(message_id: str, to: str, text: Text) -> EmailMessage:
         text=text.text,
     )
     mail.add_alternative(str(page), subtype="html", cte="base64")
+    mail["Content-Language"] = text.language  # after the content, which sweeps away what it finds of it
     return mail
 
 

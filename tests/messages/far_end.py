@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 import threading
@@ -23,6 +24,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests import machine
 
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # what a mail server logs is not what we log
 USER, PASSWORD = "idp", "Correct-Horse-7"
 
 
