@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,8 +17,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
 
 from idp import config_source
+from idp.config_gateways import LONGEST_TRY, Gateway, Smtp
 
 PREFIX = "IDP_"
+is_loopback = config_source.is_loopback
 Seconds = Annotated[int, Field(ge=0)]
 
 
@@ -195,10 +196,29 @@ class Login(_Section):
 class Messages(_Section):
     """How codes and notices reach people."""
 
-    channel: Literal["inbox"] = "inbox"
-    """`inbox` keeps every message in the database and shows it at /dev/inbox, on loopback only: for a desk, refused in production."""
+    channel: Literal["inbox", "gateways"] = "inbox"
+    """`inbox` keeps every message in the database and shows it at /dev/inbox, on loopback only: for a desk, refused in production.
+    `gateways` sends text messages through `sms` and mail through `[smtp]`."""
+    sms: TextList = []
+    """The gateways of text messages, by name, the preferred one first; the next is asked when it does not take a message."""
+    gateways: dict[str, Gateway] = {}
+    """The gateways, each a table of its own: `[messages.gateways.<name>]`, as below. They hold secrets: a key can come from a file, as in
+    IDP_MESSAGES__GATEWAYS__<NAME>__URL_FILE."""
     bound_host: str = ""
     """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host."""
+
+    @model_validator(mode="after")
+    def _gateways(self) -> Messages:
+        for name in self.gateways:
+            if not re.fullmatch("[a-z][a-z0-9_]{0,31}", name):
+                raise ValueError(f"gateways: {name!r} is no name; use small letters, digits and _")
+        if missing := [name for name in self.sms if name not in self.gateways]:
+            raise ValueError(f"sms: there is no table [messages.gateways.{missing[0]}]")
+        if self.channel == "gateways" and not self.sms:
+            raise ValueError('sms: name a gateway; channel = "gateways" sends codes by text message')
+        if sum(self.gateways[name].timeout for name in self.sms) > LONGEST_TRY:
+            raise ValueError(f"sms: the gateways' timeouts together are more than {LONGEST_TRY:.0f} seconds")
+        return self
 
 
 class Oidc(_Section):
@@ -259,6 +279,7 @@ class Settings(BaseSettings):
     oidc: Oidc = Oidc()
     languages: Languages = Languages()
     telemetry: Telemetry = Telemetry()
+    smtp: Smtp = Smtp()
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:
@@ -269,16 +290,6 @@ class Settings(BaseSettings):
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, without brackets) is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def unsafe_in_production(settings: Settings) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def read_environment(env: Mapping[str, str], prefix: str, sections: Mapping[str,
         if not name.startswith(prefix) or "__" not in name:
             continue
         section, _, key = name[len(prefix) :].lower().partition("__")
-        key = key.partition("__")[0]
-        if key.endswith("_file"):
-            key = key.removesuffix("_file")
+        given_by_file = key.endswith("_file")  # also deeper: …__GATEWAYS__MAIN__URL_FILE
+        key = key.removesuffix("_file").partition("__")[0]
+        if given_by_file:
             try:
                 found[name.removesuffix("_FILE")] = Path(value).read_text("utf-8").strip()
             except OSError as e:
@@ -54,17 +55,18 @@ def unknown(values: Mapping[str, Any], where: str, sections: Mapping[str, Any]) 
     for section, keys in values.items():
         field = sections.get(section)
         if field is None:
-            problems.append(f"[{section}] ({where}) is not known{_nearest(section, sections, '[{}]')}.")
+            problems.append(f"[{section}] ({where}) is not known{nearest(section, sections, '[{}]')}.")
             continue
         if not isinstance(keys, Mapping):
             problems.append(f"[{section}] ({where}) is a table of settings, not a value.")
             continue
         known = field.annotation.model_fields
-        problems += [f"[{section}] {key} ({where}) is not known{_nearest(key, known, '{}')}." for key in keys if key not in known]
+        problems += [f"[{section}] {key} ({where}) is not known{nearest(key, known, '{}')}." for key in keys if key not in known]
     return problems
 
 
-def _nearest(name: str, known: Mapping[str, Any], form: str) -> str:
+def nearest(name: str, known: Mapping[str, Any], form: str) -> str:
+    """The end of a sentence about an unknown `name`: the nearest one that is known, or all of them; `form` is how one is written."""
     near = difflib.get_close_matches(name, known, 1, 0.5)
     return "; did you mean " + form.format(near[0]) if near else "; it knows " + ", ".join(form.format(k) for k in known)
 
@@ -75,4 +77,16 @@ def sentence(error: Any, prefix: str) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not section:
         return f"{message}."
+    if not rest:  # of several keys that do not go together
+        return f"[{section}] {message}."
     return f"[{section}] {'.'.join(rest)}: {message}. The variable is {prefix}{section.upper()}__{(rest or [''])[0].upper()}."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address, without brackets) is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

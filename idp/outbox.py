@@ -24,7 +24,7 @@ from idp.db.session import changed, delete_some, insert_or_ignore, is_postgresql
 CHANNEL = "idp_outbox"  # of PostgreSQL's LISTEN and NOTIFY
 PURPOSE = "outbox"
 STATES = ("waiting", "done", "dead", "expired")
-TRIES = 8  # with the pauses below: given up after about ten minutes
+TRIES = 10  # with the pauses below: given up after about ten minutes, unless the row itself says until when
 FIRST_PAUSE, LONGEST_PAUSE = 1, 300  # seconds
 KEEP = timedelta(days=7)  # so long a finished row's key keeps the same thing from being put in again
 
@@ -143,13 +143,19 @@ def expire(job: Job) -> bool:
 def failed(job: Job, error: str) -> bool:
     """It did not work: try again after a pause that doubles each time, within a quarter either way; after the last try it is dead.
 
+    What expires is tried until then: an hour without the gateway loses no warning that is good for a day.
     `error`: a word for the operator (a class, a status). NOTE: never the text of an exception, which may hold number or code.
     """
-    if job.attempts >= TRIES:
+    if is_last(job):
         return changed(_ours(job).values(state="dead", lease=None, leased_until=None, done_at=clock.now(), last_error=error[:200])) == 1
-    pause = min(FIRST_PAUSE * 2 ** (job.attempts - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - so that not all come back at once
+    pause = min(FIRST_PAUSE * 2 ** min(job.attempts - 1, 20), LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - so that not all come back at once
     due_at = clock.now() + timedelta(seconds=pause)
     return changed(_ours(job).values(lease=None, leased_until=None, due_at=due_at, last_error=error[:200])) == 1
+
+
+def is_last(job: Job) -> bool:
+    """Whether no try follows this one."""
+    return job.expires_at is None and job.attempts >= TRIES
 
 
 def give_back(job: Job) -> bool:

@@ -20,9 +20,10 @@ from idp.delegation import tokens
 from idp.directory import users
 from idp.errors import TooManyTries
 from idp.events import Event
-from idp.languages import negotiate
+from idp.languages import gettext, negotiate
 from idp.login import session as sessions
-from idp.messages.channels import send
+from idp.messages import wording
+from idp.messages.channels import is_carried, send
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -43,6 +44,16 @@ def tell_of_reused_token(event: Event) -> None:
     _tell(event, "token_reused")
 
 
+def tell_of_new_browser(event: Event) -> None:
+    """Somebody signed in in a browser that did not know them. By mail where there is an address: the thief of a number reads its texts."""
+    _tell(event, "browser_new", browser=str((event.personal or {}).get("browser") or ""), once=True)
+
+
+def tell_of_sign_out_everywhere(event: Event) -> None:
+    """Every session was ended and every browser forgotten, by the person or by support."""
+    _tell(event, "signed_out_everywhere")
+
+
 def revoke_what_a_stolen_browser_got(event: Event) -> None:
     """Its sessions ended with it. What was to outlive them (`offline_access`) must not: the thief may be who asked for it (case 77)."""
     browser_id = event.details.get("browser")
@@ -52,8 +63,10 @@ def revoke_what_a_stolen_browser_got(event: Event) -> None:
 
 
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
+    "browser.new": (tell_of_new_browser,),
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     "token.reused": (tell_of_reused_token,),
+    "user.signed_out_everywhere": (tell_of_sign_out_everywhere,),
 }
 
 
@@ -89,9 +102,17 @@ def _react(event_id: str) -> bool:
     return True
 
 
-def _tell(event: Event, words: str) -> None:
+def _tell(event: Event, words: str, *, browser: str | None = None, once: bool = False) -> None:
+    """Tell the person by text message and, where they have proved an address, by mail too; `once`: by mail instead.
+
+    No notice holds a code, nor a link: whoever copies ours cannot make people used to following links.
+    """
     user = users.find(event.user_id) if event.user_id else None
-    if user is None or user.phone is None or user.phone in settings().login.test_numbers:
+    if user is None or user.phone in settings().login.test_numbers:
+        return
+    reach = {"sms": user.phone, "email": user.email if user.email_verified_at else None}
+    kinds = [kind for kind, address in reach.items() if address and is_carried(kind)]
+    if not kinds:
         return
     try:
         limits.spend("notice", user.id, limit=NOTICES, window_seconds=86400)
@@ -99,4 +120,8 @@ def _tell(event: Event, words: str) -> None:
         _log.warning("no more notices to one person today", extra={"event_name": event.name, "sub": user.id})
         return
     language = negotiate([user.locale or ""]) or settings().languages.default
-    send("sms", user.phone, words, language, key=f"{event.id}:{words}", expires_at=event.at + NOTICE_LIFETIME, person_note=user.id)
+    params = {} if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
+    until = event.at + NOTICE_LIFETIME
+    for kind in kinds[-1:] if once else kinds:
+        key = f"{event.id}:{words}:{kind}"
+        send(kind, str(reach[kind]), words, language, params=params, key=key, expires_at=until, person_note=user.id)

@@ -22,7 +22,7 @@ from idp.directory import invitations
 from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
-from idp.messages import inbox
+from idp.messages import inbox, receipts
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -69,6 +69,7 @@ SCHEDULE = (
     Job("outbox", MINUTE, _sweep(outbox.sweep)),
     Job("limits", 10 * MINUTE, _sweep(limits.sweep)),
     Job("inbox", HOUR, _sweep(inbox.sweep)),
+    Job("message_receipts", 10 * MINUTE, _sweep(receipts.sweep)),
     Job("parked_requests", HOUR, _sweep(requests.sweep)),
     Job("authorization_codes", HOUR, _sweep(codes.sweep)),
     Job("opaque_tokens", 10 * MINUTE, _sweep(access_tokens.sweep_opaque)),

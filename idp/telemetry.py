@@ -232,8 +232,9 @@ class _Bridge(logging.Handler):
         self.sink.write(event)
 
 
-# Louder than this they tell secrets: Authlib prints whole tokens at DEBUG, HTTP clients their headers, SQLAlchemy its parameters.
+# Louder than this they tell secrets: Authlib prints whole tokens at DEBUG, HTTP clients headers and addresses, SQLAlchemy its parameters.
 QUIET = {"authlib": logging.INFO, "httpx2": logging.WARNING, "httpcore2": logging.INFO, "sqlalchemy": logging.WARNING}
+QUIET |= dict.fromkeys(("urllib3", "requests", "oauthlib", "requests_oauthlib"), logging.WARNING)  # apprise's
 
 SERVER_LOGGING = {"handlers": {}, "loggers": {name: {"handlers": [], "propagate": True} for name in ("_granian", "granian.access")}}
 """Granian's `log_dictconfig`: no printers of its own."""

@@ -9,6 +9,7 @@ check.py        idp check: the configuration in force
 doctor.py       idp doctor: is everything well
 database.py     idp db: tables up and down
 clients.py      idp clients: relying parties; snippets.py is what they paste into their code
+messages.py     idp messages: send a test
 serve.py        idp serve: the server (certificate.py: its TLS; processes.py: its companions)
 worker.py       idp worker: messages, reactions, schedule
 demo.py         idp demo: provider and portals with a story (demo_story.py)

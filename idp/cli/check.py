@@ -10,6 +10,7 @@ import click
 
 from idp import config
 from idp.cli.output import FORMAT, as_json, remark, table
+from idp.config_gateways import AppriseGateway, WebhookGateway
 
 HIDDEN = "[hidden]"
 SECRET = re.compile(r"secret|password|token$|api_key")
@@ -37,6 +38,8 @@ def hide(key: str, value: Any) -> Any:
     """`value` of the setting `key` as it may be shown: no passwords in addresses, no fixed codes, no secrets."""
     if key == "test_numbers":
         return dict.fromkeys(value, HIDDEN)
+    if key == "gateways":
+        return {name: _gateway(gateway) for name, gateway in value.items()}
     if isinstance(value, str):
         if SECRET.search(key) and value:
             return HIDDEN
@@ -46,6 +49,12 @@ def hide(key: str, value: Any) -> Any:
     if isinstance(value, list):
         return [hide(key, item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def _gateway(gateway: dict[str, Any]) -> dict[str, Any]:
+    """A gateway as it may be shown: its key may stand anywhere in its address, headers and body, so all of them are hidden whole."""
+    hidden = {name for kind in (AppriseGateway, WebhookGateway) for name, field in kind.model_fields.items() if not field.repr}
+    return {name: HIDDEN if name in hidden and value else hide(name, value) for name, value in gateway.items()}
 
 
 def _written(value: Any) -> Any:

@@ -154,9 +154,15 @@ def _queue(settings: Settings) -> str:
 
 
 def _channels(settings: Settings) -> str:
-    told = {"inbox": f"every message is shown at {settings.server.issuer}/dev/inbox, on loopback only"}
-    channel = settings.messages.channel
-    return f"{channel}: {told[channel]}" if channel in told else channel
+    if settings.messages.channel == "inbox":
+        return f"inbox: every message is shown at {settings.server.issuer}/dev/inbox, on loopback only"
+    from idp.messages import gateways  # noqa: PLC0415 - only who has gateways
+
+    found = gateways.look()
+    told = "; ".join(f"{name}: {says}" for name, says, _ in found)
+    if not all(well for _, _, well in found):
+        raise Failure(f"{told}. `idp messages test --to …` sends one.")
+    return told + ("" if settings.smtp.host else "; no mail: [smtp] host is not set")
 
 
 def _certificate(settings: Settings) -> str:

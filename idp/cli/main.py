@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": ("idp.cli.doctor:doctor", "Say whether everything is well, one line each."),
     "db": ("idp.cli.database:db", "Bring the tables up or down."),
     "clients": ("idp.cli.clients:clients", "Relying parties: create, list, show."),
+    "messages": ("idp.cli.messages:messages", "Text messages and mail: send a test."),
     "demo": ("idp.cli.demo:demo", "Provider and portals on loopback, with a seeded story."),
 }
 

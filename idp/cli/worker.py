@@ -31,8 +31,11 @@ LEASE = 40.0  # seconds; in half of it all that was claimed is begun, or given b
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 LONGEST_WAIT = 5.0  # seconds between two tries to reach a database that is away
 
-HANDLERS: Mapping[str, Callable[[str, dict[str, Any]], None]] = {channels.KIND: channels.deliver}
+HANDLERS: Mapping[str, Callable[[str, dict[str, Any]], object]] = {channels.KIND: channels.deliver}
 """Kind of outbox row: who does it, given the row's id and what was put in."""
+
+FAILED: Mapping[str, Callable[..., None]] = {channels.KIND: channels.note_failure}
+"""Kind of outbox row: who writes down that a try failed, as `channels.note_failure` does."""
 
 _log = logging.getLogger("idp.worker")
 
@@ -118,9 +121,12 @@ def _do(job: outbox.Job) -> None:
     except AWAY:  # nothing is known of the job: its lease will end
         raise
     except Exception as e:
-        _log.warning("outbox row %s (%s) failed, try %d: %s", job.id, job.kind, job.attempts, type(e).__name__)
+        word = channels.word_of(e)
+        _log.warning("outbox row %s (%s) failed, try %d: %s", job.id, job.kind, job.attempts, word)
         with writes():
-            outbox.failed(job, type(e).__name__)
+            if outbox.failed(job, word) and job.kind in FAILED:
+                with suppress(KeyError, ValueError):  # a row that nobody can read has failed as well
+                    FAILED[job.kind](job.id, job.payload(), e, given_up=outbox.is_last(job), expires_at=job.expires_at)
     finally:
         telemetry.forget()
 

@@ -68,6 +68,11 @@ def people(request: Request, demand: Demand) -> list[PersonHere]:
     return [person for person in here if demand.user_id in {None, person.user_id}]
 
 
+def knows(recognition: Recognition, live: SignedIn | None, user_id: str) -> bool:
+    """Whether this person has been here before: they trust the browser, or are signed in in it."""
+    return any(person.user_id == user_id for person in recognition.people) or (live is not None and live.user_id == user_id)
+
+
 def device_of(request: Request, phone: str) -> str | None:
     """The device in this browser of the person with this number; None when this browser does not know them."""
     return next((person.device_id for person in recognise(request).people if person.phone == phone), None)

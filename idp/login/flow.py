@@ -287,11 +287,16 @@ def finish(flow: Flow, request: Request, user: User, proved: Proved, *, remember
         browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **where)
     elif remember is False and browser_id is not None:
         trusted_device.forget(browser_id, user_id=user.id, reason="not_remembered")
-    live, secret = session.start(user.id, proved, former=browser.signed_in(request), browser_id=browser_id, **where)
+    former = browser.signed_in(request)
+    # The very first sign-in is no news to anybody.
+    is_news = user.last_sign_in_at is not None and device_id is None and not browser.knows(known, former, user.id)
+    live, secret = session.start(user.id, proved, former=former, browser_id=browser_id, **where)
     users.note_sign_in(user.id)
     details = {"proof": proved.proof, "acr": live.acr, "amr": list(live.amr), "flow": flow.id, "browser": browser_id}
     personal = {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
     events.record("login.succeeded", user_id=user.id, session_id=live.id, details=details, personal=personal)
+    if is_news:
+        events.record("browser.new", user_id=user.id, session_id=live.id, details={"browser": browser_id}, personal=personal)
     answer = see_other(flow.return_to)
     # In a browser that is not to be remembered the session ends with the window.
     answer.set_cookie("session", secret, settings().login.session_lifetime if cookie else None)

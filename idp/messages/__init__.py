@@ -3,5 +3,11 @@
 wording.py    every text, in the reader's language
 channels.py   CHANNELS: what can carry a message; send (now, in the transaction) and deliver (later, by the worker)
 inbox.py      the channel of a desk: everything is kept and shown at /dev/inbox
-tables.py     its rows
+gateways.py   the channel that leaves the house, by what the settings name
+gateway.py    what its ways have in common: what they are given, what they answer, how they fail
+apprise.py    text messages through any service that apprise knows
+webhook.py    text messages by one HTTP request that the settings describe
+mail.py       mail by SMTP
+receipts.py   what became of each message
+tables.py     their rows
 """

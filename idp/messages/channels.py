@@ -1,7 +1,7 @@
 """Sending: `send` puts a message into the outbox, in the transaction that wants it; the worker composes it and hands it to a channel.
 
 To add a way of delivery: a file and a line in CHANNELS. A channel takes the outbox row's id as the mark by which the same message, handed
-over twice, goes out once.
+over twice, goes out once. What became of each message stands in `receipts`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import phonenumbers
 
 from idp import clock, outbox, telemetry
 from idp.config import settings
-from idp.messages import inbox, wording
+from idp.messages import gateways, inbox, receipts, wording
+from idp.messages.gateway import Taken
 from idp.messages.wording import Text
 
 KIND = "message"  # of the outbox rows
@@ -22,14 +23,21 @@ KINDS = frozenset({"sms", "voice", "flash_call", "email"})
 
 
 class Channel(NamedTuple):
-    """A way of delivery: its name in `messages.channel`, what it carries, and `deliver(id, kind, to, text)`, which may raise anything."""
+    """A way of delivery: its name in `messages.channel`, what it carries, and `deliver(id, kind, to, text)`, which may raise anything.
+
+    `deliver` answers who took the message; None: nobody else, it is there. `is_ready`: whether the settings let it carry a kind.
+    """
 
     name: str
     carries: frozenset[str]
-    deliver: Callable[[str, str, str, Text], None]
+    deliver: Callable[[str, str, str, Text], Taken | None]
+    is_ready: Callable[[str], bool] = lambda _: True
 
 
-CHANNELS = (Channel("inbox", KINDS, inbox.deliver),)
+CHANNELS = (
+    Channel("inbox", KINDS, inbox.deliver),
+    Channel("gateways", frozenset({"sms", "email"}), gateways.deliver, gateways.is_ready),
+)
 
 
 class NoChannel(RuntimeError):  # noqa: N818 - it says what is missing
@@ -60,7 +68,12 @@ def send(
     return outbox.put(KIND, payload, key=key, expires_at=expires_at)
 
 
-def deliver(message_id: str, payload: Mapping[str, Any]) -> None:
+def is_carried(kind: str) -> bool:
+    """Whether a message of this kind can be sent at all: `sms`, `voice` or `email`."""
+    return _find(kind) is not None
+
+
+def deliver(message_id: str, payload: Mapping[str, Any]) -> Taken:
     """Compose a message and hand it over. For the worker; raises what the channel raises, and it is then tried again.
 
     The channel's work comes before the unit's first statement: a slow gateway holds no lock.
@@ -68,23 +81,61 @@ def deliver(message_id: str, payload: Mapping[str, Any]) -> None:
     kind, to = payload["channel"], payload["to"]
     text = wording.compose(payload["wording"], kind, payload["language"], code=payload["code"], params=payload["params"])
     began = clock.now()
-    result = "failed"
     try:
-        _channel(kind).deliver(message_id, kind, to, text)
-        result = "sent"
-    finally:
-        if payload["code"] is not None:
-            telemetry.count_message(kind, _country(to), result)
-        duration = round((clock.now() - began).total_seconds() * 1000)
-        telemetry.log.info("message", message_id=message_id, channel=kind, wording=payload["wording"], result=result, duration_ms=duration)
+        taken = _hand_over(message_id, kind, to, text)
+    except Exception as e:
+        _tell(message_id, payload, began, "failed", gateway=getattr(e, "gateway", ""), reason=word_of(e))
+        raise
+    _tell(message_id, payload, began, "sent", gateway=taken.gateway)
+    receipts.sent(
+        message_id,
+        channel=kind,
+        wording=payload["wording"],
+        gateway=taken.gateway,
+        gateway_message_id=taken.known_as,
+        delivered=taken.delivered,
+    )
+    return taken
 
 
-def _channel(kind: str) -> Channel:
+def _hand_over(message_id: str, kind: str, to: str, text: Text) -> Taken:
+    channel = _find(kind)
+    if channel is None:
+        raise NoChannel(f"the channel {settings().messages.channel} does not carry {kind}")
+    return channel.deliver(message_id, kind, to, text) or Taken(channel.name, delivered=True)
+
+
+def _tell(message_id: str, payload: Mapping[str, Any], began: datetime, result: str, **more: str) -> None:
+    """A line in the log and, for a code, in the metrics: nothing of the person, nothing of the text."""
+    if payload["code"] is not None:
+        telemetry.count_message(payload["channel"], _country(payload["to"]), result)
+    duration = round((clock.now() - began).total_seconds() * 1000)
+    said = {"channel": payload["channel"], "wording": payload["wording"], "result": result, "duration_ms": duration, **more}
+    telemetry.log.info("message", message_id=message_id, **said)
+
+
+def note_failure(message_id: str, payload: Mapping[str, Any], error: Exception, *, given_up: bool, expires_at: datetime | None) -> None:
+    """Write down that a try failed, in the unit in which the outbox learns of it. Raises KeyError for a payload that is no message."""
+    receipts.failed(
+        message_id,
+        channel=payload["channel"],
+        wording=payload["wording"],
+        gateway=getattr(error, "gateway", settings().messages.channel),
+        reason=word_of(error),
+        given_up=given_up,
+        expires_at=expires_at,
+    )
+
+
+def word_of(error: Exception) -> str:
+    """The word for a failure: the gateway's, else the class. NOTE: never the text, which may hold number or code."""
+    return str(getattr(error, "word", type(error).__name__))
+
+
+def _find(kind: str) -> Channel | None:
+    """The channel of the settings, if it carries this."""
     wanted = settings().messages.channel
-    for channel in CHANNELS:
-        if channel.name == wanted and kind in channel.carries:
-            return channel
-    raise NoChannel(f"the channel {wanted} does not carry {kind}")
+    return next((channel for channel in CHANNELS if channel.name == wanted and kind in channel.carries and channel.is_ready(kind)), None)
 
 
 def _country(to: str) -> str:

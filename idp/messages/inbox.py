@@ -52,7 +52,7 @@ def deliver(message_id: str, channel: str, to: str, text: Text) -> None:
         id=message_id,
         channel=channel,
         recipient_digest=_digest(to),
-        sealed=crypto.seal(PURPOSE, json.dumps({"to": to, **text._asdict()})),
+        sealed=crypto.seal(PURPOSE, json.dumps({"to": to, "text": text.text, "code": text.code, "link": text.link})),
         created_at=clock.now(),
     )
 

@@ -1,4 +1,4 @@
-"""The rows of messages: what the inbox of a desk has received."""
+"""The rows of messages: what the inbox of a desk has received, and what became of what was sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.db.columns import Base, Digest, Id, Instant
+
+RECEIPT_STATES = ("queued", "sent", "delivered", "failed")
 
 
 class InboxMessage(Base):
@@ -23,3 +25,30 @@ class InboxMessage(Base):
     recipient_digest: Mapped[str] = mapped_column(Digest, index=True)
     sealed: Mapped[str] = mapped_column(sa.Text)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Receipt(Base):
+    """What became of a message that a channel was given. `id` is its outbox row's, which is what the gateway knows it by.
+
+    NOTE: neither number nor text nor code stands here, and `reason` is a word of ours (`status_500`, `timeout`), never the gateway's text.
+    """
+
+    __tablename__ = "message_receipts"
+    __table_args__ = (
+        sa.CheckConstraint(sa.column("state").in_(RECEIPT_STATES), name="state"),
+        sa.Index("ix_message_receipts_gateway_message_id", "gateway_message_id"),
+        sa.Index("ix_message_receipts_created_at", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    wording: Mapped[str] = mapped_column(sa.String(40))
+    gateway: Mapped[str] = mapped_column(sa.String(32))
+    gateway_message_id: Mapped[str | None] = mapped_column(sa.String(200))
+    state: Mapped[str] = mapped_column(sa.String(16))
+    reason: Mapped[str | None] = mapped_column(sa.String(40))
+    tries: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -29,21 +29,60 @@ WORDINGS: dict[str, dict[str, str]] = {
             "%(code)s is your %(brand)s code. It works for a few minutes, and only in the browser that asked for it. Never share it."
         ),
     },
+    "browser_new": {
+        "sms": N_("%(brand)s: new sign-in, %(browser)s. Not you? Write to support."),
+        "email": N_(
+            "Somebody has just signed in to %(brand)s with your number in a browser that we did not know: %(browser)s. If it was you, "
+            "there is nothing to do. If it was not, write to support at once."
+        ),
+    },
     "browser_stolen": {
         "sms": N_("%(brand)s: your sign-in was used from another browser too. Both were signed out. Sign in again."),
+        "email": N_(
+            "Your sign-in to %(brand)s was used from another browser too: somebody may have copied it. Both browsers were signed out. "
+            "Sign in again. If this happens once more, write to support."
+        ),
     },
     "token_reused": {
         "sms": N_("%(brand)s: an old key to your account was used again, so that app was signed out. Sign in there again."),
+        "email": N_(
+            "An app showed %(brand)s an old key to your account a second time, as a thief would who had copied it. So that app was "
+            "signed out. Sign in there again. If this happens once more, write to support."
+        ),
+    },
+    "signed_out_everywhere": {
+        "sms": N_("%(brand)s: you were signed out everywhere. Not you? Write to support."),
+        "email": N_(
+            "You were signed out of %(brand)s in all browsers and apps, and none of them is remembered any more. If neither you nor our "
+            "support did this for you, write to support."
+        ),
+    },
+    "test": {
+        "sms": N_("%(brand)s: a test message. Nothing has to be done."),
+        "email": N_("This is a test message of %(brand)s. It arrived, so nothing has to be done."),
     },
 }
 
+# The subject of a wording's mail. NOTE: never the code.
+SUBJECTS: dict[str, str] = {
+    "sign_in_code": N_("Your code for signing in to %(brand)s"),
+    "browser_new": N_("A new sign-in to %(brand)s"),
+    "browser_stolen": N_("Your sign-in to %(brand)s was used from another browser"),
+    "token_reused": N_("An app was signed out of %(brand)s"),
+    "signed_out_everywhere": N_("You were signed out of %(brand)s everywhere"),
+    "test": N_("A test message of %(brand)s"),
+}
+UNKNOWN_BROWSER = N_("an unknown browser")
+
 
 class Text(NamedTuple):
-    """What goes out: the text, and what stands in it."""
+    """What goes out: the text, what stands in it, and for mail its subject and language."""
 
     text: str
     code: str | None
     link: str | None
+    subject: str = ""
+    language: str = ""
 
 
 def compose(wording: str, channel: str, language: str, *, code: str | None = None, params: Mapping[str, str] | None = None) -> Text:
@@ -55,7 +94,8 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
     text = gettext(language, WORDINGS[wording][channel], **values)
     if channel == "sms" and code is not None:
         text += f"\n@{bound_host()} #{code}"
-    return Text(text, code, None)
+    subject = gettext(language, SUBJECTS[wording], **values) if channel == "email" else ""
+    return Text(text, code, None, subject, language)
 
 
 def brand(language: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from idp.config import Settings
+from idp.config_gateways import AppriseGateway, WebhookGateway
 
 FILE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -47,3 +48,18 @@ def paragraph(section: str, key: str) -> str:
 def heading(section: str) -> str:
     """The line that opens a table, and what the table is for."""
     return f"[{section}]\n# {' '.join((sections()[section].__doc__ or '').split())}"
+
+
+def gateways() -> str:
+    """The part on `[messages.gateways.<name>]`: their names are the deployment's, so no variable of theirs can be named here."""
+    lines = []
+    for model in (AppriseGateway, WebhookGateway):
+        kind = model.model_fields["kind"].annotation.__args__[0]
+        lines += textwrap.wrap(f'kind = "{kind}": {" ".join((model.__doc__ or "").split())}', 116)
+        for key, field in model.model_fields.items():
+            if key == "kind":
+                continue
+            default = "required" if field.is_required() else written(field.default) if field.default is not None else "none"
+            said = f"{key} ({default}): {' '.join((field.description or '').split())}"
+            lines += textwrap.wrap(said, 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    return "\n".join(f"# {line}" for line in lines)

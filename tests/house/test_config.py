@@ -47,6 +47,15 @@ def test_the_manual_says_what_each_table_is_for() -> None:
         assert manual.heading(section) in TEXT
 
 
+def test_the_manual_says_what_a_gateway_may_be_told() -> None:
+    """Every key of `[messages.gateways.<name>]` with its default and reason, and examples that can be used as they stand."""
+    assert manual.gateways() in TEXT
+    examples = re.sub(r"(?m)^#( {4}|$)", "", TEXT.split(manual.gateways(), 1)[1].split("\n[", 1)[0].split("\n\n", 2)[1])
+    settings = Settings(messages=tomllib.loads(examples)["messages"])  # type: ignore[arg-type] # pydantic reads the table
+    assert {gateway.kind for gateway in settings.messages.gateways.values()} == {"apprise", "webhook"}
+    assert settings.messages.sms == ["main", "spare"]
+
+
 def test_the_manual_knows_no_more_than_the_code(written) -> None:
     """Every key set to its default gives the defaults: so none is unknown, and none has another value."""
     all_set = re.sub(r"(?m)^#(\w+ = )", r"\1", TEXT)

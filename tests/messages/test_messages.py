@@ -19,6 +19,7 @@ from tests.ground import Ground, one_over
 
 PHONE = "+79005550001"
 CODE = "493817"
+PARAMS = {"browser_new": {"browser": "Mobile Safari, iOS"}}
 
 
 def deliver(ground: Ground) -> int:
@@ -70,9 +71,11 @@ def test_the_texts_are_translated(ground: Ground) -> None:
     """Each wording says something of its own in each language."""
     for name, channels_of in wording.WORDINGS.items():
         for channel in channels_of:
-            texts = {wording.compose(name, channel, language, code=CODE).text for language in LANGUAGES}
-            assert len(texts) == 3, (name, channel)
-            assert not any("%(" in text for text in texts)
+            texts = {wording.compose(name, channel, language, code=CODE, params=PARAMS.get(name)) for language in LANGUAGES}
+            assert len({text.text for text in texts}) == 3, (name, channel)
+            assert not any("%(" in text.text + text.subject for text in texts)
+            assert channel != "email" or len({text.subject for text in texts}) == 3, name
+            assert not any(CODE in text.subject for text in texts), "a subject stands on lock screens"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -87,13 +90,23 @@ def test_a_code_is_never_to_be_shared(ground: Ground, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["browser_stolen", "token_reused"])
-def test_a_notice_fits_two_segments(ground: Ground, language: str, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(wording.WORDINGS) - {"sign_in_code"}))
+def test_a_notice_is_short_and_leads_nowhere(ground: Ground, language: str, name: str) -> None:
     """134 characters, no address in it: whoever copies our notices cannot make people used to following links."""
-    text = wording.compose(name, "sms", language).text
+    text = wording.compose(name, "sms", language, params=PARAMS.get(name)).text
     assert units(text) <= wording.TWO_SEGMENTS, (units(text), text)
-    assert not re.search(r"https?:|www\.|/|@", text)
-    assert wording.brand(language) in text
+    for said in (text, wording.compose(name, "email", language, params=PARAMS.get(name)).text):
+        assert not re.search(r"https?:|www\.|/|@", said)
+        assert not re.search(r"\d{4,}", said)
+        assert wording.brand(language) in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["browser_new", "signed_out_everywhere", "test"])
+def test_the_commonest_notices_are_one_segment(ground: Ground, language: str, name: str) -> None:
+    """Each segment costs: 70 characters, or 160 of those that English is written in."""
+    text = wording.compose(name, "sms", language, params={"browser": "Chrome, Windows"} if name == "browser_new" else None).text
+    assert units(text) <= (160 if text.isascii() else wording.ONE_SEGMENT), (units(text), text)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +215,7 @@ def test_the_inbox_forgets(ground: Ground) -> None:
 def test_a_wording_must_exist(ground: Ground) -> None:
     """A message that nobody can write is refused when it is sent, not when it is delivered."""
     with pytest.raises(KeyError), ground.writes():
-        channels.send("email", "anna@example.com", "browser_stolen", "en")
+        channels.send("voice", PHONE, "browser_stolen", "en")
     with pytest.raises(KeyError), ground.writes():
         channels.send("sms", PHONE, "no_such_wording", "en")
 

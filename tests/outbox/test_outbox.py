@@ -139,6 +139,19 @@ def test_failures_pause_longer_and_longer(ground: Ground) -> None:
             assert outbox.backlog() == {"waiting": 0, "dead": 1, "age": 0}
 
 
+def test_what_expires_is_tried_until_then(ground: Ground) -> None:
+    """R2: a warning that is good for a day outlives an outage of hours; every five minutes it is tried again, and it never is dead."""
+    with clock.freeze(clock.now()) as shift:
+        put(ground, expires_at=clock.now() + timedelta(days=1))
+        for _ in range(outbox.TRIES * 3):
+            [job] = claim(ground)
+            assert not outbox.is_last(job)
+            assert do(ground, outbox.failed, job, "timeout")
+            assert (only(ground).due_at - clock.now()).total_seconds() <= outbox.LONGEST_PAUSE * 1.25
+            shift(outbox.LONGEST_PAUSE * 1.25)
+        assert only(ground).state == "waiting"
+
+
 def test_nothing_after_its_time(ground: Ground) -> None:
     """R2: an expired row is not claimed, a claimed one knows that it is late, and both are wiped."""
     with clock.freeze(clock.now()) as shift:

@@ -1,0 +1,161 @@
+"""The settings of what carries messages out of the house: `[smtp]`, and each `[messages.gateways.<name>]`.
+
+NOTE: what may hold a secret (addresses, headers, bodies, passwords) is marked `repr=False`, so that no error prints it, and `idp check`
+hides it whole: gateways keep their keys anywhere in an address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from idp.config_source import is_loopback, nearest
+
+LONGEST_TRY = 18.0  # seconds that all gateways of a channel may take together: the worker's lease on a message is twice as long
+PLACES = ("to", "number", "text", "id")
+PLACE = re.compile(r"\{([^{}]*)\}")
+_PLAIN_SCHEMES = {"json", "xml", "form", "http"}  # of apprise: they end in s when they speak TLS
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                raise ValueError(f"{key} is not known{nearest(key, cls.model_fields, '{}')}")
+        return values
+
+
+class _Gateway(_Table):
+    timeout: float = Field(8.0, gt=0, le=LONGEST_TRY)
+    """Seconds for one try."""
+    certificate_authority: Path | None = None
+    """PEM file of the authority that signed the gateway's certificate, where that is not one that everybody trusts."""
+
+
+class AppriseGateway(_Gateway):
+    """Any text message service that apprise knows."""
+
+    kind: Literal["apprise"]
+    url: str = Field(repr=False)
+    """Apprise's address of the service, with `{to}` where the number stands (`{number}`: without the plus) and `{id}`, if it
+    takes one."""
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        _require_places([value])
+        if "{text}" in value:
+            raise ValueError("apprise puts the text in by itself: take {text} out")
+        if not re.match("[a-z0-9]+://", value):
+            raise ValueError("must be an address of apprise, as in smsc://user:password@{to}")
+        parts = urlsplit(PLACE.sub("0", value))
+        if parts.scheme in _PLAIN_SCHEMES and not is_loopback(parts.hostname or ""):
+            raise ValueError(f"{parts.scheme}:// sends codes in clear; only to loopback. Use {parts.scheme}s://")
+        return value
+
+
+class WebhookGateway(_Gateway):
+    """Any service that takes a message by one HTTP request."""
+
+    kind: Literal["webhook"]
+    url: str = Field(repr=False)
+    """https; what is put into its places is percent-encoded."""
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    """How it is called; `GET` has no body, so the places stand in the url."""
+    headers: dict[str, str] = Field({}, repr=False)
+    """`Idempotency-Key` with the message's id is always among them."""
+    encoding: Literal["json", "form"] = "json"
+    """How the body is written."""
+    body: dict[str, Any] | list[Any] = Field({}, repr=False)
+    """The body as a table, with {to} {number} {text} {id} in its texts; none: no body is sent."""
+    success: dict[str, str] = {}
+    """Path in the JSON answer = the value that means yes, beside a 2xx status; `""`: nothing may be there."""
+    message_id: str = ""
+    """Path in the JSON answer of the id that the gateway gave the message, as in `messages.0.id`."""
+    receipts_secret: str = Field("", repr=False)
+    """Turns the gateway's delivery reports on: what it has to send as `Authorization: Bearer …`."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> WebhookGateway:
+        if urlsplit(PLACE.sub("0", self.url)).netloc != urlsplit(self.url).netloc:
+            raise ValueError("url: no place may stand in the host")
+        parts = urlsplit(self.url)
+        if (
+            not parts.hostname
+            or parts.fragment
+            or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)))
+        ):
+            raise ValueError("url: must be https; plain http is only for loopback")
+        if any(not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable() for name, value in self.headers.items()):
+            raise ValueError("headers: a name or value cannot be sent")
+        if self.encoding == "form" and not (isinstance(self.body, dict) and all(isinstance(value, str) for value in self.body.values())):
+            raise ValueError("body: a form is a table of texts")
+        if self.method == "GET" and self.body:
+            raise ValueError("body: GET has none; put the places into the url")
+        if 0 < len(self.receipts_secret) < 32:
+            raise ValueError("receipts_secret: at least 32 characters")
+        texts = [self.url, *self.headers.values(), *texts_of(self.body)]
+        _require_places(texts)
+        if not any("{text}" in text for text in texts):
+            raise ValueError("{text} stands nowhere in url, headers or body: what would people read?")
+        return self
+
+
+Gateway = Annotated[AppriseGateway | WebhookGateway, Field(discriminator="kind")]
+
+
+class Smtp(_Table):
+    """The server that takes our mail. With `[messages] channel = "gateways"`, mail goes out once `host` is set."""
+
+    host: str = ""
+    """Its name. Empty: no mail is sent."""
+    port: int = Field(587, ge=1, le=65535)
+    """587 for `starttls`, 465 for `tls`."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls`: refused when the server does not offer it. `tls`: from the first byte. `none`: only for a server on loopback."""
+    user: str = ""
+    """The name to log in with; empty: no login."""
+    password: str = Field("", repr=False)
+    """Its password."""
+    sender: str = ""
+    """The address that mail comes from; the product's name stands before it."""
+    timeout: float = Field(10.0, gt=0, le=LONGEST_TRY)
+    """Seconds for one try."""
+    certificate_authority: Path | None = None
+    """PEM file of the authority that signed the server's certificate, where that is not one that everybody trusts."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Smtp:
+        if self.host and not re.fullmatch(r"[^\s@<>()\"',;:]+@[^\s@<>()\"',;:]+", self.sender):
+            raise ValueError("sender must be an e-mail address, as in id@example.com")
+        if self.security == "none" and self.host and not is_loopback(self.host):
+            raise ValueError('security = "none" is only for a server on loopback')
+        if bool(self.user) != bool(self.password):
+            raise ValueError("user and password belong together: give both or neither")
+        return self
+
+
+def texts_of(body: Any) -> Iterator[str]:
+    """Every text in a body, however deep."""
+    if isinstance(body, str):
+        yield body
+    for item in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
+        yield from texts_of(item)
+
+
+def _require_places(texts: list[str]) -> None:
+    """Raise ValueError unless the number is asked for, and nothing that is not known."""
+    found = {place for text in texts for place in PLACE.findall(text)}
+    if unknown := sorted(found - set(PLACES)):
+        raise ValueError(f"{{{unknown[0]}}} is not known; there are {', '.join(f'{{{place}}}' for place in PLACES)}")
+    if not found & {"to", "number"}:
+        raise ValueError("{to} stands nowhere: where does the number go?")
