@@ -23,6 +23,7 @@ from idp.events import Event
 from idp.languages import negotiate
 from idp.login import session as sessions
 from idp.messages.channels import send
+from idp.oidc import sign_out_everywhere
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -51,9 +52,16 @@ def revoke_what_a_stolen_browser_got(event: Event) -> None:
             tokens.revoke_of_session(session_id, reason="browser_stolen")
 
 
+def revoke_what_was_given_meanwhile(event: Event) -> None:
+    """A code that was redeemed in the very moment of the sign-out gave tokens which that transaction could not see yet (case 30)."""
+    if event.user_id is not None:
+        tokens.revoke_of_user(event.user_id, reason=sign_out_everywhere.REASON, before=event.at)
+
+
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     "token.reused": (tell_of_reused_token,),
+    sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile,),
 }
 
 
