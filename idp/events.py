@@ -13,9 +13,11 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -90,6 +92,28 @@ _COVERED = (
 _insert = sa.insert(table(Event))
 
 
+class _Actor(NamedTuple):
+    actor_id: str
+    details: Mapping[str, Any]
+    personal: Mapping[str, Any]
+
+
+_acting: ContextVar[_Actor | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(actor_id: str, *, details: Mapping[str, Any], personal: Mapping[str, Any]) -> Iterator[None]:
+    """What is recorded in here was done by `actor_id`, unless the rule names another; `details` and `personal` are added.
+
+    For who has no ID of their own: `operator` is whoever ran a command.
+    """
+    token = _acting.set(_Actor(actor_id, details, personal))
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def record(
     name: str,
     *,
@@ -107,7 +131,11 @@ def record(
     `outcome`: `ok`, `refused` or `failed`. `user_id`: whom it befell; `actor_id`: who did it, when that is another. `details`: JSON in
     which nothing names a person; `personal`: `phone`, `email`, `ip`, `browser` … in a column that can be blanked.
     """
-    at = clock.now()
+    at, acting_now = clock.now(), _acting.get()
+    if acting_now is not None:
+        actor_id = actor_id or acting_now.actor_id
+        details = {**acting_now.details, **(details or {})}
+        personal = {**acting_now.personal, **(personal or {})}
     values: dict[str, Any] = {
         "id": _new_id(at),
         "at": at,
@@ -133,36 +161,51 @@ def record(
     return str(values["id"])
 
 
-def search(
-    *,
-    user_id: str | None = None,
-    company_id: str | None = None,
-    client_id: str | None = None,
-    session_id: str | None = None,
-    name: str | None = None,
-    outcome: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: str | None = None,
-    limit: int = 100,
-) -> Sequence[Event]:
-    """The events that fit all that is given, newest first, at most `limit`.
+class Wanted(TypedDict, total=False):
+    """Which events: those that fit all that is given.
 
-    `name`: one name, or a beginning with its dot (`login.`). `since` (inclusive) and `until` (exclusive) are instants; `before` is the id
-    of the last event of the page before.
+    `name`: one name, or a beginning with its dot (`login.`). `since` (inclusive) and `until` (exclusive) are instants.
     """
-    wanted = sa.select(Event).order_by(Event.id.desc()).limit(limit)
-    same = {"user_id": user_id, "company_id": company_id, "client_id": client_id, "session_id": session_id, "outcome": outcome}
-    wanted = wanted.filter_by(**{column: value for column, value in same.items() if value is not None})
+
+    user_id: str | None
+    company_id: str | None
+    client_id: str | None
+    session_id: str | None
+    name: str | None
+    outcome: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+def search(*, before: str | None = None, limit: int = 100, **wanted: Unpack[Wanted]) -> Sequence[Event]:
+    """The events that fit, newest first, at most `limit`. `before`: the id of the last event of the page before."""
+    fitting = sa.select(Event).where(*_fitting(wanted)).order_by(Event.id.desc()).limit(limit)
+    return session.scalars(fitting.where(Event.id < before) if before is not None else fitting).all()
+
+
+def read(*, after: str = "", limit: int = 1000, **wanted: Unpack[Wanted]) -> Sequence[Event]:
+    """The events that fit, oldest first, at most `limit`. `after`: the id of the last event of the page before."""
+    fitting = sa.select(Event).where(*_fitting(wanted), Event.id > after).order_by(Event.id).limit(limit)
+    return session.scalars(fitting).all()
+
+
+def count(**wanted: Unpack[Wanted]) -> int:
+    """How many events fit."""
+    return session.scalar(sa.select(sa.func.count()).select_from(Event).where(*_fitting(wanted))) or 0
+
+
+def _fitting(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    given = {column: value for column, value in wanted.items() if value is not None}
+    name, since, until = wanted.get("name"), wanted.get("since"), wanted.get("until")
+    fits = [getattr(Event, column) == value for column, value in given.items() if column not in {"name", "since", "until"}]
     if name is not None:
-        wanted = wanted.where(Event.name.startswith(name, autoescape=True) if name.endswith(".") else Event.name == name)
+        fits.append(Event.name.startswith(name, autoescape=True) if name.endswith(".") else Event.name == name)
+    # An id begins with its instant, and has an index.
     if since is not None:
-        wanted = wanted.where(Event.at >= since)
+        fits += [Event.at >= since, Event.id >= _id_at(since)]
     if until is not None:
-        wanted = wanted.where(Event.at < until)
-    if before is not None:
-        wanted = wanted.where(Event.id < before)
-    return session.scalars(wanted).all()
+        fits += [Event.at < until, Event.id < _id_at(until)]
+    return fits
 
 
 def blank(user_id: str) -> int:
@@ -174,9 +217,14 @@ def blank(user_id: str) -> int:
     return changed(theirs.values(personal=None, personal_salt=None))
 
 
-def line(event: Event) -> str:
-    """The event as one line of JSON (ASCII), for an export; reading it gives the same values back."""
-    values = {column: getattr(event, column) for column in (*_COVERED, "personal", "digest", "position", "chain_digest")}
+def line(event: Event, *, personal: bool = True) -> str:
+    """The event as one line of JSON (ASCII), for an export; reading it gives the same values back.
+
+    Without `personal` the part that names a person is not there at all, which is something else than blanked (null).
+    """
+    values = {column: getattr(event, column) for column in (*_COVERED, "digest", "position", "chain_digest")}
+    if personal:
+        values["personal"] = event.personal
     return _canonical({**values, "at": _instant(event.at)})
 
 
@@ -224,10 +272,11 @@ _link = (
 )
 
 
-def verify_chain() -> Verdict:
+def verify_chain(progress: Callable[[int, int], None] = lambda _checked, _of: None) -> Verdict:
     """Read the whole chain again: was a line changed, taken out, put in between or cut off at the end?
 
-    Events that the worker has not linked yet (a second's worth) are not looked at. In a `reads()` unit.
+    Events that the worker has not linked yet (a second's worth) are not looked at. `progress` hears from time to time how many lines were
+    checked, and of how many. In a `reads()` unit.
     """
     head = session.get(EventChain, 1, populate_existing=True)
     if head is None:
@@ -239,6 +288,8 @@ def verify_chain() -> Verdict:
         if wrong:
             return Verdict(checked, wrong)
         former, checked = str(event.chain_digest), checked + 1
+        if checked % 1000 == 0:
+            progress(checked, head.position)
     if checked != head.position or former != head.digest:
         return Verdict(checked, f"the chain ends at {checked}, its head says {head.position}")
     try:
@@ -298,8 +349,16 @@ _canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=F
 
 def _new_id(at: datetime) -> str:
     """An id whose order is that of the events, to the microsecond: several happen within the same request."""
-    number = (int(at.timestamp() * 1_000_000) << 72) | secrets.randbits(72)
-    return f"evt_{crypto.base32(number)}"
+    return f"evt_{crypto.base32(_beginning(at) | secrets.randbits(72))}"
+
+
+def _id_at(at: datetime) -> str:
+    """The smallest id of an event of this instant."""
+    return f"evt_{crypto.base32(_beginning(at))}"
+
+
+def _beginning(at: datetime) -> int:
+    return max(0, int(at.timestamp() * 1_000_000)) << 72
 
 
 def _instant(at: datetime) -> str:

@@ -41,6 +41,11 @@ LOOK_AGAIN = 1.0  # seconds
 LOOK_AGAIN_UNKNOWN = 0.1  # seconds; so seldom can a stranger's kid make us look
 PURPOSE = "signing key"
 
+NOT_PUBLISHED = N_(
+    "The next key has not been published for long enough. Wait, or rotate at once: relying parties then have to fetch it anew."
+)
+ROTATED_MEANWHILE = N_("Somebody else has just rotated this key.")
+
 _log = logging.getLogger("idp.keyring")
 
 
@@ -123,18 +128,17 @@ def rotate(algorithm: str | None = None, *, at_once: bool = False) -> int:
     """Let the next key sign and the active one retire; make a new next one. Answers how many algorithms were rotated.
 
     `algorithm`: only this one; None: all. Raises Conflict while the next key has not been published for `keys.published_before` seconds,
-    unless `at_once` (relying parties that cached /jwks fail until they fetch it again). In a `writes()` unit, first.
+    unless `at_once` (relying parties that cached /jwks fail until they fetch it again), and when somebody else has just rotated. In a
+    `writes()` unit, first.
     """
     algorithms = (algorithm,) if algorithm else ALGORITHMS
     rows = _rows()
     if not at_once and not all(_ready(rows, a) for a in algorithms):
-        raise Conflict(
-            N_("The next key has not been published for long enough. Wait, or rotate at once: relying parties then have to fetch it anew."),
-            detail="rotate: the next key is younger than keys.published_before",
-        )
+        raise Conflict(NOT_PUBLISHED, detail="rotate: the next key is younger than keys.published_before")
     spares = {a: _spares(rows, a) for a in algorithms}
     for a in algorithms:
-        _activate(a, spares[a])
+        if not _activate(a, spares[a], *_in_turn(rows, a)):
+            raise Conflict(ROTATED_MEANWHILE, detail=f"another process is rotating {a}")
     _changed_here()
     return len(algorithms)
 
@@ -149,13 +153,15 @@ def revoke(kid: str) -> None:
     if row is None:
         raise NotFound(detail=f"there is no signing key {kid} in use")
     spares = _spares(rows, row.algorithm)
-    state = session.scalar(sa.select(SigningKey.state).where(SigningKey.kid == kid))
-    out = sa.update(SigningKey).where(SigningKey.kid == kid, SigningKey.state != "revoked")
-    if changed(out.values(state="revoked", private_sealed=None, remove_at=None)) == 0:
+    # Locked: a rotation that is under way is waited for, and what it made of the key is what is revoked.
+    state = session.scalar(sa.select(SigningKey.state).where(SigningKey.kid == kid).with_for_update())
+    values = {"state": "revoked", "private_sealed": None, "retiring_at": clock.now(), "remove_at": None}
+    if changed(sa.update(SigningKey).where(SigningKey.kid == kid, SigningKey.state != "revoked").values(**values)) == 0:
         return
     events.record("key.revoked", details={"kid": kid, "algorithm": row.algorithm, "state": state})
     if state == "active":
-        _activate(row.algorithm, spares)
+        following = session.scalar(sa.select(SigningKey.kid).where(SigningKey.algorithm == row.algorithm, SigningKey.state == "next"))
+        _activate(row.algorithm, spares, None, following)
     elif state == "next":
         _add(spares[0], "next")
     _changed_here()
@@ -166,23 +172,19 @@ def look() -> int:
 
     In a `writes()` unit, first.
     """
-    now = clock.now()
-    rows = _rows()
+    now, rows = clock.now(), _rows()
     old = now - timedelta(seconds=settings().keys.lifetime)
-    due = [
-        row.algorithm for row in rows if row.state == "active" and (row.active_at or row.created_at) <= old and _ready(rows, row.algorithm)
-    ]
+    signing = {row.algorithm: row for row in rows if row.state == "active"}
+    # In the order of `rotate`, or the two would wait for each other.
+    due = [a for a in ALGORITHMS if a in signing and (signing[a].active_at or signing[a].created_at) <= old and _ready(rows, a)]
     spares = {a: _spares(rows, a) for a in due}
     count = ensure()
-    for a in due:
-        _activate(a, spares[a])
-    over = sa.delete(SigningKey).where(SigningKey.state == "retired", SigningKey.remove_at <= now)
-    count += changed(over)
-    hints_end = now + timedelta(seconds=settings().login.session_lifetime)
-    faded = sa.update(SigningKey).where(SigningKey.state == "retiring", SigningKey.remove_at <= now)
-    count += changed(faded.values(state="retired", remove_at=hints_end))
+    count += sum(_activate(a, spares[a], *_in_turn(rows, a)) for a in due)
+    count += changed(sa.delete(SigningKey).where(SigningKey.state == "retired", SigningKey.remove_at <= now))
+    values = {"state": "retired", "remove_at": now + timedelta(seconds=settings().login.session_lifetime)}  # hints are opened until then
+    count += changed(sa.update(SigningKey).where(SigningKey.state == "retiring", SigningKey.remove_at <= now).values(**values))
     _changed_here()
-    return count + len(due)
+    return count
 
 
 def _rows() -> list[_Row]:
@@ -212,26 +214,33 @@ def _add(key: NewKey, state: str) -> bool:
     return added
 
 
-def _activate(algorithm: str, spares: list[NewKey]) -> None:
-    """Retire the active key and let the next one sign. Raises Conflict, before any effect, when another process is doing so."""
+def _in_turn(rows: list[_Row], algorithm: str) -> tuple[str | None, str | None]:
+    """The kids of the active key and of the next one, as they were read."""
+    kids = {row.state: row.kid for row in rows if row.algorithm == algorithm}
+    return kids.get("active"), kids.get("next")
+
+
+def _activate(algorithm: str, spares: list[NewKey], active: str | None, following: str | None) -> bool:
+    """Retire the key `active` and let `following` sign. False, before any effect, when `active` is not the active one any more.
+
+    NOTE: both are as they were when it was decided: who decided at the same time and comes second must not go on to a key nobody has seen.
+    """
     now = clock.now()
-    of_algorithm = sa.select(SigningKey.kid).where(SigningKey.algorithm == algorithm)
-    active = session.scalar(of_algorithm.where(SigningKey.state == "active"))
-    following = session.scalar(of_algorithm.where(SigningKey.state == "next"))
     if active is not None:
         longest = max(settings().oidc.access_token_lifetime, settings().oidc.id_token_lifetime) + 300
         values = {"state": "retiring", "retiring_at": now, "remove_at": now + timedelta(seconds=longest), "private_sealed": None}
         if changed(sa.update(SigningKey).where(SigningKey.kid == active, SigningKey.state == "active").values(**values)) == 0:
-            raise Conflict(detail=f"another process is rotating {algorithm}")
+            return False
     left = list(spares)
-    if following is None:
+    # Only a next key: one that was revoked in this very moment must not come back to life.
+    signs = sa.update(SigningKey).where(SigningKey.kid == following, SigningKey.state == "next").values(state="active", active_at=now)
+    if following is None or changed(signs) == 0:
         following = left[0].kid
         _add(left.pop(0), "active")
-    else:
-        changed(sa.update(SigningKey).where(SigningKey.kid == following).values(state="active", active_at=now))
     if left:
         _add(left[0], "next")
     events.record("key.activated", details={"kid": following, "algorithm": algorithm, "before": active})
+    return True
 
 
 # ---------------------------------------------------------------- the keys in memory

@@ -24,6 +24,7 @@ from idp.languages import gettext, negotiate
 from idp.login import session as sessions
 from idp.messages import wording
 from idp.messages.channels import is_carried, send
+from idp.oidc import sign_out_everywhere
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -62,11 +63,17 @@ def revoke_what_a_stolen_browser_got(event: Event) -> None:
             tokens.revoke_of_session(session_id, reason="browser_stolen")
 
 
+def revoke_what_was_given_meanwhile(event: Event) -> None:
+    """A code that was redeemed in the very moment of the sign-out gave tokens which that transaction could not see yet (case 30)."""
+    if event.user_id is not None:
+        tokens.revoke_of_user(event.user_id, reason=sign_out_everywhere.REASON, before=event.at)
+
+
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.new": (tell_of_new_browser,),
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     "token.reused": (tell_of_reused_token,),
-    "user.signed_out_everywhere": (tell_of_sign_out_everywhere,),
+    sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile, tell_of_sign_out_everywhere),
 }
 
 

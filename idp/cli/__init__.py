@@ -9,6 +9,12 @@ check.py        idp check: the configuration in force
 doctor.py       idp doctor: is everything well
 database.py     idp db: tables up and down
 clients.py      idp clients: relying parties; snippets.py is what they paste into their code
+operator.py     an operator: who they are in the events, whom they mean, and when
+users.py        idp users: people, blocked, signed out, their codes turned on again
+companies.py    idp companies: sellers, activated and suspended
+employees.py    idp employees: people in a company
+keys.py         idp keys: signing keys
+events.py       idp events: the audit trail, followed and exported
 messages.py     idp messages: send a test
 serve.py        idp serve: the server (certificate.py: its TLS; processes.py: its companions)
 worker.py       idp worker: messages, reactions, schedule

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from idp import config
 from idp.cli.failures import Failure
 from idp.cli.furnish import furnish
-from idp.cli.output import FORMAT, as_json, tell
+from idp.cli.output import FORMAT, as_json, confirmed, tell
 from idp.db import schema
 
 
@@ -33,8 +33,7 @@ def upgrade(revision: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def downgrade(revision: str, yes: bool) -> None:
     """Take the tables back to REVISION (default: one step; `base`: empty). What only newer ones hold is lost."""
-    if not yes:
-        click.confirm(f"Take {shown(_url())} back to {revision}? What only newer tables hold is lost", abort=True)
+    confirmed(f"Take {shown(_url())} back to {revision}, and lose what only newer tables hold", yes)
     undone = schema.downgrade(_url(), revision)
     tell(f"Undone: {', '.join(reversed(undone))}." if undone else "Nothing to undo.")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import sys
+from typing import Any
 
 import click
+
+INTERRUPTED = 130  # as a shell reports SIGINT
 
 COMMANDS = {
     # command: where it is, and what `idp --help` says of it
@@ -18,6 +22,11 @@ COMMANDS = {
     "doctor": ("idp.cli.doctor:doctor", "Say whether everything is well, one line each."),
     "db": ("idp.cli.database:db", "Bring the tables up or down."),
     "clients": ("idp.cli.clients:clients", "Relying parties: create, list, show."),
+    "users": ("idp.cli.users:users", "People: find, show, block, sign out everywhere."),
+    "companies": ("idp.cli.companies:companies", "Sellers: find, show, activate, suspend."),
+    "employees": ("idp.cli.employees:employees", "People in a company: list, show, block, change roles."),
+    "keys": ("idp.cli.keys:keys", "Signing keys: list, rotate, revoke."),
+    "events": ("idp.cli.events:events", "What happened: follow it, export it."),
     "messages": ("idp.cli.messages:messages", "Text messages and mail: send a test."),
     "demo": ("idp.cli.demo:demo", "Provider and portals on loopback, with a seeded story."),
 }
@@ -25,6 +34,13 @@ COMMANDS = {
 
 class Lazy(click.Group):
     """A group that knows its commands by name and reads one when it is asked for."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
+        """As click does it; but an argument that is no text is refused here, for all commands: no database could keep it."""
+        for arg in args:
+            if "\0" in arg or any("\ud800" <= c <= "\udfff" for c in arg):
+                raise click.UsageError(f"{arg[:80]!a} is not readable as text. Give it in UTF-8, without NUL.")
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of the page above."""
@@ -53,27 +69,49 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; ends the process: 0 done, 1 refused or failed, 2 wrong usage."""
-    os.umask(os.umask(0o077) | 0o007)  # what we write (SQLite's files above all, which name people) is not for every user of the machine
-    gc.disable()  # importing makes hundreds of thousands of objects that stay: looking through them takes a quarter of the start
+def run(args: list[str] | None = None) -> int:
+    """Run a command (by default the process's own) and answer its exit code; only what nobody expected is raised."""
     try:
-        code = cli(standalone_mode=False)  # what a command gave to `ctx.exit`
-        sys.exit(code if isinstance(code, int) else 0)
+        code = cli.main(args, prog_name="idp", standalone_mode=False)  # what a command gave to `ctx.exit`
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `| head` has read enough. What is still in the buffer would be tried again at the end, and complained of.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except click.ClickException as e:
-        e.show()
-        sys.exit(e.exit_code)
+        said = io.StringIO()
+        e.show(file=said)
+        _say(said.getvalue().splitlines())
+        return e.exit_code
     except Exception as e:
         from idp.cli import failures  # noqa: PLC0415 - knows the configuration, which `--help` does without
 
-        said = failures.explain(e)
-        if said is None:
+        lines = failures.explain(e)
+        if lines is None:
             raise
-        for line in said:
-            click.echo(line, err=True)
-        sys.exit(1)
+        _say(lines)
+        return 1
+
+
+def _say(lines: list[str]) -> None:
+    """To standard error, as text: what was typed or came from elsewhere may hold orders to the terminal."""
+    from idp.cli.output import visible  # noqa: PLC0415 - `--help` does without
+
+    for line in lines:
+        click.echo(visible(line), err=True)
+
+
+def main() -> None:
+    """Run the command line; ends the process: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C."""
+    os.umask(os.umask(0o077) | 0o007)  # what we write (SQLite's files above all, which name people) is not for every user of the machine
+    gc.disable()  # importing makes hundreds of thousands of objects that stay: looking through them takes a quarter of the start
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name in letters that the terminal does not have is no reason to stop
+    sys.exit(run())
 
 
 if __name__ == "__main__":

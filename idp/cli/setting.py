@@ -11,7 +11,7 @@ from idp import config, crypto
 from idp.cli.failures import Failure
 from idp.config import Settings
 from idp.db import schema
-from idp.db.session import connect_application
+from idp.db.session import connect_application, engine
 
 
 @contextmanager
@@ -28,7 +28,10 @@ def at_work(settings: Settings | None = None, *, current: bool = True) -> Iterat
     app = Flask("idp.cli")
     connect_application(app, chosen.database, threads=1)
     with app.app_context():
-        yield chosen
+        try:
+            yield chosen
+        finally:
+            engine().dispose()
 
 
 def require_current(settings: Settings) -> None:

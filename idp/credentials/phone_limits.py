@@ -12,21 +12,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from idp import clock, crypto
+from idp import clock, crypto, events
 from idp.config import settings
-from idp.credentials.tables import PhoneGuesses
+from idp.credentials.tables import Device, PhoneGuesses
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.directory.tables import User
 from idp.errors import N_, TooManyTries
 
 HOUR = 3600
 DAY = 86400
 KEPT = timedelta(days=400)  # a row that long untouched holds nothing but a count in a row
 
-_rows = table(PhoneGuesses)
+_rows, _devices, _users = table(PhoneGuesses), table(Device), table(User)
 _FOUND = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject"))
 _LOCKED = _FOUND.with_for_update()
 _WRITE = sa.update(_rows).where(_rows.c.digest == sa.bindparam("subject"))
+_OWNER = (
+    sa.select(_users.c.id.label("user_id"), _devices.c.id.label("device_id"))
+    .select_from(_users.outerjoin(_devices, (_devices.c.user_id == _users.c.id) & _devices.c.removed_at.is_(None)))
+    .where(_users.c.phone == sa.bindparam("of_phone"))
+)
 
 TOO_MANY_WRONG = N_("Too many wrong codes were entered for this number.")
 TOO_MANY_MESSAGES = N_("Too many codes were sent to this number. Wait for a while, or use another number.")
@@ -83,9 +89,23 @@ def give_back(subject: str, mark: int) -> None:
         _write(subject, recent=kept, in_a_row=0, changed_at=clock.now())
 
 
-def turn_on(phone: str) -> bool:
-    """Codes for this number work again, whatever was entered before: support's decision. Answers whether there was anything to forget."""
-    return _write(phone_digest(phone), recent=[], in_a_row=0, changed_at=clock.now()) > 0
+def is_off(phone: str) -> bool:
+    """Whether codes for this number are off until somebody turns them on: a hundred wrong ones in a row."""
+    row = session.execute(_FOUND, {"subject": phone_digest(phone)}).one_or_none()
+    return row is not None and row.in_a_row >= settings().login.number_wrong_in_a_row
+
+
+def turn_on(phone: str, *, actor_id: str | None = None) -> bool:
+    """Codes for this number (E.164) work again, whatever was entered before: support's decision. Answers whether there was anything to
+    forget, which is an event. The browsers that know the person count apart; what they counted is forgotten as well.
+    """
+    owner = session.execute(_OWNER, {"of_phone": phone}).all()
+    now, subjects = clock.now(), [phone_digest(phone), *(budget(phone, row.device_id) for row in owner if row.device_id)]
+    forgotten = sum(_write(subject, recent=[], in_a_row=0, changed_at=now) for subject in subjects)
+    if forgotten:
+        user_id = owner[0].user_id if owner else None
+        events.record("phone.codes_turned_on", user_id=user_id, actor_id=actor_id, personal={"phone": phone})
+    return forgotten > 0
 
 
 def sweep(now: datetime) -> int:

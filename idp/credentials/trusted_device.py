@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from ua_parser import parse
@@ -183,6 +183,27 @@ def forget(browser_id: str, *, device_id: str | None = None, user_id: str | None
 def forget_everywhere(user_id: str, reason: str) -> int:
     """The person is known in no browser any more: signed out everywhere, number changed, access restored. Answers how many it were."""
     return len(_remove(_devices.c.user_id == user_id, reason))
+
+
+def of_person(user_id: str) -> list[sa.Row[Any]]:
+    """The browsers that know the person, the last used first: `device_id browser_id name last_ip trusted_at last_used_at expires_at`."""
+    now = clock.now()
+    theirs = (
+        sa.select(
+            _devices.c.id.label("device_id"),
+            _devices.c.browser_id,
+            _browsers.c.name,
+            _browsers.c.last_ip,
+            _devices.c.trusted_at,
+            _devices.c.last_used_at,
+            _devices.c.expires_at,
+        )
+        .join(_browsers, _browsers.c.id == _devices.c.browser_id)
+        .where(_devices.c.user_id == user_id, _devices.c.removed_at.is_(None), _devices.c.expires_at > now)
+        .where(_browsers.c.ended_at.is_(None), _browsers.c.expires_at > now)
+        .order_by(_devices.c.last_used_at.desc(), _devices.c.id)
+    )
+    return list(session.execute(theirs))
 
 
 def name_of(user_agent: str) -> str:

@@ -346,6 +346,13 @@ def revoke_of_session(session_id: str, *, reason: str) -> int:
     return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
 
 
+def revoke_of_user(user_id: str, *, reason: str, before: datetime | None = None) -> int:
+    """End every family of a person, those with `offline_access` too; with `before`, those whose proof is older. Answers how many lived."""
+    older = _T.c.auth_time < before if before is not None else sa.true()
+    theirs = sa.update(_T).where(_T.c.user_id == user_id, _T.c.revoked_at.is_(None), older)
+    return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
+
+
 def clients_of_session(session_id: str) -> list[str]:
     """The ids of the clients that hold live tokens of this session, for the page that says what signing out ended."""
     rows = session.execute(sa.select(_T.c.client_id).distinct().where(_T.c.session_id == session_id, _T.c.revoked_at.is_(None)))

@@ -3,5 +3,5 @@
 Read in this order: `tables` (the rows), `names` (what a name, an e-mail address and a link may look like), `users` (one person's ID),
 `accounts` (what a person signs in as, and how each account stands now), `roles` (permissions), `employees` (people in a company),
 `companies` (sellers), `families`, `invitations` (offers to become an employee or a family member), `partners` (published apps and
-companies' connections to them).
+companies' connections to them), `search` (people and companies by a part of what is known of them).
 """

@@ -142,8 +142,11 @@ def change_details(company_id: str, *, by: Actor = None, **fields: str) -> None:
         events.record("company.details_changed", actor_id=actor_id(by), company_id=company_id, details={"fields": sorted(values)})
 
 
-def activate(company_id: str, *, actor_id: str | None = None) -> None:
-    """The operator's check: from registered or suspended to active. Raises Conflict while something is missing, or the INN is another's."""
+def activate(company_id: str, *, actor_id: str | None = None) -> bool:
+    """The operator's check: from registered or suspended to active; answers whether it was not until now.
+
+    Raises NotFound, Conflict while something is missing, or the INN is another's.
+    """
     company = get(company_id)
     lacks = missing(company)
     if lacks:
@@ -159,15 +162,17 @@ def activate(company_id: str, *, actor_id: str | None = None) -> None:
         raise Conflict(SELLS_ALREADY) from e
     if moved:
         events.record("company.activated", actor_id=actor_id, company_id=company_id, details={"from": company.status})
+    return bool(moved)
 
 
-def suspend(company_id: str, reason: str, *, actor_id: str | None = None) -> None:
-    """Keep everyone out of the company, from the next request on. Raises NotFound."""
+def suspend(company_id: str, reason: str, *, actor_id: str | None = None) -> bool:
+    """Keep everyone out of the company, from the next request on; answers whether it was not until now. Raises NotFound."""
     values = {"status": "suspended", "suspended_at": clock.now(), "suspended_reason": clean_name(reason, longest=300)}
     if changed(sa.update(Company).where(Company.id == company_id, Company.status != "suspended").values(**values)):
         events.record("company.suspended", actor_id=actor_id, company_id=company_id)
-    else:
-        get(company_id)
+        return True
+    get(company_id)
+    return False
 
 
 def owner_of(company_id: str) -> Employee | None:

@@ -125,22 +125,23 @@ def note_sign_in(user_id: str) -> None:
     changed(_SIGNED_IN, user_id=user_id, last_sign_in_at=clock.now())
 
 
-def block(user_id: str, reason: str, *, actor_id: str | None = None) -> None:
-    """Keep the person out of everything, from the next request on. Raises NotFound."""
+def block(user_id: str, reason: str, *, actor_id: str | None = None) -> bool:
+    """Keep the person out of everything, from the next request on; answers whether they were not until now. Raises NotFound."""
     values = {"status": "blocked", "blocked_at": clock.now(), "blocked_reason": clean_name(reason, longest=500)}
-    _move(user_id, "active", values, "user.blocked", actor_id)
+    return _move(user_id, "active", values, "user.blocked", actor_id)
 
 
-def unblock(user_id: str, *, actor_id: str | None = None) -> None:
-    """Let the person in again. Raises NotFound."""
-    _move(user_id, "blocked", {"status": "active", "blocked_at": None, "blocked_reason": None}, "user.unblocked", actor_id)
+def unblock(user_id: str, *, actor_id: str | None = None) -> bool:
+    """Let the person in again; answers whether they were blocked until now. Raises NotFound."""
+    return _move(user_id, "blocked", {"status": "active", "blocked_at": None, "blocked_reason": None}, "user.unblocked", actor_id)
 
 
-def _move(user_id: str, from_status: str, values: dict[str, Any], event: str, actor_id: str | None) -> None:
+def _move(user_id: str, from_status: str, values: dict[str, Any], event: str, actor_id: str | None) -> bool:
     if changed(sa.update(User).where(User.id == user_id, User.status == from_status).values(**values)):
         events.record(event, user_id=user_id, actor_id=actor_id)
-    else:
-        get(user_id)
+        return True
+    get(user_id)
+    return False
 
 
 def change_profile(user_id: str, claims: Mapping[str, Any], *, actor_id: str | None = None) -> None:

@@ -152,6 +152,15 @@ def end_of_browser(browser_id: str, reason: str, *, user_id: str | None = None) 
     return _end((_sessions.c.browser_id == browser_id) & whose, reason, None)
 
 
+def of_person(user_id: str) -> list[Session]:
+    """The person's live sessions, the last used first; none while they are blocked, though the rows wait for them."""
+    now = clock.now()
+    live = (Session.ended_at.is_(None), Session.expires_at > now, Session.idle_expires_at > now)
+    theirs = sa.select(Session).where(Session.user_id == user_id, *live).order_by(Session.last_seen_at.desc(), Session.id)
+    active = sa.exists().where(_users.c.id == user_id, _users.c.status == "active")
+    return list(session.scalars(theirs.where(active), execution_options={"populate_existing": True}))
+
+
 def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:
     """The ids of a person's sessions in a known browser that ended for `reason`."""
     wanted = sa.select(_sessions.c.id).where(

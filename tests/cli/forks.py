@@ -6,6 +6,7 @@ A command takes a second to start and a few milliseconds to run; the tests run h
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -15,9 +16,11 @@ from typing import Any
 
 def main() -> None:
     """Answer until the input ends."""
-    from idp.cli import check, clients, database, demo, doctor, init, processes, serve, worker  # noqa: F401
     from idp.cli import main as command
+    from idp.cli import worker  # noqa: F401 - which the command reads late
 
+    for name, (where, _) in command.COMMANDS.items():
+        assert importlib.import_module(where.partition(":")[0]), name
     for line in sys.stdin:
         given = json.loads(line)
         pid = os.fork()

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from idp import clock
+from idp.cli.demo_story import Story
 from idp.config import Settings
-from idp.credentials import phone_code, phone_limits
+from idp.credentials import phone_code, phone_limits, trusted_device
 from idp.errors import Gone, TooManyTries
 from tests.credentials.lab import PHONE, Desk, wrong
 from tests.world import new_phone
@@ -73,8 +74,35 @@ class TestTheNumber:
                 desk.begin()
             assert refused.value.message == phone_limits.CODES_OFF
             with desk.world.writes():
-                assert phone_limits.turn_on(PHONE)
+                assert phone_limits.is_off(PHONE)
+                assert phone_limits.turn_on(PHONE, actor_id="operator")
+                assert not phone_limits.is_off(PHONE)
             assert desk.begin()
+            [event] = desk.world.events("phone.codes_turned_on")
+            assert (event.actor_id, event.user_id, event.personal) == ("operator", None, {"phone": PHONE})
+
+    def test_support_forgives_the_owners_browsers_too(self, desk: Desk, story: Story) -> None:
+        """They count apart (case 69), so whoever is locked out of a known browser would stay so."""
+        owner = story.people[0]
+        proof = {"amr": ("sms",), "auth_time": clock.now(), "user_agent": "", "ip": "203.0.113.7"}
+        with desk.world.writes():
+            trusted_device.trust(trusted_device.Recognition(), owner.user_id, **proof)
+            [known] = trusted_device.of_person(owner.user_id)
+            own = phone_limits.budget(owner.phone, known.device_id)
+            for _ in range(10):
+                phone_limits.count_guess(own)
+            with pytest.raises(TooManyTries):
+                phone_limits.require_open(own)
+            assert phone_limits.turn_on(owner.phone)
+            phone_limits.require_open(own)
+        assert [event.user_id for event in desk.world.events("phone.codes_turned_on")] == [owner.user_id]
+
+    def test_a_number_that_was_never_guessed_at(self, desk: Desk) -> None:
+        """Nothing to forget, no event."""
+        with desk.world.writes():
+            assert not phone_limits.is_off(PHONE)
+            assert not phone_limits.turn_on(PHONE)
+        assert desk.world.events("phone.codes_turned_on") == []
 
     def test_known_browser(self, desk: Desk) -> None:
         """Cases 67 and 69: who burns a number's guesses and messages does not lock out the browser that its owner trusts."""

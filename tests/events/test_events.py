@@ -261,3 +261,53 @@ def test_an_empty_trail_is_in_order(ground: Ground) -> None:
     assert verdict(ground) == (0, None)
     assert linked(ground) == 0
     assert verdict(ground) == (0, None)
+
+
+def test_read_page_by_page_oldest_first(ground: Ground) -> None:
+    """For an export: the same events as a search, in the order in which they happened; `count` says how many."""
+    with clock.freeze(AT) as shift:
+        for number in range(7):
+            record(ground, "login.succeeded" if number % 2 else "code.wrong", details={"n": number})
+            shift(60)
+    with ground.reads():
+        assert events.count() == 7
+        assert events.count(name="code.wrong", since=AT.replace(minute=32)) == 3
+        pages = [events.read(limit=4)]
+        pages.append(events.read(limit=4, after=pages[0][-1].id))
+        assert [[event.details["n"] for event in page] for page in pages] == [[0, 1, 2, 3], [4, 5, 6]]
+        assert [event.details["n"] for event in events.read(since=AT.replace(minute=31), until=AT.replace(minute=33))] == [1, 2]
+        assert events.count(since=datetime.min.replace(tzinfo=UTC), until=datetime.max.replace(tzinfo=UTC)) == 7
+
+
+def test_a_line_without_what_names_a_person(ground: Ground) -> None:
+    """It is left out, not emptied: `null` says that it was blanked."""
+    record(ground, personal={"phone": "+79005550001"})
+    [event] = ground.rows(Event)
+    assert json.loads(events.line(event))["personal"] == {"phone": "+79005550001"}
+    assert "personal" not in json.loads(events.line(event, personal=False))
+    assert "+7900" not in events.line(event, personal=False)
+
+
+def test_who_acts_without_an_id(ground: Ground) -> None:
+    """Whatever rule records, the operator who ran the command stands in it; a rule that knows its actor is believed."""
+    with ground.writes():
+        with events.acting("operator", details={"uid": 1000}, personal={"operator": "ivanov"}):
+            events.record("user.blocked", user_id="usr_1", details={"n": 1})
+            events.record("employee.blocked", actor_id="usr_2", personal={"ip": "203.0.113.7"})
+        events.record("login.succeeded", user_id="usr_1")
+    first, second, third = sorted(ground.rows(Event), key=lambda event: event.id)
+    assert (first.actor_id, first.details, first.personal) == ("operator", {"uid": 1000, "n": 1}, {"operator": "ivanov"})
+    assert (second.actor_id, second.personal) == ("usr_2", {"operator": "ivanov", "ip": "203.0.113.7"})
+    assert (third.actor_id, third.details, third.personal) == (None, {}, None)
+
+
+def test_checking_the_chain_tells_how_far_it_is(ground: Ground) -> None:
+    """Long work shows a progress bar."""
+    with ground.writes():
+        for number in range(2100):
+            events.record("login.succeeded", details={"n": number})
+    linked(ground)
+    heard: list[tuple[int, int]] = []
+    with ground.reads():
+        assert events.verify_chain(lambda *far: heard.append(far)) == (2100, None)
+    assert heard == [(1000, 2100), (2000, 2100)]

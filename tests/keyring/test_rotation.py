@@ -339,3 +339,71 @@ def test_no_validation_fails_during_rotations(keys: Ground) -> None:
         thread.join()
     assert not failures
     assert verified > 300
+
+
+def at_the_same_time(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """All decide before any acts: the first look at the table ends only when everybody has had it."""
+    gate, look = threading.Barrier(times), keyring._rows
+
+    def together() -> list[Any]:
+        rows = look()
+        gate.wait(10)
+        return rows
+
+    monkeypatch.setattr(keyring, "_rows", together)
+
+
+def test_of_two_operators_one_rotates(keys: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found the next key ready. The second must not go on to its successor, which no relying party has seen (R7)."""
+    with clock.freeze(clock.now()) as shift:
+        shift(keys.settings.keys.published_before)
+        following = {kid for kid, state in states(keys).items() if state == "next"}
+        at_the_same_time(monkeypatch, 3)
+
+        def rotate(_: int) -> int:
+            with keys.writes():
+                return keyring.rotate("ES256")
+
+        answers = parallel(3, rotate)
+    assert [answer for answer in answers if not isinstance(answer, Conflict)] == [1], answers
+    assert {kid for kid, state in states(keys).items() if state == "active"} == following
+    assert sorted(states(keys).values()) == ["active", "next", "retiring"]
+
+
+def test_rotating_beside_the_schedule(keys: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule's look finds that it has been done already, and breaks nothing."""
+    with clock.freeze(clock.now()) as shift:
+        shift(keys.settings.keys.lifetime)
+        at_the_same_time(monkeypatch, 2)
+        monkeypatch.setattr(keyring, "ensure", lambda: 0)  # it would look once more, alone
+
+        def act(number: int) -> int:
+            with keys.writes():
+                return keyring.rotate() if number else keyring.look()
+
+        answers = parallel(2, act)
+    assert isinstance(answers[0], int), answers
+    assert answers[1] == 2 or isinstance(answers[1], Conflict), answers
+    for algorithm in ALGORITHMS:
+        assert sorted(states(keys, algorithm).values()) == ["active", "next", "retiring"]
+
+
+@pytest.mark.parametrize("which", ["active", "next"])
+def test_revoking_beside_a_rotation(keys: Ground, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    """Whoever comes first: the revoked key stays out, and there is one that signs and one that comes after it."""
+    kid = next(kid for kid, state in states(keys).items() if state == which)
+    at_the_same_time(monkeypatch, 2)
+
+    def act(number: int) -> object:
+        with keys.writes():
+            return keyring.rotate("ES256", at_once=True) if number else keyring.revoke(kid)
+
+    answers = parallel(2, act)
+    assert answers[0] is None
+    assert answers[1] == 1 or isinstance(answers[1], Conflict), answers
+    found = states(keys)
+    assert found[kid] == "revoked"
+    assert [list(found.values()).count(state) for state in ("active", "next")] == [1, 1]
+    assert all(row.private_sealed for row in keys.rows(keyring.SigningKey) if row.state in {"active", "next"})
+    monkeypatch.undo()
+    assert kid_of(sign()) != kid

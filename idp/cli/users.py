@@ -1,0 +1,176 @@
+"""`idp users`: people, found and shown, kept out and let in, signed out, and their numbers freed after too many wrong codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from idp.cli.failures import Failure
+from idp.cli.operator import by_operator, paged, read_phone, require_user, tell_of_more, words
+from idp.cli.output import FORMAT, as_json, done, record, table, tell
+from idp.cli.setting import at_work
+from idp.credentials import phone_limits, trusted_device
+from idp.db.session import reads
+from idp.directory import accounts, search
+from idp.directory import users as people
+from idp.directory.tables import User
+from idp.login import session
+from idp.oidc.sign_out_everywhere import sign_out_everywhere
+
+WHO = click.argument("who", metavar="ID|PHONE|EMAIL")
+KINDS = ("personal", "business", "employee")
+
+
+@click.group()
+def users() -> None:
+    """People and their IDs. Everything holds from the next request on, in every process."""
+
+
+@users.command(name="list")
+@paged(search.USER_STATES, "id, phone, e-mail or name")
+@FORMAT
+def list_some(text: str, status: str | None, limit: int, after: str | None, form: str) -> None:
+    """List people, the newest first."""
+    with at_work(), reads():
+        found = search.people(text, status=status, limit=limit, after=after)
+    if form == "json":
+        as_json([_row(user) for user in found])
+    else:
+        rows = [(u.id, u.phone, u.email, u.name, u.status, u.created_at, u.last_sign_in_at) for u in found]
+        columns = ("id", "phone", "e-mail", "name", "status", "registered", "last sign-in")
+        table(columns, rows, empty="Nobody fits." if text or status or after else "Nobody has registered yet.")
+    tell_of_more([user.id for user in found], limit)
+
+
+@users.command()
+@WHO
+@FORMAT
+def show(who: str, form: str) -> None:
+    """Show a person: accounts and companies, sessions, the browsers that know them."""
+    with at_work(), reads():
+        shown = _shown(require_user(who))
+    if form == "json":
+        as_json(shown)
+        return
+    record({name: value for name, value in shown.items() if value is not None and not isinstance(value, list)})
+    _part(
+        "Accounts",
+        ("account", "kind", "company", "roles", "may enter"),
+        [
+            (a["account_id"], a["kind"], a["company_name"], a["roles"], "yes" if a["may_enter"] else f"no: {a['reason']}")
+            for a in shown["accounts"]
+        ],
+    )
+    _part(
+        "Sessions",
+        ("session", "browser", "address", "level", "proved", "last seen", "ends"),
+        [(s["id"], s["browser"], s["ip"], s["acr"], s["auth_time"], s["last_seen_at"], s["expires_at"]) for s in shown["sessions"]],
+    )
+    _part(
+        "Trusted browsers",
+        ("device", "browser", "address", "trusted", "last used", "until"),
+        [(b["device_id"], b["name"], b["last_ip"], b["trusted_at"], b["last_used_at"], b["expires_at"]) for b in shown["browsers"]],
+    )
+
+
+@users.command()
+@WHO
+@click.option(
+    "--reason", type=words(500), metavar="TEXT", required=True, help="Kept with the person; relying parties and other people never see it."
+)
+@FORMAT
+def block(who: str, reason: str, form: str) -> None:
+    """Keep a person out of everything: sessions, tokens, sign-ins."""
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        new = people.block(user_id, reason)
+        shown = _row(people.get(user_id))
+    done(shown, form, f"{user_id} is blocked." if new else f"{user_id} was blocked already: the first reason stays.")
+
+
+@users.command()
+@WHO
+@FORMAT
+def unblock(who: str, form: str) -> None:
+    """Let a person in again. Sessions that have not run out go on; `idp users sign-out` ends them."""
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        new = people.unblock(user_id)
+        shown = _row(people.get(user_id))
+    done(shown, form, f"{user_id} may enter again." if new else f"{user_id} was not blocked.")
+
+
+@users.command(name="sign-out")
+@WHO
+@FORMAT
+def sign_out(who: str, form: str) -> None:
+    """Sign a person out everywhere: sessions, trusted browsers, and what apps were given, to work in their absence too."""
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        ended = sign_out_everywhere(user_id)
+    said = f"{user_id} is signed out everywhere: {ended.sessions} sessions, {ended.browsers} trusted browsers, {ended.apps} apps' tokens."
+    done({"user_id": user_id, **ended._asdict()}, form, said)
+
+
+@users.command(name="codes-on")
+@WHO
+@FORMAT
+def codes_on(who: str, form: str) -> None:
+    """Turn codes on again for a number that too many wrong ones were entered for, a person's or not yet anybody's.
+
+    First make sure that the number is with its owner: somebody has been guessing.
+    """
+    with at_work(), by_operator():
+        phone = require_user(who).phone if who.startswith("usr_") or "@" in who else read_phone(who)
+        if phone is None:
+            raise Failure("This person has no phone: there are no codes to turn on.")
+        forgotten = phone_limits.turn_on(phone)
+    said = f"Codes go out to {phone} again." if forgotten else f"Nothing was ever counted against {phone}: nothing to turn on."
+    done({"phone": phone, "codes": "on", "changed": forgotten}, form, said)
+
+
+def _row(user: User) -> dict[str, Any]:
+    columns = "id phone email name locale status blocked_at blocked_reason is_test created_at last_sign_in_at".split()
+    return {column: getattr(user, column) for column in columns}
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        **_row(user),
+        "codes": "off" if user.phone and phone_limits.is_off(user.phone) else "on",
+        "accounts": [
+            {
+                "account_id": it.account_id,
+                "kind": it.kind,
+                "company_id": it.company_id,
+                "company_name": it.company_name,
+                "employee_id": it.employee_id,
+                "roles": list(it.role_titles),
+                "may_enter": it.may_enter,
+                "reason": it.reason,
+                "last_used_at": it.last_used_at,
+            }
+            for it in accounts.candidates(user.id, KINDS)
+        ],
+        "sessions": [
+            {
+                "id": it.id,
+                "browser": it.browser_name,
+                "ip": it.ip,
+                "acr": it.acr,
+                "amr": it.amr,
+                "auth_time": it.auth_time,
+                "last_seen_at": it.last_seen_at,
+                "expires_at": it.expires_at,
+            }
+            for it in session.of_person(user.id)
+        ],
+        "browsers": [dict(row._mapping) for row in trusted_device.of_person(user.id)],
+    }
+
+
+def _part(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        tell(f"\n{title}")
+        table(columns, rows, empty="")
