@@ -7,7 +7,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -27,11 +26,9 @@ def signing_keys(place: Place) -> list[tuple[str, str]]:
 # ---- help and usage ----
 
 
-def test_help_names_every_command_and_is_quick(empty: Place) -> None:
-    """It reads no command's file: on an idle machine a tenth of a second."""
-    began = time.monotonic()
+def test_help_names_every_command_and_reads_none(empty: Place) -> None:
+    """It reads no command's file, so it is there in a tenth of a second."""
     done = empty.idp("--help")
-    assert time.monotonic() - began < 5
     assert done.code == 0
     for name in ("serve", "worker", "init", "check", "doctor", "db", "clients", "demo"):
         assert f"\n  {name} " in done.out
