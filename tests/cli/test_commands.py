@@ -30,7 +30,7 @@ def test_help_names_every_command_and_reads_none(empty: Place) -> None:
     """It reads no command's file, so it is there in a tenth of a second."""
     done = empty.idp("--help")
     assert done.code == 0
-    for name in ("serve", "worker", "init", "check", "doctor", "db", "clients", "demo"):
+    for name in ("serve", "worker", "init", "check", "doctor", "db", "clients", "messages", "demo"):
         assert f"\n  {name} " in done.out
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, idp.cli.main; print('pydantic' in sys.modules, 'sqlalchemy' in sys.modules)"],
@@ -42,7 +42,7 @@ def test_help_names_every_command_and_reads_none(empty: Place) -> None:
     assert loaded.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("words", ["serve", "worker", "init", "check", "doctor", "db upgrade", "db downgrade", "clients create", "demo"])
+@pytest.mark.parametrize("words", ["serve", "worker", "init", "check", "doctor", "db upgrade", "db downgrade", "clients create", "messages test", "demo"])
 def test_each_command_explains_itself(empty: Place, words: str) -> None:
     done = empty.idp(*words.split(), "--help")
     assert (done.code, done.err) == (0, "")

@@ -176,5 +176,95 @@ def test_production_names_everything_that_is_unsafe(tmp_path: Path) -> None:
         assert part in said
 
 
+def test_production_starts_with_real_channels(tmp_path: Path) -> None:
+    settings = load(
+        environment={
+            "IDP_SERVER__ENVIRONMENT": "production",
+            "IDP_SERVER__ISSUER": "https://id.example.com",
+            "IDP_KEYS__FOLDER": str(tmp_path),
+            "IDP_MESSAGES__CHANNEL": "gateways",
+            "IDP_MESSAGES__SMS": "main",
+            "IDP_MESSAGES__GATEWAYS": '{"main": {"kind": "apprise", "url": "smsc://user:word@{to}"}}',
+            "IDP_SMTP__HOST": "mail.example.com",
+            "IDP_SMTP__SENDER": "id@example.com",
+        }
+    )
+    assert (settings.messages.sms, settings.smtp.security) == (["main"], "starttls")
+
+
+# ---- what carries messages ----
+
+SECRETS = ("hunter2", "Zk3-token")
+
+
+def test_a_gateways_secret_can_come_from_a_file(written, tmp_path: Path) -> None:
+    """One key of a table in the file, the rest from the configuration; and printing the settings tells none of it."""
+    secret = tmp_path / "secret"
+    secret.write_text("smsc://user:hunter2@{to}\n")
+    file = written('[messages]\nchannel = "gateways"\nsms = ["main"]\n[messages.gateways.main]\nkind = "apprise"\n')
+    settings = load(
+        file, {"IDP_MESSAGES__GATEWAYS__MAIN__URL_FILE": str(secret), "IDP_SMTP__PASSWORD": "Zk3-token", "IDP_SMTP__USER": "idp"}
+    )
+    assert settings.messages.gateways["main"].url == "smsc://user:hunter2@{to}"
+    assert not any(secret in repr(settings) for secret in SECRETS)
+
+
+WEBHOOK = 'kind = "webhook"\nurl = "https://gw.example/?key=hunter2"\nbody = { to = "{to}", text = "{text}" }\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('url = "smsc://u:hunter2@{to}"', "'kind'"),
+        ('kind = "pigeon"\nurl = "smsc://u:hunter2@{to}"', "'apprise', 'webhook'"),
+        ('kind = "apprise"\nurl = "smsc://u:hunter2@79005550000"', "{to} stands nowhere"),
+        ('kind = "apprise"\nurl = "smsc://u:hunter2@{too}"', "{too} is not known"),
+        ('kind = "apprise"\nurl = "json://gw.example/?:to={to}&:x=hunter2"', "in clear"),
+        ('kind = "apprise"\nulr = "smsc://u:hunter2@{to}"', "ulr is not known; did you mean url"),
+        (WEBHOOK.replace("https", "http"), "must be https"),
+        (WEBHOOK.replace("gw.example", "{to}.example"), "in the host"),
+        (WEBHOOK.replace("{text}", "hello"), "{text} stands nowhere"),
+        (WEBHOOK + 'method = "GET"', "GET has none"),
+        (WEBHOOK + 'encoding = "form"\n'.replace("form", "xml"), "encoding"),
+        (WEBHOOK.replace('"{text}" }', '"{text}", deep = { a = "b" } }') + 'encoding = "form"', "a form is a table of texts"),
+        (WEBHOOK + 'headers = { "X-Key" = "hunter2\\r\\nX: y" }', "cannot be sent"),
+        (WEBHOOK + "timeout = 60", "less than or equal to 18"),
+        (WEBHOOK + "sucess = {}", "sucess is not known; did you mean success"),
+        (WEBHOOK + 'receipts_secret = "hunter2"', "at least 32"),
+    ],
+)
+def test_mistakes_in_a_gateway_are_named(written, table: str, said: str) -> None:
+    """Each with the table that it stands in, none with a secret."""
+    found = problems(path=written(f"[messages.gateways.main]\n{table}\n"))
+    assert "[messages] gateways.main" in found
+    assert said in found
+    assert not any(secret in found for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"IDP_MESSAGES__SMS": "main"}, "there is no table [messages.gateways.main]"),
+        ({"IDP_MESSAGES__CHANNEL": "gateways"}, "name a gateway"),
+        ({"IDP_MESSAGES__GATEWAYS": '{"Main": {"kind": "apprise", "url": "smsc://u:hunter2@{to}"}}'}, "'Main' is no name"),
+        (
+            {
+                "IDP_MESSAGES__SMS": "a,b",
+                "IDP_MESSAGES__GATEWAYS": '{"a": {"kind": "apprise", "url": "x://{to}", "timeout": 10},'
+                ' "b": {"kind": "apprise", "url": "x://{to}", "timeout": 10}}',
+            },
+            "more than 18 seconds",
+        ),
+        ({"IDP_SMTP__HOST": "mail.example.com"}, "sender must be an e-mail address"),
+        ({"IDP_SMTP__HOST": "mail.example.com", "IDP_SMTP__SENDER": "id@example.com", "IDP_SMTP__SECURITY": "none"}, "on loopback"),
+        ({"IDP_SMTP__PASSWORD": "hunter2"}, "user and password belong together"),
+    ],
+)
+def test_what_does_not_go_together(variables: dict[str, str], said: str) -> None:
+    found = problems(variables)
+    assert said in found
+    assert "hunter2" not in found
+
+
 def test_a_desk_may_do_all_of_it() -> None:
     assert config.unsafe_in_production(Settings()) == []

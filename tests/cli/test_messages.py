@@ -1,0 +1,125 @@
+"""`idp messages test`, and what doctor and check say of what carries messages (commands.md): no secret of a gateway is ever printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.running import Place
+from tests.messages.far_end import FarEnd, Mailbox, http_gateway, mail_server
+
+PHONE, MAIL = "+79005550001", "anna@example.com"
+SECRETS = ("Zk3-gateway-token", "hunter2")
+
+
+@pytest.fixture(scope="module")
+def far_end() -> Iterator[FarEnd]:
+    """A gateway."""
+    with http_gateway() as end:
+        yield end
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Mailbox]:
+    """A mail server."""
+    with mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def sending(place: Place, far_end: FarEnd, box: Mailbox) -> Place:
+    """A place whose messages go there."""
+    far_end.clear()
+    box.clear()
+    webhook = {"kind": "webhook", "url": f"{far_end.url}/send?key={SECRETS[0]}", "body": {"to": "{to}", "text": "{text}"}, "timeout": 2}
+    webhook |= {"headers": {"Authorization": f"Bearer {SECRETS[1]}"}, "message_id": "messages.0.id"}
+    apprise = {"kind": "apprise", "url": f"{far_end.url.replace('http', 'json', 1)}/{SECRETS[0]}?:to={{to}}", "timeout": 2}
+    return Place(
+        place.folder,
+        {
+            "IDP_MESSAGES__CHANNEL": "gateways",
+            "IDP_MESSAGES__SMS": "main,spare",
+            "IDP_MESSAGES__GATEWAYS": json.dumps({"main": webhook, "spare": apprise}),
+            "IDP_SMTP__HOST": "localhost",
+            "IDP_SMTP__PORT": str(box.port),
+            "IDP_SMTP__SECURITY": "none",
+            "IDP_SMTP__SENDER": "id@example.com",
+        },
+    )
+
+
+def test_a_test_message(sending: Place, far_end: FarEnd, box: Mailbox) -> None:
+    """To a number and to an address: it arrives, and the answer says who took it and under which name."""
+    done = sending.idp("messages", "test", "--to", PHONE, "--language", "en", "--format", "json")
+    said = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert (said["channel"], said["gateway"], said["state"], said["reason"]) == ("sms", "main", "sent", None)
+    assert said["gateway_message_id"] == "gw-1"
+    [asked] = far_end.asked
+    assert asked.key == said["message_id"]
+    assert asked.json == {"to": PHONE, "text": "Bazar ID: a test message. Nothing has to be done."}
+    done = sending.idp("messages", "test", "--to", MAIL)
+    assert done.code == 0
+    assert "smtp" in done.out
+    assert [message["To"] for message in box.taken] == [MAIL]
+
+
+def test_a_test_message_that_nobody_takes(sending: Place, far_end: FarEnd) -> None:
+    """Exit code 1, the word of the last gateway, and nothing of what it was asked."""
+    far_end.answers.extend([500, 503])
+    done = sending.idp("messages", "test", "--to", PHONE, "--format", "json")
+    assert done.code == 1
+    said = json.loads(done.out)
+    assert (said["state"], said["gateway"], said["reason"]) == ("failed", "spare", "status_503")
+    assert "status_503" in done.err
+    assert not any(secret in done.out + done.err for secret in (*SECRETS, PHONE))
+
+
+def test_the_inbox_takes_it_too(place: Place) -> None:
+    """On a desk it is in the inbox."""
+    said = json.loads(place.idp("messages", "test", "--to", PHONE, "--format", "json").out)
+    assert (said["gateway"], said["state"]) == ("inbox", "delivered")
+
+
+@pytest.mark.parametrize(("to", "said"), [("12", "phone number"), ("a@b", "e-mail address")])
+def test_where_to_must_be_known(place: Place, to: str, said: str) -> None:
+    """What is neither number nor address is refused before anything is sent."""
+    done = place.idp("messages", "test", "--to", to)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+
+
+def test_mail_without_a_server(sending: Place) -> None:
+    """What to set is said."""
+    done = sending.idp("messages", "test", "--to", MAIL, IDP_SMTP__HOST="")
+    assert done.code == 1
+    assert "[smtp] host" in done.err
+
+
+def test_doctor_asks_the_channels(sending: Place, far_end: FarEnd, box: Mailbox) -> None:
+    """The mail server is asked, gateways are not: that would cost a message; no secret is told."""
+    done = sending.idp("doctor", "--format", "json")
+    channels = next(line for line in json.loads(done.out) if line["name"] == "channels")
+    assert channels["state"] == "ok"
+    for part in ("main: POST to localhost, not called", "spare: JSON by apprise", f"smtp: localhost:{box.port} answers"):
+        assert part in channels["says"]
+    assert (far_end.asked, box.taken) == ([], [])
+    assert not any(secret in done.out + done.err for secret in SECRETS)
+    wrong = {"main": {"kind": "apprise", "url": f"nosuch://{SECRETS[0]}@{{to}}"}}
+    done = sending.idp("doctor", IDP_SMTP__PORT="1", IDP_MESSAGES__SMS="main", IDP_MESSAGES__GATEWAYS=json.dumps(wrong))
+    assert done.code == 1
+    assert "main: apprise cannot read its url" in done.out
+    assert "smtp: does not answer (connection)" in done.out
+    assert SECRETS[0] not in done.out + done.err
+
+
+def test_check_hides_gateways(sending: Place) -> None:
+    """Addresses, headers, bodies and passwords, whole; what is no secret is shown."""
+    for form in ("table", "json"):
+        done = sending.idp("check", "--format", form, IDP_SMTP__USER="idp", IDP_SMTP__PASSWORD="hunter2")
+        assert done.code == 0, done.err
+        assert not any(secret in done.out + done.err for secret in SECRETS)
+        for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com"):
+            assert shown in done.out
