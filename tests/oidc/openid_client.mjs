@@ -8,11 +8,15 @@ const read = async () => (await lines.next()).value;
 const write = (value) => process.stdout.write(JSON.stringify(value) + '\n');
 
 const given = JSON.parse(await read());
+const key = given.pkcs8
+  ? await crypto.subtle.importKey('pkcs8', Buffer.from(given.pkcs8, 'base64'), given.algorithm, false, ['sign'])
+  : undefined;
 const methods = {
   default: () => undefined,
   basic: () => client.ClientSecretBasic(given.secret),
   post: () => client.ClientSecretPost(given.secret),
   none: () => client.None(),
+  private_key_jwt: () => client.PrivateKeyJwt({ key, kid: given.kid }),
 };
 const config = await client.discovery(new URL(given.issuer), given.client_id, given.secret ?? undefined, methods[given.method]());
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from threading import Thread
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,6 +26,12 @@ class Quiet(WSGIRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """A thread for each connection: a browser opens some that it may never use."""
+
+    daemon_threads = True
 
 
 def certificate(folder: Path) -> Path:
@@ -52,14 +59,15 @@ def certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def served(told, pem: Path) -> Iterator[World]:
-    """A world whose issuer is https://localhost:<port>, and which answers there."""
+def served(told, pem: Path | None) -> Iterator[World]:
+    """A world whose issuer is https://localhost:<port>, and which answers there; http without a certificate."""
     port, url = machine.free_port(), told.copy()
-    world = World(told.settings(url, server={"issuer": f"https://localhost:{port}"}))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server = make_server("127.0.0.1", port, world.wsgi, handler_class=Quiet)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    world = World(told.settings(url, server={"issuer": f"{'https' if pem else 'http'}://localhost:{port}"}))
+    server = make_server("127.0.0.1", port, world.wsgi, server_class=Threaded, handler_class=Quiet)
+    if pem:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
