@@ -122,6 +122,10 @@ class Browser(httpx2.Client):
             answer = self.get(urljoin(str(answer.url), to))
         raise AssertionError("the provider sends the browser in circles")
 
+    def allow(self, page: httpx2.Response) -> httpx2.Response:
+        """Press `Allow` on the page that asks for consent, and go on."""
+        return self.onward(self.submit(page, answer="allow"))
+
     def submit(self, page: httpx2.Response, **values: str) -> httpx2.Response:
         """Fill in the first form that has the given fields (a button counts as one) and send it; does not follow the answer."""
         return self.send(self.filled(page, **values))
@@ -236,7 +240,9 @@ class World:
         page = browser.authorize(party, **changes)
         page = browser.onward(browser.submit(page, phone=phone))
         answer = browser.onward(browser.submit(page, code=self.code_for(phone)))
-        return self.choose(browser, answer, account) if account else answer
+        answer = self.choose(browser, answer, account) if account else answer
+        always_asked = party.client.can_be_mistaken_at(changes.get("redirect_uri") or party.redirect_uri)
+        return browser.allow(answer) if always_asked else answer
 
     def choose(self, browser: Browser, page: httpx2.Response, words: str) -> httpx2.Response:
         """Press the account in the chooser whose row holds `words`."""

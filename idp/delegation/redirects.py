@@ -81,9 +81,11 @@ def matches(uri: str, registered: list[str], *, native: bool) -> bool:
 
 
 def _same_but_port(uri: str, known: str) -> bool:
-    form = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?(/[^#]*)?")
+    form = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?(/[^#]*)?")
     one, other = form.fullmatch(uri), form.fullmatch(known)
-    return bool(one and other and URI.fullmatch(uri) and one.groups() == other.groups())
+    if not (one and other and URI.fullmatch(uri) and (one[1], one[3]) == (other[1], other[3])):
+        return False
+    return one[2] is None or 1 <= int(one[2]) <= 65535
 
 
 def origin(uri: str) -> str | None:

@@ -2,7 +2,7 @@
 
     1  client_id, redirect_uri     wrong: a page of ours, never a redirect (RFC 9700 §4.11.2)
     2  response_type, response_mode
-    3  request objects             not supported, and never ignored
+    3  request objects, details    not supported, and never ignored
     4  scope                       unknown ones dropped, forbidden ones refused
     5  PKCE and nonce              as the client's registration says; only S256, never the silent `plain`
     6  prompt, max_age, hints, company, account
@@ -89,6 +89,12 @@ def _require_code_flow(sent: dict[str, str]) -> None:
     for name in ("request", "request_uri", "registration"):
         if name in sent:
             raise OAuthRefusal(f"{name}_not_supported", f"The parameter {name} is not supported. Send the parameters themselves.")
+    if (
+        "authorization_details" in sent
+    ):  # left aside, the client would take a plain token for one that allows what it described (RFC 9396 §5)
+        raise OAuthRefusal(
+            "invalid_authorization_details", "authorization_details is not supported: no type of them is known here. Use scope."
+        )
 
 
 def _words(sent: dict[str, str], name: str) -> tuple[str, ...]:

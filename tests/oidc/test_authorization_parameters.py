@@ -21,7 +21,6 @@ TOLERATED = {
     "login_hint": ["buffy@host", "+7 900 555-35-10", "not a number", "x" * 2000],
     "claims": ['{"userinfo":{"name":{"essential":true}}}', "{", "[]", "null"],
     "resource": ["https://api.example"],
-    "authorization_details": ['[{"type":"x"}]'],
     "dpop_jkt": ["0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"],
     "prompt": ["nonsense"],
     "foobar": ["1", ""],

@@ -52,6 +52,7 @@ def test_a_company_is_not_ignored(world: World) -> None:
     robot = world.machine()
     for name, value in (("company", "cmp_" + "0" * 26), ("account", "acc_" + "0" * 26)):
         assert token_error(world.token(robot, **GRANT, **{name: value})) == "invalid_request"
+    assert token_error(world.token(robot, **GRANT, authorization_details='[{"type":"x"}]')) == "invalid_authorization_details"
 
 
 def test_only_machines(world: World) -> None:

@@ -223,7 +223,7 @@ def test_a_native_app_on_loopback_chooses_its_port(world: World, story, host: st
     world.sign_in(browser, party, story.people[-1].phone, redirect_uri=f"http://{host}:49152/cb")
     for port in ("", ":1", ":8080", ":65535"):
         uri = f"http://{host}{port}/cb"
-        answer = back_at(browser.authorize(party, redirect_uri=uri), uri)
+        answer = back_at(browser.allow(browser.authorize(party, redirect_uri=uri)), uri)
         assert world.redeem(party, answer["code"], redirect_uri=uri).status_code == 200
     other = "[::1]" if host == "127.0.0.1" else "127.0.0.1"
     wrong = [
@@ -233,7 +233,10 @@ def test_a_native_app_on_loopback_chooses_its_port(world: World, story, host: st
             f"http://{given}:1/cb"
             for given in (other, "localhost", "127.0.0.2", "127.1", "0x7f.1", "2130706433", "0.0.0.0", "[::]", "[0:0:0:0:0:0:0:1]")  # noqa: S104
         ),
-        *(f"http://{host}:{port}/cb" for port in ("", "x", "-1", "123456", "1:2", "1@evil.example", "1#@evil.example", "１")),
+        *(
+            f"http://{host}:{port}/cb"
+            for port in ("", "x", "-1", "0", "080", "65536", "99999", "123456", "1:2", "1@evil.example", "1#@evil.example", "１")
+        ),
         *(f"http://{before}{host}:1/cb" for before in ("x@", "@", "evil.example#", "evil.example\\", "x.")),
         f"http://{host}.evil.example:1/cb",
         f"http://{host}:1/cb\n",

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.delegation.tables import Code, ParkedRequest
-from tests.oidc.asking import back_at, error_at, is_page_of_ours, rows
+from tests.oidc.asking import back_at, error_at, is_page_of_ours, rows, signed_in
 from tests.world import CALLBACK, World
 
 # Names that stand once, or nobody's.
@@ -118,6 +118,14 @@ def test_a_name_that_stands_twice(world: World, name: str) -> None:
             assert is_page_of_ours(answer), other
         else:
             assert error_at(answer, party, state=None if name == "state" else "state-1") == "invalid_request"
+
+
+@pytest.mark.parametrize("details", ['[{"type":"payment"}]', "[]", "{", "x"])
+def test_details_are_not_ignored(world: World, story, details: str) -> None:
+    """RFC 9396 §5: no type of `authorization_details` is known here; the client learns it, and gets no plain token instead."""
+    party = world.party()
+    for browser in (world.browser(), signed_in(world, story, "zimin", party)):
+        assert error_at(browser.authorize(party, authorization_details=details), party) == "invalid_authorization_details"
 
 
 def test_the_address_is_not_taken_from_a_pair(world: World) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from idp import clock
@@ -105,19 +106,24 @@ def _claimed(claims: dict[str, Any], named: str) -> Client:
 def _is_signed(assertion: str, key: Any, algorithm: str) -> bool:
     from joserfc import errors, jws  # noqa: PLC0415 - heavy, and most requests do without
 
-    class Registry(jws.JWSRegistry):
-        """The algorithms by name; the library warns of the older name of Ed25519, and takes each curve for it."""
-
-        def get_alg(self, name: str) -> Any:
-            """One algorithm, whatever the token says."""
-            return super().get_alg("Ed25519" if name == "EdDSA" else name)
-
-    allowed = Registry(algorithms=["Ed25519" if algorithm == "EdDSA" else algorithm], strict_check_header=False)
     try:
-        jws.deserialize_compact(assertion, key, registry=allowed)
+        jws.deserialize_compact(assertion, key, registry=_only("Ed25519" if algorithm == "EdDSA" else algorithm))
     except (errors.JoseError, ValueError):
         return False
     return True
+
+
+@cache
+def _only(algorithm: str) -> Any:
+    """The library's registry of algorithms, with one in it."""
+    from joserfc import jws  # noqa: PLC0415 - as above
+
+    class Only(jws.JWSRegistry):
+        def get_alg(self, name: str) -> Any:
+            """The one algorithm. The library warns of Ed25519's older name, and takes each Edwards curve for it."""
+            return super().get_alg("Ed25519" if name == "EdDSA" else name)
+
+    return Only(algorithms=[algorithm], strict_check_header=False)
 
 
 def _require_audience(audience: Any) -> None:

@@ -34,10 +34,12 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
             raise OAuthRefusal(
                 "unauthorized_client", "This client is not registered for client_credentials. A client of the kind machine is."
             )
+        # Left aside, it would look as if the token were for that company, or for what was described.
         for name in ("company", "account"):
-            # Left aside, it would look as if the token were for that company.
             if name in sent:
                 raise OAuthRefusal("invalid_request", f"The parameter {name} is not supported with client_credentials.")
+        if "authorization_details" in sent:
+            raise OAuthRefusal("invalid_authorization_details", "authorization_details is not supported. Use scope.")
         granted = scopes.granted_to_a_machine(sent.get("scope", ""), client.scopes)
         opaque = access_tokens.issue_opaque(client, None, granted) if client.access_token_format == "opaque" else None
         self.granted = Granted(client, granted, opaque)

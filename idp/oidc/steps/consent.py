@@ -8,11 +8,15 @@ from idp.web.http import Answer, see_other
 
 
 def check(journey: Journey) -> Open | None:
-    """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks."""
+    """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks.
+
+    Never silent for a native app that cannot be told from another one on the same device, at a scheme of its own or on loopback: whoever
+    registers that scheme, or listens on that port, would get a code without anybody noticing (RFC 8252 §8.6).
+    """
     parked, account_id = journey.decided_here(), journey.standing.account_id if journey.standing else None
     if parked is not None and parked.consented and parked.account_id == account_id:
         return None
-    wanted = "consent" in journey.asked.prompts
+    wanted = "consent" in journey.asked.prompts or journey.client.can_be_mistaken_at(journey.asked.redirect_uri)
     if not wanted and (journey.client.first_party or _remembered(journey)):
         return None
     return Open("consent_required", "The person has to allow this client what it asks for.", _go)
