@@ -1,77 +1,60 @@
-"""`idp clients`: relying parties, and what their developers paste into their code."""
+"""`idp clients`: relying parties and machines, and what their developers paste into their code."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from idp.cli.client_fields import SCOPES, fields, said
 from idp.cli.failures import Failure
 from idp.cli.output import FORMAT, as_json, record, remark, table, tell
 from idp.cli.setting import at_work
 from idp.cli.snippets import snippets
 from idp.db.session import reads, writes
+from idp.delegation import client_keys, registering
 from idp.delegation import clients as registered
-from idp.delegation import registering
 from idp.delegation.clients import Client
 
-SCOPES = "openid profile phone account company"
+ONCE = "The secret is shown only now: we keep no more than its digest."
 
 
 @click.group()
 def clients() -> None:
-    """Relying parties: the apps and portals that people sign in to through us."""
+    """Relying parties: the apps and portals that people sign in to through us, and machines."""
 
 
 @clients.command()
-@click.option("--name", required=True, help="What people read on the sign-in page.")
-@click.option("--kind", type=click.Choice(registering.KINDS), default="web", show_default=True, help="web and machine keep a secret.")
-@click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people come back to; may be given more than once.")
-@click.option("--post-logout-redirect-uri", "post_logout", multiple=True, help="Where they come back to after signing out.")
-@click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]")
-@click.option("--account-type", "account_types", multiple=True, type=click.Choice(registering.ACCOUNT_TYPES), help="[default: all]")
-@click.option("--first-party", is_flag=True, help="Ours: people are not asked for consent.")
-@click.option("--pkce", type=click.Choice(["required", "or_nonce", "optional"]), help="[default: or_nonce; public clients: required]")
 @click.option(
-    "--access-token-format",
-    type=click.Choice(registering.TOKEN_FORMATS),
-    default="jwt",
+    "--kind",
+    type=click.Choice(registering.KINDS),
+    default="web",
     show_default=True,
-    help="opaque: asked about here.",
+    help="web and machine keep a secret or a key; single_page and native cannot.",
 )
+@fields
 @click.option("--id", "client_id", help="Its client_id [default: made up].")
 @FORMAT
 def create(**given: Any) -> None:
     """Register a client. Its secret is printed this once, in snippets that are ready to use."""
+    machine = given["kind"] == registering.MACHINE
+    if not given["name"]:
+        raise click.UsageError("Missing option '--name': what people read on the sign-in page.")
+    if not machine and not given["redirect_uris"]:
+        raise click.UsageError("Missing option '--redirect-uri': where people come back to.")
     with at_work() as settings:
+        values = {"scopes": [] if machine else SCOPES.split(), **said(given, {})}
         with writes():
-            client, secret = registered.register(
-                name=given["name"],
-                kind=given["kind"],
-                redirect_uris=list(given["redirect_uris"]),
-                post_logout_redirect_uris=list(given["post_logout"]),
-                scopes=(given["scope"] if given["scope"] is not None else "" if given["kind"] == "machine" else SCOPES).split(),
-                account_types=list(given["account_types"]) or None,
-                first_party=given["first_party"],
-                pkce=given["pkce"],
-                access_token_format=given["access_token_format"],
-                client_id=given["client_id"],
-            )
-        texts = snippets(
-            issuer=settings.server.issuer,
-            client_id=client.id,
-            secret=secret,
-            redirect_uri=next(iter(client.redirect_uris), ""),
-            scopes=client.scopes,
-            kind=client.kind,
-        )
+            client, secret = registered.register(kind=given["kind"], client_id=given["client_id"], **values)
+        texts = snippets(client, secret, settings.server.issuer)
     if given["form"] == "json":
         as_json({**_shown(client), "client_secret": secret, "snippets": texts})
         return
-    record({"client_id": client.id, "client_secret": secret or "(none: it could not keep one)", "issuer": settings.server.issuer})
+    record({"client_id": client.id, "client_secret": secret or "(none: it has none)", "issuer": settings.server.issuer})
     if secret:
-        remark("The secret is shown only now: we keep no more than its digest.")
+        remark(ONCE)
     for name, text in texts.items():
         tell(f"\n---- {name}\n\n{text.rstrip()}")
 
@@ -95,19 +78,110 @@ def list_all(form: str) -> None:
 @click.argument("client_id")
 @FORMAT
 def show(client_id: str, form: str) -> None:
-    """Show the client CLIENT_ID, without secrets."""
+    """Show the client CLIENT_ID: what is registered, its secrets by their ids, its keys by theirs."""
     with at_work(), reads():
-        client = registered.find(client_id)
-    if client is None:
-        raise Failure(f"There is no client {client_id!r}. `idp clients list` shows those that there are.")
-    shown = {**_shown(client), "live_secrets": len(client.secrets)}
+        client = _get(client_id)
+        secrets = registered.list_secrets(client_id)
+    shown = {**_shown(client), "live_secrets": len(secrets), "secrets": secrets}
     if form == "json":
         as_json(shown)
         return
-    record({name: value for name, value in shown.items() if value not in (None, [])})
+    apart = {"secrets", "keys"}
+    record({name: value for name, value in shown.items() if value not in (None, [], {}) and name not in apart})
+    if secrets:
+        tell()
+        rows = [(each["id"], each["created_at"], each["last_used_at"] or "never") for each in secrets]
+        table(("secret", "made", "last used"), rows, empty="")
+    if shown["keys"]:
+        tell()
+        table(("kid", "kty", "alg"), [(key["kid"], key["kty"], key["alg"]) for key in shown["keys"]], empty="")
+
+
+@clients.command()
+@click.argument("client_id")
+@fields
+@FORMAT
+def update(client_id: str, form: str, **given: Any) -> None:
+    """Change the client CLIENT_ID: what is named is replaced, the rest stays. An empty value takes one out.
+
+    It holds everywhere within a second.
+    """
+    with at_work():
+        with reads():
+            before = _get(client_id)
+        changes = said(given, before.names)
+        if not changes:
+            raise click.UsageError("Say what to change. `idp clients update --help` names what can be.")
+        with writes():
+            after = registered.update(client_id, **changes)
+    if form == "json":
+        as_json(_shown(after))
+        return
+    old, new = _shown(before), _shown(after)
+    changed = {name: value for name, value in new.items() if value != old[name] and name != "updated_at"}
+    if not changed:
+        remark("Nothing has changed: it was so already.")
+    record({name: "(none)" if value in (None, [], {}) else value for name, value in changed.items()})
+
+
+@clients.command()
+@click.argument("client_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@FORMAT
+def delete(client_id: str, yes: bool, form: str) -> None:
+    """Delete the client CLIENT_ID: nothing that it holds works any more. There is no way back, and its id is not given again."""
+    with at_work():
+        with reads():
+            client = _get(client_id)
+        if not yes and sys.stdin.isatty():
+            click.confirm(f"Delete {client.name} ({client_id})? Nobody will sign in there any more", abort=True, err=True)
+        with writes():
+            registered.delete(client_id)
+    if form == "json":
+        as_json({"client_id": client_id, "deleted": True})
+        return
+    remark(f"{client_id} is deleted.")
+
+
+@clients.command()
+@click.argument("client_id")
+@FORMAT
+def add_secret(client_id: str, form: str) -> None:
+    """Give the client CLIENT_ID a second secret; the first one goes on working until it is revoked."""
+    with at_work(), writes():
+        secret_id, secret = registered.add_secret(client_id)
+    if form == "json":
+        as_json({"client_id": client_id, "secret_id": secret_id, "client_secret": secret})
+        return
+    record({"client_id": client_id, "secret_id": secret_id, "client_secret": secret})
+    remark(ONCE)
+    remark(f"`idp clients show {client_id}` tells when the old one was last used, `idp clients revoke-secret` revokes it.")
+
+
+@clients.command()
+@click.argument("client_id")
+@click.argument("secret_id")
+@click.option("--force", is_flag=True, help="Also the last one of a client that needs one.")
+@FORMAT
+def revoke_secret(client_id: str, secret_id: str, force: bool, form: str) -> None:
+    """Revoke the secret SECRET_ID of the client CLIENT_ID; `idp clients show` names them."""
+    with at_work(), writes():
+        registered.revoke_secret(client_id, secret_id, force=force)
+    if form == "json":
+        as_json({"client_id": client_id, "secret_id": secret_id, "revoked": True})
+        return
+    remark(f"{secret_id} is revoked.")
+
+
+def _get(client_id: str) -> Client:
+    client = registered.find(client_id)
+    if client is None:
+        raise Failure(f"There is no client {client_id!r}. `idp clients list` shows those that there are.")
+    return client
 
 
 def _shown(client: Client) -> dict[str, Any]:
     values = asdict(client)
-    del values["secrets"]
-    return {"client_id": values.pop("id"), **values}
+    del values["secrets"], values["jwks"]
+    keys = [{"kid": key["kid"], "kty": key["kty"], "alg": client_keys.signs(key)} for key in (client.jwks or {}).get("keys", ())]
+    return {"client_id": values.pop("id"), **values, "keys": keys}

@@ -111,6 +111,11 @@ def find(jwks: dict[str, Any] | None, *, kid: str | None, algorithm: str) -> Any
     return _parsed(json.dumps({name: chosen[0][name] for name in ("kty", *members)}))
 
 
+def signs(key: dict[str, Any]) -> list[str]:
+    """The algorithms that a registered key is good for."""
+    return [key["alg"]] if "alg" in key else list(FITTING[key["kty"], key.get("crv")][1])
+
+
 def _same(algorithm: str) -> tuple[str, ...]:
     return ("Ed25519", "EdDSA") if algorithm in {"Ed25519", "EdDSA"} else (algorithm,)
 

@@ -1,0 +1,94 @@
+"""What can be said of a client on the command line: one option for each field, the same when it is made and when it is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idp.cli.failures import Failure
+from idp.delegation import registering
+
+SCOPES = "openid profile phone account company"
+METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
+Command = Callable[..., Any]
+
+OPTIONS: tuple[Callable[[Command], Command], ...] = (
+    click.option("--name", help="What people read on the sign-in page."),
+    click.option("--name-in", "names", multiple=True, metavar="LANG=NAME", help="The name in another language, as in ru=Магазин."),
+    click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where people come back to; may be given more than once."),
+    click.option(
+        "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, help="Where they come back to after signing out."
+    ),
+    click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]"),
+    click.option("--account-type", "account_types", multiple=True, type=click.Choice(registering.ACCOUNT_TYPES), help="[default: all]"),
+    click.option("--first-party/--no-first-party", default=None, help="Ours: people are not asked for consent."),
+    click.option(
+        "--auth-method",
+        "token_endpoint_auth_method",
+        type=click.Choice(METHODS),
+        help="How it says who it is; secret: by Basic or in the body [default: secret; of public kinds: none]",
+    ),
+    click.option("--jwks", metavar="FILE", help="Its public keys for private_key_jwt: a JWK Set, or one JWK."),
+    click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
+    click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(registering.ALGORITHMS), help="[default: RS256]"),
+    click.option(
+        "--access-token-format",
+        type=click.Choice(registering.TOKEN_FORMATS),
+        help="jwt says what it stands for; opaque is asked about at /introspect [default: jwt]",
+    ),
+    click.option("--purpose", help="What it is for, in a sentence, on the page that asks for consent."),
+    click.option("--initiate-login-uri", help="Where a person begins again after a mishap."),
+    click.option("--client-uri", help="Its home page."),
+    click.option("--policy-uri", help="What it does with what it learns."),
+    click.option("--terms-uri", "tos_uri", help="Its terms."),
+    click.option("--support-uri", help="Where its people get help."),
+)
+
+
+def fields(command: Command) -> Command:
+    """Give a command all of OPTIONS, in their order."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """The fields that were named, as the rules take them; an empty text takes a value out. `names`: those in other languages until now.
+
+    Raises Failure for a file that cannot be read, click's BadParameter for a language without a name.
+    """
+    found: dict[str, Any] = {}
+    for name in registering.FIELDS:
+        value = given.get(name)
+        if name in registering.LISTS and value:
+            found[name] = [each for each in value if each]
+        elif name not in {*registering.LISTS, "names", "jwks"} and value is not None:
+            found[name] = value
+    if given.get("scope") is not None:
+        found["scopes"] = given["scope"].split()
+    if given.get("names"):
+        found["names"] = names | dict(_named(each) for each in given["names"])
+    if given.get("jwks") is not None:
+        found["jwks"] = _keys(given["jwks"]) if given["jwks"] else None
+    return found
+
+
+def _named(each: str) -> tuple[str, str]:
+    language, equals, name = each.partition("=")
+    if not equals:
+        raise click.BadParameter("write it as LANG=NAME, for example ru=Магазин", param_hint="--name-in")
+    return language, name
+
+
+def _keys(file: str) -> Any:
+    try:
+        given = json.loads(Path(file).read_text("utf-8"))
+    except OSError as e:
+        raise Failure(f"{file} cannot be read: {e.strerror}.") from e
+    except (ValueError, RecursionError) as e:
+        raise Failure(f'{file} is not JSON. Give public keys as a JWK Set: {{"keys": [...]}}.') from e
+    return {"keys": [given]} if isinstance(given, dict) and "kty" in given else given
