@@ -25,11 +25,15 @@ from bench.provider import Served, floor_command, free_port, provider_command, s
 from bench.workloads import CALLBACK, FLOORS, Lab
 
 THREADS = 4  # as the provider has by default
+WIDTH = max(map(len, FLOORS)) + 1
 PHONE, CODE = "+79005550000", "424242"
 
 
-def prepare(environment: dict[str, str]) -> tuple[str, str]:
-    """Keys, tables, one person and one client; answers the client's id and secret."""
+def prepare(environment: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Keys, tables, one person and the clients: for people (`web`) and for themselves (`machine`), with JWTs and with opaque access tokens.
+
+    Answers the id and the secret of each, by kind and format.
+    """
     from idp import config, crypto, keyring  # noqa: PLC0415 - read after the environment is known
     from idp.cli.setting import at_work  # noqa: PLC0415 - as above
     from idp.db import schema  # noqa: PLC0415 - as above
@@ -46,15 +50,13 @@ def prepare(environment: dict[str, str]) -> tuple[str, str]:
         with writes():
             roles.install()
             users.register(PHONE, "Анна Смирнова", "ru", "1")
-            client, secret = clients.register(
-                name="Bench",
-                kind="web",
-                redirect_uris=[CALLBACK],
-                scopes=["openid", "profile"],
-                first_party=True,
-                id_token_signed_response_alg="ES256",
-            )
-    return client.id, secret or ""
+            made = {}
+            for format_ in ("jwt", "opaque"):
+                web = {"redirect_uris": [CALLBACK], "first_party": True, "id_token_signed_response_alg": "ES256"}
+                for kind, scopes, more in (("web", ["openid", "profile"], web), ("machine", ["orders:read"], {})):
+                    client, secret = clients.register(name="Bench", kind=kind, scopes=scopes, access_token_format=format_, **more)
+                    made[f"{kind} {format_}"] = (client.id, secret or "")
+    return made
 
 
 def signed_in(lab: Lab, served: Served) -> tuple[dict[str, str], dict[str, str]]:
@@ -102,7 +104,7 @@ def line(name: str, rounds: list[tuple[tuple[Result, float], tuple[Result, float
     processor = statistics.median(used for _, used in ours)
     floor_p99 = middle(floors, lambda r: r.percentile(0.99))
     ratios = f"{base / rate:12.2f}{plain / len(FLOORS[name]) / rate:12.2f}"
-    return f"{name:10}{rate:9.0f}{p50:9.1f}{p99:9.1f}{processor:9.2f}   {base:9.0f}{floor_p99:9.1f}{ratios}\n"
+    return f"{name:{WIDTH}}{rate:9.0f}{p50:9.1f}{p99:9.1f}{processor:9.2f}   {base:9.0f}{floor_p99:9.1f}{ratios}\n"
 
 
 def main() -> None:
@@ -121,7 +123,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="idp-bench-")))
         port = free_port()
         environment = settings(folder, port, options.database, options.workers) | {"IDP_LOGIN__TEST_NUMBERS": json.dumps({PHONE: CODE})}
-        client_id, secret = prepare(environment)
+        made = prepare(environment)
         began = time.perf_counter()
         ours = stack.enter_context(serving(provider_command(options.workers), environment, port, cores=server_cores, ready="/health/live"))
         first = time.perf_counter() - began
@@ -135,18 +137,25 @@ def main() -> None:
                 ready="/do",
             )
         )
-        lab = Lab(ours.host, client_id, secret, PHONE, CODE)
+        labs = {name: Lab(ours.host, client_id, secret, PHONE, CODE) for name, (client_id, secret) in made.items()}
+        lab, opaque = labs["web jwt"], labs["web opaque"]
         cookies, tokens = signed_in(lab, ours)
+        kept = signed_in(opaque, ours)[1]["access_token"]
         chains = [signed_in(lab, ours)[1]["refresh_token"] for _ in range(options.users)]
         scripts = {
             "flow": workloads.flow(lab, cookies),
             "refresh": workloads.refresh(lab, chains),
+            "client credentials": workloads.client_credentials(labs["machine jwt"]),
+            "client credentials, opaque": workloads.client_credentials(labs["machine opaque"]),
             "userinfo": workloads.userinfo(lab, tokens["access_token"]),
+            "userinfo, opaque": workloads.userinfo(opaque, kept),
+            "introspection": workloads.introspection(lab, tokens["access_token"]),
+            "introspection, opaque": workloads.introspection(opaque, kept),
             "sign-in": workloads.sign_in(lab),
         }
         out = sys.stdout
         out.write(f"{options.workers} worker(s), {options.users} connections, {options.rounds} rounds of {options.seconds:g} s, medians\n")
-        out.write(f"{'':10}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}   {'floor/s':>9}{'p99 ms':>9}")
+        out.write(f"{'':{WIDTH}}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu ms':>9}   {'floor/s':>9}{'p99 ms':>9}")
         out.write(f"{'floor/ours':>12}{'plain/ours':>12}\n")
         plain = statistics.median(
             measured(floor, workloads.floor(floor.host, [workloads.PLAIN]), options)[0].rate for _ in range(options.rounds)

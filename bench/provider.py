@@ -101,7 +101,10 @@ def _wait(process: subprocess.Popen[bytes], port: int, ready: str) -> None:
 
 
 def settings(folder: Path, port: int, database: str | None, workers: int) -> dict[str, str]:
-    """The environment of the provider: production's own figures, but for limits that one address alone would meet at once."""
+    """The environment of the provider: production's own figures, but for limits that one address alone would meet at once.
+
+    Access tokens live as long as the run: one is asked about again and again.
+    """
     return {
         "IDP_CONFIG": os.devnull,
         "IDP_SERVER__ISSUER": f"http://localhost:{port}",
@@ -111,6 +114,7 @@ def settings(folder: Path, port: int, database: str | None, workers: int) -> dic
         "IDP_DATABASE__URL": database or f"sqlite:///{folder / 'idp.sqlite3'}",
         "IDP_KEYS__FOLDER": str(folder / "keys"),
         "IDP_TELEMETRY__LOG_LEVEL": "WARNING",
+        "IDP_OIDC__ACCESS_TOKEN_LIFETIME": "86400",
         "IDP_LOGIN__NETWORK_MESSAGES_PER_HOUR": "100000000",
         "IDP_LOGIN__NUMBER_MESSAGES_PER_DAY": "100000000",
         "IDP_LOGIN__NUMBER_WRONG_PER_HOUR": "100000000",

@@ -53,8 +53,9 @@ class Lab:
 
 
 # Least work of one operation, as requests to the floor. A code: a look at the session, a commit. Redeeming one: a look, a commit, two
-# signatures. Userinfo: a verification, a look at the person. A sign-in: a commit for what is parked; the page (a look at the sign-in); a
-# commit for the code that is sent; the page; two commits for guess and session, after looks at sign-in, code and person.
+# signatures. A machine's JWT: a signature; an opaque token: a commit. Userinfo and introspection: a look at the token and the person, for
+# a JWT after a verification. A sign-in: a commit for what is parked; the page (a look at the sign-in); a commit for the code that is sent;
+# the page; two commits for guess and session, after looks at sign-in, code and person.
 ISSUE = "/do?reads=1&commits=1"
 REDEEM = "/do?reads=1&commits=1&signs=2"
 PLAIN = "/do?commits=1&signs=1"  # a bare view, one signature, one durable commit: what speed.md measures every request by
@@ -62,7 +63,12 @@ LOOK = "/do?reads=1"
 FLOORS = {
     "flow": [ISSUE, REDEEM],
     "refresh": [REDEEM],
+    "client credentials": ["/do?signs=1"],
+    "client credentials, opaque": ["/do?commits=1"],
     "userinfo": ["/do?verifies=1&reads=1"],
+    "userinfo, opaque": [LOOK],
+    "introspection": ["/do?verifies=1&reads=1"],
+    "introspection, opaque": [LOOK],
     "sign-in": ["/do?commits=1", LOOK, ISSUE, "/do?reads=2", "/do?reads=3&commits=2", "/do?reads=2&commits=1", REDEEM],
 }
 
@@ -149,5 +155,25 @@ def userinfo(lab: Lab, access_token: str) -> Callable[[], Script]:
     def script() -> Script:
         answer = yield get("/userinfo", lab.host, authorization=f"Bearer {access_token}")
         return int(answer.status == 200 and b'"sub"' in answer.body)
+
+    return script
+
+
+def introspection(lab: Lab, token: str) -> Callable[[], Script]:
+    """Does it stand?"""
+
+    def script() -> Script:
+        answer = yield post("/introspect", lab.host, f"token={quote(token)}", authorization=lab.basic)
+        return int(answer.status == 200 and b'"active":true' in answer.body)
+
+    return script
+
+
+def client_credentials(lab: Lab) -> Callable[[], Script]:
+    """A machine asks for itself."""
+
+    def script() -> Script:
+        answer = yield post("/token", lab.host, "grant_type=client_credentials", authorization=lab.basic)
+        return int(answer.status == 200 and b'"access_token"' in answer.body)
 
     return script

@@ -56,7 +56,7 @@ def issue_opaque(client: Client, found: Present | None, scopes: Collection[str])
         _INSERT,
         {
             "digest": crypto.digest(token),
-            "jti": family.new_jti() if family else crypto.new_id("tok"),
+            "jti": crypto.new_id("tok"),
             "client_id": client.id,
             "family_id": family.id if family else None,
             "account_id": family.account_id if family and asks_for_account(tuple(scopes)) else None,

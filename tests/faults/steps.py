@@ -249,6 +249,32 @@ def reuse(world: World) -> Act:
     return _tokens_asked(world, party, grant_type="refresh_token", refresh_token=token)
 
 
+def _revoked(world: World, party: Party, token: str) -> Act:
+    auth = httpx2.BasicAuth(party.client.id, party.secret or "")
+    request = world.browser().build_request("POST", "/revoke", data={"token": token})
+    return _sending(next(auth.auth_flow(request)))
+
+
+def revoke(world: World) -> Act:
+    """A refresh token is given back: the family ends."""
+    return _revoked(world, *_refreshable(world))
+
+
+def revoke_access_token(world: World) -> Act:
+    """A JWT is given back: it is remembered."""
+    party, token = _refreshable(world)
+    return _revoked(world, party, world.refresh(party, token).json()["access_token"])
+
+
+def redeem_for_an_opaque_token(world: World) -> Act:
+    """A code for tokens, one of which is kept."""
+    browser, _ = _signed_in(world)
+    party = world.party(access_token_format="opaque")
+    code = answer_of(browser.authorize(party, scope="openid"))["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": party.redirect_uri, "code_verifier": party.verifier}
+    return _tokens_asked(world, party, **form)
+
+
 def end_session(world: World) -> Act:
     """Signed out by the button."""
     browser, _ = _signed_in(world)
@@ -351,6 +377,9 @@ STEPS = (
     Step("refresh", refresh),
     Step("refresh with company", refresh_with_company),
     Step("reuse", reuse),
+    Step("revoke", revoke),
+    Step("revoke access token", revoke_access_token),
+    Step("redeem for an opaque token", redeem_for_an_opaque_token),
     Step("end session", end_session),
     Step("deliver", deliver, later=41, uneven=LEASED),
     Step("react", react, later=41, uneven=LEASED),

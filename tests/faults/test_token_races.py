@@ -36,8 +36,12 @@ def anna(provider: Served, party: Party) -> Visitor:
 
 
 def _token_request(provider: Served, party: Party, **form: str) -> httpx2.Request:
+    return _posting(provider, party, "/token", **form)
+
+
+def _posting(provider: Served, party: Party, path: str, **form: str) -> httpx2.Request:
     basic = base64.b64encode(f"{party.client.id}:{party.secret}".encode()).decode()
-    return httpx2.Request("POST", f"{provider.issuer}/token", data=form, headers={"Authorization": f"Basic {basic}"})
+    return httpx2.Request("POST", f"{provider.issuer}{path}", data=form, headers={"Authorization": f"Basic {basic}"})
 
 
 def _redeeming(provider: Served, party: Party, code: str) -> httpx2.Request:
@@ -119,6 +123,38 @@ def test_companies_switched_in_one_instant(provider: Served, anna: Visitor) -> N
         assert {claims_of(given["id_token"])["company_id"] for given in given_once} == {won}
         given = provider.refresh(party, successor).json()
         assert claims_of(given["id_token"])["company_id"] == won
+
+
+@pytest.mark.parametrize("format_", ["jwt", "opaque"])
+def test_given_back_while_it_is_refreshed(provider: Served, anna: Visitor, format_: str) -> None:
+    """Cases 27 and 32: twenty refreshes and revocations of one family in one instant: each revocation says 200, and whatever the refreshes
+    still got is dead.
+    """
+    party = provider.party(access_token_format=format_)
+    for _ in range(RUNS):
+        given = provider.redeem(party, answer_of(anna.authorize(party))["code"]).json()
+        taking = _posting(provider, party, "/revoke", token=given["refresh_token"])
+        answers = at_once([_refreshing(provider, party, given["refresh_token"]), taking] * 10)
+        refreshed, revoked = answers[::2], answers[1::2]
+        assert statuses(revoked) == {200: 10}
+        assert {answer.json()["error"] for answer in refreshed if answer.status != 200} <= {"invalid_grant"}
+        assert _family(provider, given["refresh_token"]).revoked_reason == "revoked_by_client"
+        for got in [given, *(answer.json() for answer in refreshed if answer.status == 200)]:
+            assert provider.userinfo(got["access_token"]).status_code == 401
+            assert provider.refresh(party, got["refresh_token"]).json()["error"] == "invalid_grant"
+        again = at_once([taking] * 5)
+        assert statuses(again) == {200: 5}
+
+
+def test_one_access_token_is_taken_back_once(provider: Served, anna: Visitor) -> None:
+    """Case 32: the same one in twenty requests of one instant: all say 200, and it is dead; the family lives."""
+    for format_ in ("jwt", "opaque"):
+        party = provider.party(access_token_format=format_)
+        given = provider.redeem(party, answer_of(anna.authorize(party))["code"]).json()
+        answers = at_once([_posting(provider, party, "/revoke", token=given["access_token"])] * 20)
+        assert statuses(answers) == {200: 20}
+        assert provider.userinfo(given["access_token"]).status_code == 401
+        assert provider.refresh(party, given["refresh_token"]).status_code == 200
 
 
 def _companies(provider: Served, browser: Visitor) -> list[dict[str, str]]:

@@ -46,8 +46,13 @@ try {
   const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
   const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
   const again = await client.fetchUserInfo(config, refreshed.access_token, claims.sub);
+  // RFC 7662, for those who can prove themselves; RFC 7009, for all.
+  const asked = given.method === 'none' ? null : await client.tokenIntrospection(config, refreshed.access_token);
+  await client.tokenRevocation(config, refreshed.refresh_token);
+  const after = asked && (await client.tokenIntrospection(config, refreshed.access_token, { token_type_hint: 'access_token' }));
+  const gone = await client.refreshTokenGrant(config, refreshed.refresh_token).then(() => null, (e) => e.error);
   const leave = client.buildEndSessionUrl(config, { post_logout_redirect_uri: given.signed_out, id_token_hint: tokens.id_token, state });
-  write({ claims, userinfo, scope: tokens.scope, refreshed: refreshed.claims(), again, leave: leave.href, state });
+  write({ claims, userinfo, scope: tokens.scope, refreshed: refreshed.claims(), again, asked, after, gone, leave: leave.href, state });
 } catch (e) {
   write({ error: e.error ?? e.code ?? String(e), description: e.error_description ?? e.cause?.message ?? e.message });
 }

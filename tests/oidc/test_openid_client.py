@@ -57,13 +57,13 @@ class Node:
     [
         ({}, "default"),
         ({"pkce": "required", "id_token_signed_response_alg": "ES256"}, "basic"),
-        ({"id_token_signed_response_alg": "Ed25519"}, "post"),
+        ({"id_token_signed_response_alg": "Ed25519", "access_token_format": "opaque"}, "post"),
         ({"kind": "single_page"}, "none"),
         ({"kind": "native", "redirect_uris": ["http://127.0.0.1/cb"]}, "none"),
     ],
 )
 def test_a_whole_sign_in(told, story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: tuple[dict, str]) -> None:
-    """Discovery, the address, the callback, the code, userinfo, a refresh, signing out."""
+    """Discovery, the address, the callback, the code, userinfo, a refresh, introspection, revocation, signing out."""
     registration, method = how
     if reason := machine.relying_parties():
         pytest.skip(reason)
@@ -93,6 +93,9 @@ def test_a_whole_sign_in(told, story, tmp_path: Path, monkeypatch: pytest.Monkey
             assert got["userinfo"]["email"] == "zimin@post.example"
             assert got["scope"] == "openid profile email"
             assert got["refreshed"]["auth_time"] == got["claims"]["auth_time"]
+            assert (got["asked"] or {"sub": subject})["sub"] == subject
+            assert got["after"] == (None if method == "none" else {"active": False})
+            assert got["gone"] == "invalid_grant"
             left = browser.get(got["leave"])
             assert left.headers["Location"] == f"{SIGNED_OUT}?state={got['state']}"
 

@@ -6,8 +6,10 @@ credentials, never `null`, and never at the authorization endpoint (RFC 9700 §2
 
 from __future__ import annotations
 
-from idp.delegation import redirects
+from idp.delegation import clients, redirects
 from idp.delegation.clients import Client
+from idp.errors import OAuthRefusal
+from idp.web.faces import json_response
 from idp.web.http import Request, Response
 
 ANYBODY = [("Access-Control-Allow-Origin", "*")]
@@ -23,6 +25,13 @@ def preflight(request: Request) -> Response:
     """The answer to OPTIONS. It opens nothing: what may be read is decided when the request itself comes."""
     del request
     return Response(status=204, headers=list(PREFLIGHT))
+
+
+def refused(refusal: OAuthRefusal, request: Request, sent: dict[str, str]) -> Response:
+    """A refusal as JSON (RFC 6749 §5.2), which a page of the client that was named may read; `sent`: the parameters of the request."""
+    body = {"error": refusal.error, "error_description": refusal.description}
+    answered = json_response(body, status=refusal.http_status, headers=refusal.headers)
+    return allow(answered, request, clients.find(sent.get("client_id", "")))
 
 
 def allow(response: Response, request: Request, client: Client | None) -> Response:

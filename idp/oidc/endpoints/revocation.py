@@ -5,13 +5,12 @@ NOTE: 200 is said only of what is committed: the dispatcher ends the unit before
 
 from __future__ import annotations
 
-from idp.delegation import access_tokens, clients, tokens
+from idp.delegation import access_tokens, tokens
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
 from idp.oidc.endpoints.token import server
 from idp.oidc.server import ProtocolRequest
-from idp.web.faces import json_response
 from idp.web.headers import NO_STORE
 from idp.web.http import Request, Response
 
@@ -31,7 +30,4 @@ def revoke(request: Request) -> Response:
         rule(token, client=client)
         return cors.allow(Response(headers=[NO_STORE]), request, client)
     except OAuthRefusal as refusal:
-        refused = json_response(
-            {"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers
-        )
-        return cors.allow(refused, request, clients.find(asked.parameters.get("client_id", "")))
+        return cors.refused(refusal, request, asked.parameters)

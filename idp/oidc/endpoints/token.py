@@ -8,7 +8,6 @@ from authlib.oauth2 import OAuth2Error
 
 from idp import telemetry
 from idp.db.session import session
-from idp.delegation import clients
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
@@ -43,7 +42,4 @@ def token(request: Request) -> Response:
     except OAuth2Error as e:
         raise refusal_of(e) from e
     except OAuthRefusal as refusal:
-        refused = json_response(
-            {"error": refusal.error, "error_description": refusal.description}, status=refusal.http_status, headers=refusal.headers
-        )
-        return cors.allow(refused, request, clients.find(asked.parameters.get("client_id", "")))
+        return cors.refused(refusal, request, asked.parameters)
