@@ -45,7 +45,9 @@ def test_help_names_every_command_and_is_quick(empty: Place) -> None:
     assert loaded.stdout.split() == ["False", "False"]
 
 
-@pytest.mark.parametrize("words", ["serve", "worker", "init", "check", "doctor", "db upgrade", "db downgrade", "clients create", "messages test", "demo"])
+@pytest.mark.parametrize(
+    "words", ["serve", "worker", "init", "check", "doctor", "db upgrade", "db downgrade", "clients create", "messages test", "demo"]
+)
 def test_each_command_explains_itself(empty: Place, words: str) -> None:
     done = empty.idp(*words.split(), "--help")
     assert (done.code, done.err) == (0, "")
