@@ -63,6 +63,16 @@ class AppriseGateway(_Gateway):
         return value
 
 
+class Reports(_Table):
+    """How a gateway reports what became of a message."""
+
+    secret: str = Field(repr=False, min_length=32)
+    id: str = "id"
+    state: str = "status"
+    delivered: list[str] = ["delivered"]
+    failed: list[str] = ["failed", "undelivered", "expired", "rejected"]
+
+
 class WebhookGateway(_Gateway):
     """Any service that takes a message by one HTTP request."""
 
@@ -81,8 +91,9 @@ class WebhookGateway(_Gateway):
     """Path in the JSON answer = the value that means yes, beside a 2xx status; `""`: nothing may be there."""
     message_id: str = ""
     """Path in the JSON answer of the id that the gateway gave the message, as in `messages.0.id`."""
-    receipts_secret: str = Field("", repr=False)
-    """Turns the gateway's delivery reports on: what it has to send as `Authorization: Bearer …`."""
+    reports: Reports | None = None
+    """Takes the gateway's delivery reports at `/api/messages/receipts/<name>`, as JSON or as a form. A table: `secret`, which it sends as
+    `Authorization: Bearer …`; `id` and `state`, the paths of the message's id and its state; `delivered` and `failed`, lists of states."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> WebhookGateway:
@@ -101,8 +112,6 @@ class WebhookGateway(_Gateway):
             raise ValueError("body: a form is a table of texts")
         if self.method == "GET" and self.body:
             raise ValueError("body: GET has none; put the places into the url")
-        if 0 < len(self.receipts_secret) < 32:
-            raise ValueError("receipts_secret: at least 32 characters")
         texts = [self.url, *self.headers.values(), *texts_of(self.body)]
         _require_places(texts)
         if not any("{text}" in text for text in texts):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import flow, identify, people, phone_code, register
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
@@ -77,6 +78,8 @@ ROUTES: tuple[Route, ...] = (
     _page("/static/<name>", static_files.serve, "none"),
     _machine("/health/live", health.live, "GET", "none"),
     _machine("/health/ready", health.ready, "GET", "reads"),
+    # What gateways report
+    Route("/api/messages/receipts/<gateway>", message_receipts.report, ("POST",), "writes", "json", checked=False),
     # On a desk
     _page("/dev/inbox", inbox.show, "reads"),
     _machine("/dev/inbox.json", inbox.show_json, "GET", "reads"),

@@ -5,12 +5,13 @@ NOTE: a failure is a word of ours. What the other side says may hold number and 
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from idp.config_gateways import PLACE
@@ -75,3 +76,25 @@ def word_for(error: BaseException) -> str:
     if isinstance(error, OSError) or re.search("Connect|Protocol|Network|Read|Write|Disconnected", type(error).__name__):
         return "connection"
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()[:40]
+
+
+def read(body: bytes) -> Any:
+    """JSON of the other side; None for what is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def value_at(answer: Any, path: str) -> str:
+    """The value at `path` (names and numbers with dots between), as the settings write it; empty for what is not there, or is no value."""
+    for step in path.split("."):
+        if isinstance(answer, dict):
+            answer = answer.get(step)
+        elif isinstance(answer, list) and step.isascii() and step.isdigit() and int(step) < len(answer):
+            answer = answer[int(step)]
+        else:
+            return ""
+    if isinstance(answer, bool):
+        return str(answer).lower()
+    return str(answer) if isinstance(answer, str | int | float) else ""

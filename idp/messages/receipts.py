@@ -63,12 +63,13 @@ def failed(
 def reported(gateway: str, known_as: str, *, delivered: bool, reason: str | None = None) -> bool | None:
     """A delivery report of `gateway` about the message that it, or we, call `known_as`.
 
-    Answers whether it changed anything: a second one, or one after the end, does not. None: there is no such message of this gateway.
+    It may come while we do not know ourselves whether the message was taken. Answers whether it changed anything: a second one, or one
+    after the end, does not. None: there is no such message of this gateway.
     """
     which = (_rows.c.gateway == gateway) & sa.or_(_rows.c.id == known_as, _rows.c.gateway_message_id == known_as)
     word = None if delivered else re.sub(r"[^a-z0-9_]+", "_", (reason or "not_delivered").lower())[:40]
     values = {"state": "delivered" if delivered else "failed", "reason": word, "settled_at": clock.now()}
-    if changed(sa.update(_rows).where(which, _rows.c.state == "sent").values(**values)):
+    if changed(sa.update(_rows).where(which, _rows.c.state.in_(("queued", "sent"))).values(**values)):
         return True
     return False if session.scalar(sa.select(_rows.c.id).where(which).limit(1)) else None
 

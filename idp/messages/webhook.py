@@ -8,11 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp.config_gateways import WebhookGateway
-from idp.messages.gateway import GatewayFailed, Outgoing, Taken, context, percent, word_for
+from idp.messages.gateway import GatewayFailed, Outgoing, Taken, context, percent, read, value_at, word_for
 
 LONGEST_ANSWER = 64 * 1024
 KEY = "Idempotency-Key"
-_MISSING = object()
 
 
 def send(name: str, gateway: WebhookGateway, message: Outgoing) -> Taken:
@@ -25,11 +24,11 @@ def send(name: str, gateway: WebhookGateway, message: Outgoing) -> Taken:
         raise GatewayFailed(name, word_for(e)) from None  # whose text may hold the address, and that a key
     if not 200 <= status < 300:
         raise GatewayFailed(name, f"status_{status}")
-    answer = _read(body) if gateway.success or gateway.message_id else None
+    answer = read(body) if gateway.success or gateway.message_id else None
     for path, wanted in gateway.success.items():
-        if _written(_at(answer, path)) != wanted:
+        if value_at(answer, path) != wanted:
             raise GatewayFailed(name, "refused")
-    known_as = _written(_at(answer, gateway.message_id)) if gateway.message_id else ""
+    known_as = value_at(answer, gateway.message_id) if gateway.message_id else ""
     return Taken(name, known_as or None)
 
 
@@ -85,29 +84,3 @@ def _form(fields: dict[str, str]) -> bytes:
 def _one_line(value: str) -> str:
     """A value in a header: what is not ASCII is percent-encoded, and so is the end of a line."""
     return value if value.isascii() and value.isprintable() else percent(value)
-
-
-def _read(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _at(answer: Any, path: str) -> Any:
-    """What stands at `path` (names and numbers with dots between) in the answer."""
-    for step in path.split("."):
-        if isinstance(answer, dict):
-            answer = answer.get(step, _MISSING)
-        elif isinstance(answer, list) and step.isascii() and step.isdigit() and int(step) < len(answer):
-            answer = answer[int(step)]
-        else:
-            return _MISSING
-    return answer
-
-
-def _written(value: Any) -> str:
-    """A value of the answer as the settings write it; empty for what is not there, or is no single value."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, str | int | float) else ""

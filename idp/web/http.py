@@ -76,7 +76,7 @@ def read_pairs(raw: bytes | str) -> Parameters:
 class Request:
     """One request. Built from a WSGI environment; the body is read when the form is first asked for, up to `[server] max_body` bytes."""
 
-    __slots__ = ("_cookies", "_form", "_query", "environ", "language", "method", "path", "request_id", "ui_locales")
+    __slots__ = ("_body", "_cookies", "_form", "_query", "environ", "language", "method", "path", "request_id", "ui_locales")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -87,6 +87,7 @@ class Request:
         self.ui_locales: tuple[str, ...] = ()
         self._query: Parameters | None = None
         self._form: Parameters | None = None
+        self._body: bytes | None = None
         self._cookies: dict[str, str] | None = None
 
     @property
@@ -103,7 +104,20 @@ class Request:
             self._form = self._read_form()
         return self._form
 
-    def _read_form(self) -> Parameters:
+    @property
+    def body(self) -> bytes:
+        """The body as it came; raises BadInput, TooLarge."""
+        if self._body is None:
+            self._body = self._read_body()
+        return self._body
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body, in lower case and without parameters."""
+        kind: str = self.environ.get("CONTENT_TYPE", "")
+        return kind.partition(";")[0].strip().lower()
+
+    def _read_body(self) -> bytes:
         length = self.environ.get("CONTENT_LENGTH") or ""
         if length and not re.fullmatch("[0-9]{1,12}", length):
             raise BadInput(detail="Content-Length is not a number")
@@ -113,12 +127,14 @@ class Request:
         body: bytes = self.environ["wsgi.input"].read(int(length) if length else limit + 1)
         if len(body) > limit:
             raise TooLarge(detail="a body without Content-Length that is too large")
-        if not body:
+        return body
+
+    def _read_form(self) -> Parameters:
+        if not self.body:
             return Parameters([])
-        kind = self.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-        if kind != FORM:
+        if self.content_type != FORM:
             raise BadInput(N_("Send this as a form (application/x-www-form-urlencoded)."), detail="the body is not a form")
-        return read_pairs(body)
+        return read_pairs(self.body)
 
     def header(self, name: str) -> str:
         """A header's value, or an empty text."""

@@ -230,7 +230,8 @@ WEBHOOK = 'kind = "webhook"\nurl = "https://gw.example/?key=hunter2"\nbody = { t
         (WEBHOOK + 'headers = { "X-Key" = "hunter2\\r\\nX: y" }', "cannot be sent"),
         (WEBHOOK + "timeout = 60", "less than or equal to 18"),
         (WEBHOOK + "sucess = {}", "sucess is not known; did you mean success"),
-        (WEBHOOK + 'receipts_secret = "hunter2"', "at least 32"),
+        (WEBHOOK + 'reports = { secret = "hunter2" }', "at least 32"),
+        (WEBHOOK + "reports = { secrt = 1 }", "did you mean secret"),
     ],
 )
 def test_mistakes_in_a_gateway_are_named(written, table: str, said: str) -> None:
