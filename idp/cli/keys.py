@@ -71,7 +71,7 @@ def revoke(kid: str, yes: bool, form: str) -> None:
             raise Failure(f"There is no key {named(kid)}. `idp keys list` shows those that there are.")
         if key.state == "revoked":
             raise Failure(f"{kid} has been revoked already: nothing to do. `idp keys list` shows the keys.")
-        confirmed(f"Revoke {kid} ({key.algorithm}, {key.state})? What it signed is refused, people's apps have to refresh", yes)
+        confirmed(f"Revoke {kid} ({key.algorithm}, {key.state}), so that everything it signed is refused", yes)
         with by_operator():
             keyring.revoke(kid)
         with reads():

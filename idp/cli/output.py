@@ -22,8 +22,8 @@ def tell(line: str = "") -> None:
 
 
 def remark(line: str) -> None:
-    """A line beside the answer, to standard error."""
-    click.echo(line, err=True)
+    """A line beside the answer, to standard error, as text."""
+    click.echo(visible(line), err=True)
 
 
 def as_json(value: Any) -> None:
@@ -68,7 +68,7 @@ def done(thing: Mapping[str, Any], form: str, said: str) -> None:
         as_json(thing)
         remark(said)
     else:
-        tell(said)
+        tell(visible(said))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ lock: of two processes that upgrade at once, the second finds nothing left to do
 from __future__ import annotations
 
 import importlib
+import re
 import sqlite3
 import time
 from collections.abc import Collection, Iterator
@@ -25,6 +26,7 @@ FOLDER = Path(__file__).parent / "migrations"
 PACKAGE = Path(__file__).parent.parent
 LOCK = 0x1D9_5C4E3A  # of pg_advisory_xact_lock: any number that nobody else takes in this database
 LOCK_WAIT = 60  # seconds to wait for another process that upgrades
+STEPS = re.compile(r"[+-][0-9]{1,4}")
 TABLE_WAIT = 2  # seconds to wait for a table on PostgreSQL: whoever queues behind us waits as long
 
 
@@ -76,7 +78,10 @@ def downgrade(target: str | sa.Engine, revision: str = "-1") -> list[str]:
 def _migrate(target: str | sa.Engine, direction: Literal["upgrade", "downgrade"], revision: str) -> list[str]:
     from alembic import command, util  # noqa: PLC0415 - 250 ms that a server which is up to date does not spend
 
-    config = _alembic()
+    config, listed = _alembic(), f"The revisions are: {', '.join(revisions())}."
+    # Alembic takes parts of names, ranges and branches as well, and stumbles over what is none of them.
+    if revision not in {"head", "base", *revisions()} and not STEPS.fullmatch(revision):
+        raise SchemaError(f"There is no revision {revision[:40]!r}. {listed}")
     with _engine(target, migrates=True) as engine, engine.connect() as connection, connection.begin():
         _take_turn(connection)
         before = current(connection)
@@ -85,7 +90,7 @@ def _migrate(target: str | sa.Engine, direction: Literal["upgrade", "downgrade"]
         try:
             (command.upgrade if direction == "upgrade" else command.downgrade)(config, revision)
         except util.CommandError as e:
-            raise SchemaError(f"{str(e).rstrip('.')}. The revisions are: {', '.join(revisions())}.") from e
+            raise SchemaError(f"{str(e).rstrip('.')}. {listed}") from e
         _check_foreign_keys(connection)
         after = current(connection)
     known = [None, *revisions()]

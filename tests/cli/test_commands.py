@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.cli.main import COMMANDS
 from idp.db import schema
 from tests.cli.running import Place
 
@@ -30,7 +31,7 @@ def test_help_names_every_command_and_reads_none(empty: Place) -> None:
     """It reads no command's file, so it is there in a tenth of a second."""
     done = empty.idp("--help")
     assert done.code == 0
-    for name in ("serve", "worker", "init", "check", "doctor", "db", "clients", "messages", "demo"):
+    for name in COMMANDS:
         assert f"\n  {name} " in done.out
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, idp.cli.main; print('pydantic' in sys.modules, 'sqlalchemy' in sys.modules)"],
@@ -43,7 +44,26 @@ def test_help_names_every_command_and_reads_none(empty: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["serve", "worker", "init", "check", "doctor", "db upgrade", "db downgrade", "clients create", "messages test", "demo"]
+    "words",
+    [
+        "serve",
+        "worker",
+        "init",
+        "check",
+        "doctor",
+        "db upgrade",
+        "db downgrade",
+        "clients create",
+        "messages test",
+        "demo",
+        "users list",
+        "users codes-on",
+        "companies suspend",
+        "employees change-role",
+        "keys rotate",
+        "events tail",
+        "events export",
+    ],
 )
 def test_each_command_explains_itself(empty: Place, words: str) -> None:
     done = empty.idp(*words.split(), "--help")
