@@ -72,6 +72,7 @@ SCHEDULE = (
     Job("message_receipts", 10 * MINUTE, _sweep(receipts.sweep)),
     Job("parked_requests", HOUR, _sweep(requests.sweep)),
     Job("authorization_codes", HOUR, _sweep(codes.sweep)),
+    Job("constant_parameters", HOUR, lambda: codes.notice_constants(clock.now())),
     Job("opaque_tokens", 10 * MINUTE, _sweep(access_tokens.sweep_opaque)),
     Job("revoked_tokens", HOUR, _sweep(access_tokens.sweep_revoked)),
     Job("account_choices", DAY, _sweep(account_choices.sweep)),

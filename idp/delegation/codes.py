@@ -20,7 +20,9 @@ from idp.delegation.tables import Code, as_dict
 from idp.errors import OAuthRefusal
 
 _T = table(Code)
+SESSIONS = 3  # that had the same challenge or nonce in an hour: one alone may be a person who pressed Back
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url, so exactly 43 characters
+CONSTANT = "client.constant_parameter"
 VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 
@@ -128,3 +130,21 @@ def s256(verifier: str) -> str:
 def sweep(now: datetime) -> int:
     """Delete codes that have been over for a day (until then a replay still finds what to revoke); answers how many."""
     return delete_some(Code, _T.c.expires_at < now - timedelta(days=1))
+
+
+def notice_constants(now: datetime) -> int:
+    """Say once a day which clients use one code_challenge or nonce again and again, so that it protects nobody (RFC 9700 §2.1.1).
+
+    Looks at the codes of the last hour; answers how many it said it of. The event is `client.constant_parameter`.
+    """
+    said = 0
+    for column in (_T.c.code_challenge, _T.c.nonce):
+        recent = sa.and_(_T.c.expires_at > now - timedelta(hours=1), column.is_not(None), column != "")
+        several = sa.func.count(_T.c.session_id.distinct()) >= SESSIONS
+        found = sa.select(_T.c.client_id).where(recent).group_by(_T.c.client_id, column).having(several).distinct()
+        for client_id in session.scalars(found).all():
+            before = events.search(name=CONSTANT, client_id=client_id, since=now - timedelta(days=1))
+            if not any(event.details["parameter"] == column.name for event in before):
+                events.record(CONSTANT, outcome="failed", client_id=client_id, details={"parameter": column.name})
+                said += 1
+    return said

@@ -12,6 +12,7 @@ from threading import Barrier
 import pytest
 
 from idp import clock
+from idp.delegation import codes
 from idp.delegation.tables import Code, TokenFamily
 from idp.directory import companies, employees, users
 from tests.machine import count
@@ -168,3 +169,21 @@ def test_everybody_gets_their_own(world: World, story) -> None:
     with ThreadPoolExecutor(4) as pool:
         for answers in pool.map(several, browsers):
             assert all(len(set(answer)) == 1 for answer in answers), answers
+
+
+def test_a_challenge_that_never_changes_is_noticed(world: World, story) -> None:
+    """Case 23: one client's people all come with the same code_challenge and nonce. It is said once a day, in the event log."""
+    fresh, constant = world.party(), world.party()
+    for n, who in enumerate(("lazareva", "zimin", "zimina")):
+        browser = signed_in(world, story, who, constant)
+        fresh.verifier = f"a-verifier-of-its-own-for-each-transaction-{n}"
+        new_code(world, browser, fresh, prompt="none", nonce=f"nonce-{n}")
+        assert world.events(codes.CONSTANT) == []
+        with world.writes():
+            codes.notice_constants(clock.now())
+    with world.writes():
+        assert codes.notice_constants(clock.now()) == 0
+    said = [(event.client_id, event.details["parameter"]) for event in world.events(codes.CONSTANT)]
+    assert sorted(said) == [(constant.client.id, "code_challenge"), (constant.client.id, "nonce")]
+    with clock.freeze(clock.now() + timedelta(hours=2)), world.writes():
+        assert codes.notice_constants(clock.now()) == 0
