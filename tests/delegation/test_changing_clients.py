@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_what_is_changed_is_said(world: World) -> None:
 def test_a_refused_change_changes_nothing(world: World) -> None:
     """A refusal is an answer and is committed: so it is judged before anything is written."""
     party, robot = world.party(), world.machine()
-    before = rows(world, ClientRow)
+    before = sorted(rows(world, ClientRow))
     for wrong in (
         {"name": ""},
         {"name": "Good", "redirect_uris": []},
@@ -98,7 +99,7 @@ def test_a_refused_change_changes_nothing(world: World) -> None:
             update(world, party, **unknown)
     with world.writes(), pytest.raises(NotFound):
         clients.update("nobody", name="x")
-    assert rows(world, ClientRow) == before
+    assert sorted(rows(world, ClientRow)) == before
     assert world.events("client.updated") == []
 
 
@@ -186,6 +187,25 @@ def test_two_secrets(world: World) -> None:
         add(world, robot, robot.secret)
     names = [event.name for event in world.events() if event.client_id == robot.client.id and event.name.startswith("client.secret")]
     assert names == ["client.secret_added", "client.secret_revoked"]
+
+
+def test_two_secrets_whoever_asks(world: World) -> None:
+    """Eight operators at once: one more secret, and seven refusals."""
+    robot, barrier, made = world.machine(), Barrier(8), []
+
+    def go() -> None:
+        barrier.wait()
+        try:
+            made.append(add(world, robot)[0])
+        except Conflict:
+            made.append(None)
+
+    threads = [Thread(target=go) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [made.count(None), len(listed(world, robot))] == [7, 2]
 
 
 def test_the_last_secret(world: World) -> None:

@@ -5,9 +5,16 @@ Loopback addresses and own schemes are tested one by one in `test_redirect_uri`;
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from tests.oidc.asking import back_at, error_at, phone, signed_in
+from idp.cli.snippets import snippets
+from tests import machine
+from tests.oidc import over_tls
+from tests.oidc.asking import back_at, error_at, person, phone, signed_in
 from tests.world import Browser, Party, World
 
 CLAIMED = "https://app.example/signed-in"
@@ -60,3 +67,32 @@ def test_it_keeps_no_secret(world: World, story) -> None:
     assert (party.secret, party.client.pkce, party.client.token_endpoint_auth_method) == (None, "required", "none")
     tokens = world.tokens(world.browser(), party, phone(story, "zimin"), scope="openid offline_access")
     assert world.refresh(party, tokens["refresh_token"]).status_code == 200
+
+
+@pytest.mark.node
+def test_the_app_that_we_hand_out(told, story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 8252 §7.3: our ready code for native apps, on openid-client: the system chooses its port, a person signs in, it gets tokens."""
+    if reason := machine.relying_parties():
+        pytest.skip(reason)
+    with over_tls.served(told, None) as world:
+        issuer = world.settings.server.issuer
+        monkeypatch.setattr("tests.world.ISSUER", issuer)
+        party = world.party(kind="native", redirect_uris=[SCHEME, LOOPBACK], scopes=["openid", "profile"])
+        (tmp_path / "node_modules").symlink_to(Path(__file__).parent.parent / "node_modules")
+        (tmp_path / "app.mjs").write_text(snippets(party.client, None, issuer)["JavaScript: openid-client"])
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        app = subprocess.Popen([str(machine.node()), "app.mjs"], cwd=tmp_path, text=True, **pipes)
+        try:
+            address = re.search(r"http\S+", app.stdout.readline())[0]
+            with Browser(base_url=issuer, headers={"Accept-Language": "en"}) as browser:
+                page = browser.onward(browser.submit(browser.go(address), phone=phone(story, "zimin")))
+                page = browser.onward(browser.submit(page, code=world.code_for(phone(story, "zimin"))))
+                back = browser.allow(page).headers["Location"]
+                assert re.match(r"http://127\.0\.0\.1:[0-9]+/callback\?code=", back)
+                assert browser.get(back).status_code == 200
+            out, err = app.communicate(timeout=30)
+        finally:
+            app.kill()
+            app.wait()
+    assert app.returncode == 0, err
+    assert person(story, "zimin").user_id in out
