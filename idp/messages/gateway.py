@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -54,6 +55,7 @@ def percent(value: str) -> str:
     return quote(value, safe="")
 
 
+@cache  # reading all authorities takes longer than sending a message
 def context(authority: Path | None) -> ssl.SSLContext:
     """TLS that checks the certificate and its name, by the authorities that the machine trusts and by `authority`."""
     checked = ssl.create_default_context()

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass
 class FarEnd:
-    """What a gateway was asked, and how it will answer: the next one first, `ok` once there is none.
+    """What a gateway was asked, and how it will answer: the next one first, `otherwise` once there is none.
 
     A number is a status; `ok`, `error` (200 that says no), `close` (took it, and the connection breaks), `hang`, `redirect`, `words` (200,
     and no JSON), `flood` (200 and no end).
@@ -68,6 +68,7 @@ class FarEnd:
 
     url: str = ""
     answers: deque[int | str] = field(default_factory=deque)
+    otherwise: Callable[[], int | str] = lambda: "ok"
     asked: list[Asked] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
 
@@ -76,6 +77,7 @@ class FarEnd:
         self.go_on.set()
         self.answers.clear()
         self.asked.clear()
+        self.otherwise = lambda: "ok"
         self.go_on = threading.Event()
 
 
@@ -84,10 +86,10 @@ def _handler(end: FarEnd) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             end.asked.append(Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            answer = end.answers.popleft() if end.answers else "ok"
+            answer = end.answers.popleft() if end.answers else end.otherwise()
             number, said = len(end.asked), b"words"
             if answer == "hang":
-                end.go_on.wait(5)
+                end.go_on.wait(10)
             if answer in {"hang", "close"}:
                 self.close_connection = True
                 return

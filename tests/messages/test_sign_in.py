@@ -27,7 +27,7 @@ from tests.world import World, answer_of, new_phone
 def world(told: Told, far_end: FarEnd) -> Iterator[World]:
     """A provider whose messages go to the far end."""
     url = told.copy()
-    gateway = a_webhook(far_end, timeout=3)
+    gateway = a_webhook(far_end, timeout=9)
     made = World(told.settings(url, messages={"channel": "gateways", "sms": ["main"], "gateways": {"main": gateway}}))
     yield made
     far_end.clear()
