@@ -38,6 +38,7 @@ STATES = ("next", "active", "retiring", "retired", "revoked")
 PUBLISHED = ("next", "active", "retiring")
 SKEW = 10  # seconds that this machine's clock may be behind the one that signed
 LOOK_AGAIN = 1.0  # seconds
+LOOK_AT_MOST = 0.3  # seconds that a request waits for it
 LOOK_AGAIN_UNKNOWN = 0.1  # seconds; so seldom can a stranger's kid make us look
 PURPOSE = "signing key"
 
@@ -257,21 +258,29 @@ class _Store:
         self.lock = threading.Lock()
 
     def look(self, source: sa.Engine, after: float) -> _Ring | None:
-        """The ring, read anew when the last look is `after` seconds ago. One thread looks, the others go on with what there is."""
+        """The ring, read anew when the last look is `after` seconds ago, if that does not take long: /jwks does not hang with the database."""
         if not self.lock.acquire(blocking=self.ring is None):
             return self.ring
+        if self.ring is None:
+            self._look(source)
+        elif time.monotonic() - self.looked < after:  # somebody has just looked
+            self.lock.release()
+        else:
+            looking = threading.Thread(target=self._look, args=(source,), daemon=True)
+            looking.start()
+            looking.join(LOOK_AT_MOST)
+        return self.ring
+
+    def _look(self, source: sa.Engine) -> None:
         try:
-            if self.ring is None or time.monotonic() - self.looked >= after:
-                self.ring = self._read(source)
-                self.looked = time.monotonic()
+            self.ring = self._read(source)
         except sa.exc.SQLAlchemyError as e:
             if self.ring is None:
                 raise
-            self.looked = time.monotonic()
             _log.warning("the signing keys cannot be looked at, going on with those in memory: %s", type(e).__name__)
         finally:
+            self.looked = time.monotonic()
             self.lock.release()
-        return self.ring
 
     def _read(self, source: sa.Engine) -> _Ring:
         keys, old = table(SigningKey).c, self.ring

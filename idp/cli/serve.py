@@ -35,6 +35,7 @@ from idp.db import schema
 
 log = logging.getLogger("idp.serve")
 BACKLOG = 1024
+SPARE = 1  # thread: at the database there are places for the others, so one always answers who needs none
 DRAIN = 25  # seconds that requests may still take once we are told to stop
 HEADER_SECONDS = 10  # to send a request's headers in: who drips them holds a connection, not a thread
 HEADER_BYTES = 64 * 1024
@@ -121,7 +122,7 @@ class _Server(MPServer):
             port=server.port,
             interface=Interfaces.WSGI,
             workers=server.workers,
-            blocking_threads=server.threads,
+            blocking_threads=server.threads + SPARE,
             backlog=BACKLOG,
             websockets=False,
             # HTTP/1.1 alone: while Granian waits to see which of the two is spoken it has no time limit, and whoever connects and says
