@@ -258,7 +258,7 @@ class _Store:
         self.lock = threading.Lock()
 
     def look(self, source: sa.Engine, after: float) -> _Ring | None:
-        """The ring, read anew when the last look is `after` seconds ago, if that does not take long: /jwks does not hang with the database."""
+        """The ring, read anew `after` seconds after the last look, or what there is when that takes long: /jwks never hangs."""
         if not self.lock.acquire(blocking=self.ring is None):
             return self.ring
         if self.ring is None:
