@@ -13,10 +13,12 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,8 @@ FALSE_STARTS = 5  # workers in a row that died before they could serve
 def serve(workers: int | None, certificate: str | None, key: str | None, no_worker: bool) -> None:
     """Serve the provider, and run `idp worker` beside it.
 
-    SIGTERM and Ctrl-C let requests finish, then end everything. SIGHUP starts the workers anew, one after the other.
+    SIGTERM and Ctrl-C let requests finish, then end everything; a second one ends it at once. From the first on /health/ready says 503.
+    SIGHUP starts the workers anew, one after the other.
     """
     given = {
         "IDP_SERVER__WORKERS": str(workers or ""),
@@ -115,6 +118,9 @@ class _Server(MPServer):
         self.began_before = 0
         self.false_starts = 0
         self.companions: list[Callable[[], None]] = []  # what stops them
+        self.worker: Companion | None = None
+        self.leaving = multiprocessing.RawValue("b", 0)  # not locked: a signal's handler writes it
+        self.signals: Counter[int] = Counter()
         server = settings.server
         super().__init__(
             "idp.app:create_wsgi",
@@ -152,10 +158,32 @@ class _Server(MPServer):
         finally:
             self._stop_companions()
 
+    def signal_handler_interrupt(self, *args: Any, **_: Any) -> None:
+        """SIGTERM and Ctrl-C. Whoever asks /health/ready is told first, and has `server.notice` seconds to send no more."""
+        number = int(args[0])
+        self.signals[number] += 1
+        self.leaving.value = 1
+        if self.signals[number] > 1:
+            threading.Thread(target=self._end_at_once).start()  # a handler must not wait for what it has interrupted
+        elif number == signal.SIGTERM and self.settings.server.notice:
+            waiting = threading.Timer(self.settings.server.notice, super().signal_handler_interrupt)
+            waiting.daemon = True
+            waiting.start()
+        else:
+            super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def _end_at_once(self) -> None:
+        for process in list(self.wrks):
+            process.kill()  # type: ignore[no-untyped-call]
+        if self.worker is not None:
+            self.worker.stop(patience=0)
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
     def _load(self) -> Callable[..., Any]:
         """In each worker, once: the application."""
         end_with(os.getppid())
         application: Callable[..., Any] = importlib.import_module("idp.app").create_wsgi()
+        importlib.import_module("idp.console.health").leave_when(lambda: self.leaving.value)
         with self.began.get_lock():
             self.began.value += 1
         return application
@@ -177,9 +205,9 @@ class _Server(MPServer):
             except OSError as e:
                 log.error("metrics_not_served port=%s reason=%s", self.settings.telemetry.metrics_port, e.strerror)
         if self.settings.server.worker and not self.interrupt_signal:
-            companion = Companion([*WORKER, "--parent", str(os.getpid())], said=log.warning)
-            self.companions.append(companion.stop)
-            companion.start()
+            self.worker = Companion([*WORKER, "--parent", str(os.getpid())], said=log.warning)
+            self.companions.append(self.worker.stop)
+            self.worker.start()
 
     def _stop_companions(self) -> None:
         while self.companions:
