@@ -1,4 +1,4 @@
-"""PostgreSQL's connections: none waits for ever, none is taken from the pool dead, and the first statement brings its BEGIN along.
+"""PostgreSQL's connections: none waits for ever, none is taken from the pool dead, and few round trips are made.
 
 Three time limits, from the inside out: the server's own (`statement_timeout`, `lock_timeout`); silence, which a server that is stopped
 cannot limit (`presence`); and the kernel's, for a network that acknowledges nothing.
@@ -9,13 +9,16 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Generator
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 
 from idp import clock
 from idp.config import Database
+from idp.db.columns import LATER
 from idp.db.presence import SILENT, Presence
 
 CONNECT = 1.2  # seconds: with the silence before it, whoever waits is told within two
@@ -35,10 +38,7 @@ def options(url: sa.URL, limits: Database) -> dict[str, Any]:
     """What the engine is made with. What the address itself says of the network stands."""
     server = f"-c statement_timeout={int(limits.statement_timeout * 1000)} -c lock_timeout={int(limits.lock_timeout * 1000)}"
     network = {name: value for name, value in NETWORK.items() if name not in url.query}
-    return {
-        "connect_args": {**network, "options": server, "application_name": "idp"},
-        "skip_autocommit_rollback": True,
-    }
+    return {"connect_args": {**network, "options": server, "application_name": "idp"}}
 
 
 def watch(engine: sa.Engine, limits: Database) -> None:
@@ -84,14 +84,74 @@ def watch(engine: sa.Engine, limits: Database) -> None:
     sa.event.listen(engine, "connect", _take_the_time)
     sa.event.listen(engine, "checkout", check)
     sa.event.listen(engine, "handle_error", _as_away)
+    sa.event.listen(engine, "do_execute", _execute)
 
 
 class _Patient(psycopg.Connection[Any]):
-    """Connects within CONNECT seconds: libpq's own limit begins at two."""
+    """Connects within CONNECT seconds (libpq's own limit begins at two), and may hold back what nobody waits for (`_execute`)."""
+
+    held: AbstractContextManager[psycopg.Pipeline] | None = None
 
     @classmethod
     def _connect_gen(cls, *words: Any, **named: Any) -> Any:
         return _within(CONNECT, super()._connect_gen(*words, **named))
+
+    def begin(self) -> None:
+        """Hold back a BEGIN of our own: the driver, which now believes to be in autocommit, would wait for the answer to its own.
+
+        NOTE: so SQLAlchemy must not be told to leave out the rollback of connections in autocommit (`skip_autocommit_rollback`).
+        """
+        self.autocommit = True
+        self.hold()
+        self.execute("BEGIN")
+
+    def hold(self) -> None:
+        """From here on what is said waits until `let_go`."""
+        if self.held is None:
+            self.held = self.pipeline()
+            self.held.__enter__()
+
+    def let_go(self) -> None:
+        """Say what was held back, and wait for the answers; raises the first that is an error."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.__exit__(None, None, None)
+
+    def commit(self) -> None:
+        """COMMIT, together with what was held back before it."""
+        if self.held is None:
+            super().commit()
+        else:
+            self.execute("COMMIT")
+            self.let_go()
+        self.autocommit = False
+
+    def rollback(self) -> None:
+        """ROLLBACK, whatever became of what was held back."""
+        with suppress(psycopg.Error):
+            self.let_go()
+        super().rollback()
+        self.autocommit = False
+
+
+def _execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Round trips are what a transaction's time is made of: BEGIN goes with the first statement, and LATER ones with what follows.
+
+    A LATER statement is one whose answer nobody reads; when it fails, that is raised by the next statement or the COMMIT.
+    """
+    connection: _Patient = cursor.connection
+    begins = connection.pgconn.transaction_status == TransactionStatus.IDLE
+    if begins:
+        if connection.autocommit:
+            return False
+        connection.begin()
+    later = not begins and bool(context.execution_options.get(LATER))
+    if later:
+        connection.hold()
+    context.dialect.do_execute(cursor, statement, parameters, context)
+    if not later:
+        connection.let_go()
+    return True
 
 
 def _within(seconds: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

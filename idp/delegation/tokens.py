@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.config import settings
-from idp.db.columns import Instant, table
+from idp.db.columns import LATER, Instant, table
 from idp.db.session import changed, delete_some, session
 from idp.delegation import account_choices
 from idp.delegation.scopes import OFFLINE, asks_for_account
@@ -117,7 +117,7 @@ def find_present(jti: object, *, user_id: object, client_id: object) -> Present 
     return found if found.family.user_id == user_id and found.family.client_id == client_id else None
 
 
-_INSERT = sa.insert(_T)
+_INSERT = sa.insert(_T).execution_options(**{LATER: True})
 _LOOK = (
     sa.select(
         *(c.label("f_" + c.name) for c in _T.c),
