@@ -78,7 +78,7 @@ def _work(app: Flask, stop: threading.Event) -> None:
                 pause = POLL
             except Exception as e:
                 if isinstance(e, AWAY):
-                    _log.warning("the database is away (%s), looking again in %.1f s", type(e).__name__, pause)
+                    _log.warning("the database is away (%s), looking again in %.1f s", type(getattr(e, "orig", None) or e).__name__, pause)
                 else:
                     _log.exception("the worker goes on after an error, in %.1f s", pause)
                 ear.close()

@@ -161,7 +161,7 @@ def _within(seconds: float, gen: Generator[Any, Any, Any]) -> Generator[Any, Any
         wanted = next(gen)
         while True:
             ready = yield wanted
-            if time.monotonic() > until:
+            if not ready and time.monotonic() > until:  # an answer that we were too slow to read is an answer
                 raise psycopg.errors.ConnectionTimeout("connection timeout expired")
             wanted = gen.send(ready)
     except StopIteration as end:

@@ -81,7 +81,7 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     except Refusal as refusal:
         response = _refused(refusal, request, route.face)
     except (OperationalError, InterfaceError, PoolTimeout) as e:
-        log.warning("database_unavailable", extra={"kind": type(e).__name__, "route": route.path})
+        log.warning("database_unavailable", extra={"kind": type(getattr(e, "orig", None) or e).__name__, "route": route.path})
         response = _refused(Unavailable(detail="the database did not answer"), request, route.face)
     except Exception:
         log.exception("broken", extra={"route": route.path})
