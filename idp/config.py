@@ -67,6 +67,9 @@ class Server(_Section):
     """How many proxies in front add to X-Forwarded-For. 0: that header is ignored, and limits count the peer's address."""
     max_body: int = Field(65536, ge=1024)
     """The largest request body in bytes; more is answered with 413."""
+    notice: Seconds = Field(0, le=60)
+    """Seconds after SIGTERM in which we still answer while /health/ready says 503: as long as the load balancer in front needs to send no
+    more here. 0 where there is none."""
     worker: bool = True
     """Run `idp worker` (messages, reactions, schedule) as a child of `idp serve`. Turn off where it runs on its own."""
 

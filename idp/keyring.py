@@ -22,7 +22,7 @@ import time
 import weakref
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -38,6 +38,7 @@ STATES = ("next", "active", "retiring", "retired", "revoked")
 PUBLISHED = ("next", "active", "retiring")
 SKEW = 10  # seconds that this machine's clock may be behind the one that signed
 LOOK_AGAIN = 1.0  # seconds
+LOOK_AT_MOST = 0.3  # seconds that a request waits for it
 LOOK_AGAIN_UNKNOWN = 0.1  # seconds; so seldom can a stranger's kid make us look
 PURPOSE = "signing key"
 
@@ -82,20 +83,12 @@ class NoSigningKey(RuntimeError):  # noqa: N818 - it says what is missing, as Ke
     """There is no active key of the algorithm asked for."""
 
 
-class NewKey(NamedTuple):
-    """A key pair that is not in the table yet; the private half is sealed."""
-
-    kid: str
-    algorithm: str
-    public_jwk: dict[str, str]
-    private_sealed: str
-
-
-def generate(algorithm: str) -> NewKey:
-    """A new key pair. Slow (RSA: 100 ms and more): never within a transaction or a request."""
+def generate(algorithm: str) -> dict[str, Any]:
+    """The columns of a new key pair, its private half sealed. Slow (RSA: 100 ms and more): never within a transaction or a request."""
     kid = crypto.new_id("key")
     pem, members = jws.generate(algorithm)
-    return NewKey(kid, algorithm, {**members, "kid": kid, "use": "sig", "alg": algorithm}, crypto.seal(PURPOSE, pem))
+    public = {**members, "kid": kid, "use": "sig", "alg": algorithm}
+    return {"kid": kid, "algorithm": algorithm, "public_jwk": public, "private_sealed": crypto.seal(PURPOSE, pem)}
 
 
 # ---------------------------------------------------------------- the life of a key
@@ -199,18 +192,17 @@ def _ready(rows: list[_Row], algorithm: str) -> bool:
     return any(row.algorithm == algorithm and row.state == "next" and row.created_at <= published for row in rows)
 
 
-def _spares(rows: list[_Row], algorithm: str) -> list[NewKey]:
+def _spares(rows: list[_Row], algorithm: str) -> list[dict[str, Any]]:
     """New keys for a rotation: the one after the next, and the next where there is none."""
     has_next = any(row.algorithm == algorithm and row.state == "next" for row in rows)
     return [generate(algorithm) for _ in range(1 if has_next else 2)]
 
 
-def _add(key: NewKey, state: str) -> bool:
+def _add(key: dict[str, Any], state: str) -> bool:
     now = clock.now()
-    values = {**key._asdict(), "state": state, "created_at": now, "active_at": now if state == "active" else None}
-    added = insert_or_ignore(SigningKey, **values)
+    added = insert_or_ignore(SigningKey, **key, state=state, created_at=now, active_at=now if state == "active" else None)
     if added:
-        events.record("key.made", details={"kid": key.kid, "algorithm": key.algorithm, "state": state})
+        events.record("key.made", details={"kid": key["kid"], "algorithm": key["algorithm"], "state": state})
     return added
 
 
@@ -220,7 +212,7 @@ def _in_turn(rows: list[_Row], algorithm: str) -> tuple[str | None, str | None]:
     return kids.get("active"), kids.get("next")
 
 
-def _activate(algorithm: str, spares: list[NewKey], active: str | None, following: str | None) -> bool:
+def _activate(algorithm: str, spares: list[dict[str, Any]], active: str | None, following: str | None) -> bool:
     """Retire the key `active` and let `following` sign. False, before any effect, when `active` is not the active one any more.
 
     NOTE: both are as they were when it was decided: who decided at the same time and comes second must not go on to a key nobody has seen.
@@ -235,7 +227,7 @@ def _activate(algorithm: str, spares: list[NewKey], active: str | None, followin
     # Only a next key: one that was revoked in this very moment must not come back to life.
     signs = sa.update(SigningKey).where(SigningKey.kid == following, SigningKey.state == "next").values(state="active", active_at=now)
     if following is None or changed(signs) == 0:
-        following = left[0].kid
+        following = left[0]["kid"]
         _add(left.pop(0), "active")
     if left:
         _add(left[0], "next")
@@ -266,21 +258,29 @@ class _Store:
         self.lock = threading.Lock()
 
     def look(self, source: sa.Engine, after: float) -> _Ring | None:
-        """The ring, read anew when the last look is `after` seconds ago. One thread looks, the others go on with what there is."""
+        """The ring, read anew `after` seconds after the last look, or what there is when that takes long: /jwks never hangs."""
         if not self.lock.acquire(blocking=self.ring is None):
             return self.ring
+        if self.ring is None:
+            self._look(source)
+        elif time.monotonic() - self.looked < after:  # somebody has just looked
+            self.lock.release()
+        else:
+            looking = threading.Thread(target=self._look, args=(source,), daemon=True)
+            looking.start()
+            looking.join(LOOK_AT_MOST)
+        return self.ring
+
+    def _look(self, source: sa.Engine) -> None:
         try:
-            if self.ring is None or time.monotonic() - self.looked >= after:
-                self.ring = self._read(source)
-                self.looked = time.monotonic()
+            self.ring = self._read(source)
         except sa.exc.SQLAlchemyError as e:
             if self.ring is None:
                 raise
-            self.looked = time.monotonic()
             _log.warning("the signing keys cannot be looked at, going on with those in memory: %s", type(e).__name__)
         finally:
+            self.looked = time.monotonic()
             self.lock.release()
-        return self.ring
 
     def _read(self, source: sa.Engine) -> _Ring:
         keys, old = table(SigningKey).c, self.ring

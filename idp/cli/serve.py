@@ -13,10 +13,12 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from idp.db import schema
 log = logging.getLogger("idp.serve")
 BACKLOG = 1024
 CONNECTIONS = 4096  # of one process at the same time; who drips a request holds one of them, and no thread
+SPARE = 1  # thread: the others may all be at the database, and somebody has to say so
 DRAIN = 25  # seconds that requests may still take once we are told to stop
 HEADER_SECONDS = 10  # to send a request's headers in: who drips them holds a connection, not a thread
 HEADER_BYTES = 64 * 1024
@@ -51,7 +54,8 @@ FALSE_STARTS = 5  # workers in a row that died before they could serve
 def serve(workers: int | None, certificate: str | None, key: str | None, no_worker: bool) -> None:
     """Serve the provider, and run `idp worker` beside it.
 
-    SIGTERM and Ctrl-C let requests finish, then end everything. SIGHUP starts the workers anew, one after the other.
+    SIGTERM and Ctrl-C let requests finish, then end everything; a second one ends it at once. From the first on /health/ready says 503.
+    SIGHUP starts the workers anew, one after the other.
     """
     given = {
         "IDP_SERVER__WORKERS": str(workers or ""),
@@ -116,6 +120,9 @@ class _Server(MPServer):
         self.began_before = 0
         self.false_starts = 0
         self.companions: list[Callable[[], None]] = []  # what stops them
+        self.worker: Companion | None = None
+        self.leaving = multiprocessing.RawValue("b", 0)  # not locked: a signal's handler writes it
+        self.signals: Counter[int] = Counter()
         server = settings.server
         super().__init__(
             "idp.app:create_wsgi",
@@ -153,13 +160,35 @@ class _Server(MPServer):
         finally:
             self._stop_companions()
 
+    def signal_handler_interrupt(self, *args: Any, **_: Any) -> None:
+        """SIGTERM and Ctrl-C. Whoever asks /health/ready is told first, and has `server.notice` seconds to send no more."""
+        number = int(args[0])
+        self.signals[number] += 1
+        self.leaving.value = 1
+        if self.signals[number] > 1:
+            threading.Thread(target=self._end_at_once).start()  # a handler must not wait for what it has interrupted
+        elif number == signal.SIGTERM and self.settings.server.notice:
+            waiting = threading.Timer(self.settings.server.notice, super().signal_handler_interrupt)
+            waiting.daemon = True
+            waiting.start()
+        else:
+            super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+    def _end_at_once(self) -> None:
+        for process in list(self.wrks):
+            process.kill()  # type: ignore[no-untyped-call]
+        if self.worker is not None:
+            self.worker.stop(patience=0)
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
     def _load(self) -> Any:
         """In each worker, once: the application."""
         end_with(os.getppid())
+        importlib.import_module("idp.console.health").leave_when(lambda: self.leaving.value)
         wsgi = importlib.import_module("idp.app").create_wsgi()
         quick = importlib.import_module("idp.routes").QUICK
         server = self.settings.server
-        front = Front(wsgi, threads=server.threads, quick=quick, max_body=server.max_body)
+        front = Front(wsgi, threads=server.threads + SPARE, quick=quick, max_body=server.max_body)
         with self.began.get_lock():
             self.began.value += 1
         return front
@@ -181,9 +210,9 @@ class _Server(MPServer):
             except OSError as e:
                 log.error("metrics_not_served port=%s reason=%s", self.settings.telemetry.metrics_port, e.strerror)
         if self.settings.server.worker and not self.interrupt_signal:
-            companion = Companion([*WORKER, "--parent", str(os.getpid())], said=log.warning)
-            self.companions.append(companion.stop)
-            companion.start()
+            self.worker = Companion([*WORKER, "--parent", str(os.getpid())], said=log.warning)
+            self.companions.append(self.worker.stop)
+            self.worker.start()
 
     def _stop_companions(self) -> None:
         while self.companions:

@@ -41,13 +41,18 @@ _log = logging.getLogger("idp.worker")
 
 
 def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
-    """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C."""
+    """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C; at once at a second."""
     if app is not None:
         _work(app, stop or threading.Event())
         return
     stopping = stop or threading.Event()
+
+    def told(number: int, _frame: object) -> None:
+        stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, told)
     with at_work():
         telemetry.set_up()
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
@@ -76,7 +81,7 @@ def _work(app: Flask, stop: threading.Event) -> None:
                 pause = POLL
             except Exception as e:
                 if isinstance(e, AWAY):
-                    _log.warning("the database is away (%s), looking again in %.1f s", type(e).__name__, pause)
+                    _log.warning("the database is away (%s), looking again in %.1f s", type(getattr(e, "orig", None) or e).__name__, pause)
                 else:
                     _log.exception("the worker goes on after an error, in %.1f s", pause)
                 ear.close()

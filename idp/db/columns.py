@@ -47,6 +47,9 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+LATER = "idp.later"
+"""An execution option: nobody reads this statement's answer, so on PostgreSQL it goes with what follows it. A failure is raised there."""
+
 Json = sa.JSON().with_variant(JSONB(), "postgresql")
 Id = sa.String(40)
 Digest = sa.String(64)

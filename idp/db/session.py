@@ -23,14 +23,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import scoped_session
 
-from idp import clock
 from idp.config import Database
 from idp.db.columns import Base, table
+from idp.db.places import Places
 from idp.errors import Refusal
 
 _NOTHING = sa.util.EMPTY_DICT
 READS = "idp.reads"
 ENGINES = "idp.engines"
+PLACES = "idp.places"
+STUCK = 0.45  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there
 SOME = 5000  # rows of one sweep's transaction: a tenth of a second
 TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
@@ -71,28 +73,37 @@ def is_postgresql() -> bool:
 def connect_application(app: Flask, settings: Database, *, threads: int) -> None:
     """Give `app` its database: a pool as large as its threads, time limits, and SQLite's durability."""
     url = sa.make_url(settings.url)
-    if url.get_backend_name() == "sqlite" and url.database:  # Flask-SQLAlchemy would look in Flask's instance folder
-        url = url.set(database=str(Path(url.database).absolute()))
     options: dict[str, Any] = {"pool_size": threads + 1, "max_overflow": threads, "pool_timeout": settings.pool_timeout}
-    if url.get_backend_name() == "postgresql":
-        limits = f"-c statement_timeout={int(settings.statement_timeout * 1000)} -c lock_timeout={int(settings.lock_timeout * 1000)}"
-        options["connect_args"] = {"connect_timeout": max(2, int(settings.pool_timeout)), "options": limits, "application_name": "idp"}
-        options |= {"skip_autocommit_rollback": True, "pool_recycle": RECYCLE}
+    on_postgresql = url.get_backend_name() == "postgresql"
+    if on_postgresql:
+        from idp.db import postgresql  # noqa: PLC0415 - its driver is there where it is used
+
+        options |= {**postgresql.options(url, settings), "pool_recycle": RECYCLE}
     else:
+        if url.database:  # Flask-SQLAlchemy would look in Flask's instance folder
+            url = url.set(database=str(Path(url.database).absolute()))
         options["connect_args"] = {"timeout": settings.lock_timeout, "check_same_thread": False}
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     _database.init_app(app)
     with app.app_context():
         writing = _database.engine
-    if writing.dialect.name == "sqlite":
+    if on_postgresql:
+        postgresql.watch(writing, settings)
+        reading = writing.execution_options(isolation_level="AUTOCOMMIT")
+    else:
         sa.event.listen(writing, "connect", _prepare_sqlite)
         _take_turns(writing, settings.lock_timeout)
         reading = writing.execution_options(**{READS: True})
-    else:
-        sa.event.listen(writing, "connect", _take_the_time)
-        reading = writing.execution_options(isolation_level="AUTOCOMMIT")
     app.extensions[ENGINES] = (writing, reading)
+    # Who waits for SQLite waits for another writer, and that is no fault until `lock_timeout` is over.
+    app.extensions[PLACES] = Places(threads, STUCK if on_postgresql else settings.lock_timeout)
+
+
+def places() -> Places:
+    """The places at the database that the requests of this process share; needs an application context."""
+    found: Places = current_app.extensions[PLACES]
+    return found
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -100,14 +111,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # FULL: with NORMAL a power cut may take back an answered commit, and a spent code could be spent again.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _take_the_time(connection: Any, _record: object) -> None:
-    """A new connection tells how late it is: machines agree with the database, and so with one another (`clock`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        clock.correct(cursor.fetchone()[0])
-    connection.rollback()
 
 
 def _take_turns(writing: sa.Engine, patience: float) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.config import settings
-from idp.db.columns import table
+from idp.db.columns import LATER, table
 from idp.db.session import delete_some, session
 from idp.delegation import tokens
 from idp.delegation.requests import Asked
@@ -63,7 +63,7 @@ def issue(
     return code
 
 
-_INSERT = sa.insert(_T)
+_INSERT = sa.insert(_T).execution_options(**{LATER: True})
 _REDEEM = (
     sa.update(_T)
     .where(

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.config import settings
-from idp.db.columns import Instant, table
+from idp.db.columns import LATER, Instant, table
 from idp.db.session import changed, delete_some, session
 from idp.delegation import account_choices, clients
 from idp.delegation.clients import Client
@@ -123,7 +123,7 @@ def present(family_id: str) -> Present:
     return require_present(_look(family_id), (), begins=True)
 
 
-_INSERT = sa.insert(_T)
+_INSERT = sa.insert(_T).execution_options(**{LATER: True})
 COLUMNS: tuple[Any, ...] = (
     *(c.label("f_" + c.name) for c in _T.c),
     _users,

