@@ -123,6 +123,7 @@ class _Server(MPServer):
         self.worker: Companion | None = None
         self.leaving = multiprocessing.RawValue("b", 0)  # not locked: a signal's handler writes it
         self.signals: Counter[int] = Counter()
+        self.own_pid = os.getpid()
         server = settings.server
         super().__init__(
             "idp.app:create_wsgi",
@@ -182,8 +183,14 @@ class _Server(MPServer):
         super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
     def _load(self) -> Any:
-        """In each worker, once: the application."""
-        end_with(os.getppid())
+        """In each worker, once: the application.
+
+        NOTE: until Granian listens to signals here, those of the server above are ours by the fork, and would swallow the one that says
+        that it has died. `own_pid` is that server's: who has died already is nobody's parent any more.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        end_with(self.own_pid)
         importlib.import_module("idp.console.health").leave_when(lambda: self.leaving.value)
         wsgi = importlib.import_module("idp.app").create_wsgi()
         quick = importlib.import_module("idp.routes").QUICK

@@ -172,16 +172,19 @@ def _while_it_speaks(
     connection: psycopg.Connection[Any], gen: Generator[Any, Any, Any], presence: Presence, patience: float
 ) -> Generator[Any, Any, Any]:
     """`gen`, which waits on `connection`. Silence raises OperationalError, and the connection is of no use any more."""
-    ticks = 0
+    heard = doubted = time.monotonic()
     try:
         wanted = next(gen)
         while True:
             ready = yield wanted
-            ticks = 0 if ready else ticks + 1
-            if ticks:
-                if ticks % round(SILENT / TICK) == 0:
+            now = time.monotonic()
+            if ready:
+                heard = doubted = now
+            else:
+                if now - doubted >= SILENT:
+                    doubted = now
                     presence.doubt()
-                if presence.away or ticks * TICK > patience:
+                if presence.away or now - heard >= patience:
                     connection.pgconn.finish()
                     raise psycopg.OperationalError("the database has fallen silent")
             wanted = gen.send(ready)

@@ -7,12 +7,15 @@ are refused at once until somebody does (promises R9, R10).
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 SILENT = 0.5  # seconds without a byte until we doubt: nearly every statement is answered in a hundredth of that
 KNOCK_EVERY = 0.5  # seconds between two knocks while it is away
+
+_log = logging.getLogger("idp.database")
 
 
 class Presence:
@@ -36,10 +39,14 @@ class Presence:
             while True:
                 try:
                     self._knock()
-                except Exception:
+                except Exception as e:
+                    if not self.away:
+                        _log.warning("the database is silent and lets nobody in (%s): requests are refused at once", type(e).__name__)
                     self.away = True
                     time.sleep(KNOCK_EVERY)
                 else:
+                    if self.away:
+                        _log.warning("the database is back")
                     return
         finally:
             self.away = False

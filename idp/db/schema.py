@@ -109,6 +109,9 @@ def _alembic() -> Config:
 def _take_turn(connection: sa.Connection) -> None:
     """One process at a time. On SQLite the transaction itself, BEGIN IMMEDIATE, has already seen to that."""
     if connection.dialect.name == "postgresql":
+        connection.execute(
+            sa.text("SET LOCAL statement_timeout = 0")
+        )  # whatever the role or the database says: copying takes what it takes
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{TABLE_WAIT}s'"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -72,3 +74,19 @@ def test_a_table_that_somebody_holds_is_waited_for_briefly(place: Place) -> None
         done = place.idp("db", "upgrade")
         assert (done.code, "in use by another process" in done.err) == (1, True), done.err
     assert place.idp("db", "upgrade").code == 0
+
+
+def test_two_upgrades_take_turns(place: Place) -> None:
+    """R16: while another machine upgrades, this one waits, longer than statements may take here, and then finds out what is left to do."""
+    place.idp("init")
+    place.idp("db", "downgrade", "--yes")
+    url = place.variables["IDP_DATABASE__URL"].replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("ALTER DATABASE cli SET statement_timeout = '1s'")
+        other.execute(f"SELECT pg_advisory_lock({schema.LOCK})")
+        threading.Timer(2, other.close).start()
+        began = time.monotonic()
+        done = place.idp("db", "upgrade")
+        assert (done.code, time.monotonic() - began > 1.5) == (0, True), done.err
+    assert schema.revisions()[-1] in done.out
+    assert place.idp("db", "upgrade").out == "The tables are up to date.\n"

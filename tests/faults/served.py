@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 
 from tests import machine
+from tests.cli.running import is_alive, wait_until
 from tests.conftest import Told
 from tests.world import Browser, World
 
@@ -79,18 +80,15 @@ class Served(World):
             self.process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait()
 
-    def start_again(self) -> None:
-        """As whoever supervises it does, until it holds: what it left behind may still be listening for a moment."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.start()
-            except AssertionError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
-            else:
-                return
+    def kill(self, *, everybody: bool) -> None:
+        """SIGKILL to the server, and to its children; those that are spared end by themselves, and that is waited for."""
+        assert self.process is not None
+        children = [pid for pid, _ in self._children()]
+        for pid in [self.process.pid, *(children if everybody else [])]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        wait_until("the end of the orphans", lambda: not any(map(is_alive, children)), PATIENCE)
 
     def wait(self, patience: float = PATIENCE) -> float:
         """Wait until it is ready; answers how long that took, in seconds."""

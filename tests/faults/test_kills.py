@@ -173,13 +173,11 @@ class Newcomers(Client):
 
 
 def kill(provider: Served, number: int) -> float:
-    """One of its processes: of ten the fourth `idp worker`, the seventh the server itself, else one that serves. Answers how soon it must
-    be back."""
-    assert provider.process is not None
-    if number % 10 == 6:
-        provider.process.kill()
-        provider.process.wait()
-        provider.start_again()
+    """One of its processes: of ten the fourth `idp worker`, the seventh the server above them, the last all of them at once, else one that
+    serves. Answers how soon it must be back."""
+    if number % 10 in {6, 9}:
+        provider.kill(everybody=number % 10 == 9)
+        provider.start()
         return STARTED
     beside = provider.worker()
     victim = beside if number % 10 == 3 and beside else random.choice(provider.processes())
