@@ -68,10 +68,10 @@ def sign_in(there: World, browser: Browser, address: str, number: str) -> str:
 class Idpyoidc:
     """The running script."""
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self, given: dict[str, Any], folder: Path) -> None:
         command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("idpyoidc_party.py"))]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, text=True, **pipes)
+        self.process = subprocess.Popen(command, text=True, cwd=folder, **pipes)  # it writes its keys where it stands
         self.jwks = self.ask(given)["jwks"]
 
     def ask(self, value: object) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_idpyoidc(there: World, browser: Browser, story, pem: Path, how: tuple[s
     method, registered, all_defaults = how
     issuer, secret = there.settings.server.issuer, None if method == "private_key_jwt" else "s" * 20 + method.replace("_", "-") + registered
     given = {"issuer": issuer, "secret": secret, "redirect_uri": "https://rp.example/callback", "ca": str(pem), "method": method}
-    rp = Idpyoidc(given | {"scope": "openid profile email", "all_defaults": all_defaults})
+    rp = Idpyoidc(given | {"scope": "openid profile email", "all_defaults": all_defaults}, pem.parent)
     try:
         ours = [{name: value for name, value in key.items() if name != "use"} for key in rp.jwks["keys"] if key.get("use") == "sig"]
         keys = {"jwks": {"keys": [key for key in ours if key["kty"] in {"RSA", "EC"}]}} if secret is None else {"secret": secret}

@@ -46,9 +46,10 @@ def authenticate(sent: Sent) -> Client:
         raise _refused("it is not a compact JWS of at most 8192 characters")
     header, claims = _parsed(shape[1]), _parsed(shape[2])
     algorithm, kid = _read_header(header)
+    registry = _only("Ed25519" if algorithm == "EdDSA" else algorithm)  # before the transaction begins: the library takes its time to load
     client = _claimed(claims, sent.client_id)
     key = client_keys.find(client.jwks, kid=kid, algorithm=algorithm)
-    if key is None or not _is_signed(assertion, key, algorithm):
+    if key is None or not _is_signed(assertion, key, registry):
         raise _refused("no registered key of this client has signed it: look at kid, alg and the keys that are registered")
     _require_audience(claims.get("aud"))
     expires_at = _require_times(claims)
@@ -103,11 +104,11 @@ def _claimed(claims: dict[str, Any], named: str) -> Client:
     return client
 
 
-def _is_signed(assertion: str, key: Any, algorithm: str) -> bool:
+def _is_signed(assertion: str, key: Any, registry: Any) -> bool:
     from joserfc import errors, jws  # noqa: PLC0415 - heavy, and most requests do without
 
     try:
-        jws.deserialize_compact(assertion, key, registry=_only("Ed25519" if algorithm == "EdDSA" else algorithm))
+        jws.deserialize_compact(assertion, key, registry=registry)
     except (errors.JoseError, ValueError):
         return False
     return True
