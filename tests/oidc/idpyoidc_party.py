@@ -14,15 +14,11 @@ from idpyoidc.client.rp_handler import RPHandler
 
 
 class ForTheIssuer(PrivateKeyJWT):  # type: ignore[misc] # the library has no types
-    """By default it signs for the token endpoint, and for ten minutes."""
+    """By default it signs for the token endpoint."""
 
     def _get_audience_and_algorithm(self, context: Any, keyjar: Any, **kwargs: Any) -> tuple[str, str]:
         _, algorithm = super()._get_audience_and_algorithm(context, keyjar, **kwargs)
         return context.provider_info["issuer"], algorithm
-
-    def construct(self, *args: Any, **kwargs: Any) -> Any:
-        """One minute is enough for one request."""
-        return super().construct(*args, lifetime=60, **kwargs)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from idp.jws import LONGEST, decode
 from idp.oidc.client_auth.methods import Sent, invalid_client
 
 METHOD = "private_key_jwt"
-LIFETIME = 300  # seconds that an assertion may be good for; we remember it so long
+LIFETIME = 600  # seconds that an assertion may be good for (some libraries' default); we remember it so long
 SKEW = 10  # seconds that the client's clock may be ahead of ours
 LONGEST_JTI = 256
 COMPACT = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,2048})")
