@@ -1,7 +1,7 @@
 """Relying parties that are not ours sign in by every client authentication that discovery names: PyPI's idpyoidc, npm's openid-client.
 
 Goal G-16 of threats.md. All settings are the libraries' defaults, but for one: idpyoidc signs assertions for the token endpoint's address
-and for ten minutes, and is refused until it signs for the issuer (as FAPI 2.0 has it, and the revision of RFC 7523) and for a minute.
+and is refused until it signs for the issuer, as FAPI 2.0 and the revision of RFC 7523 have it.
 """
 
 from __future__ import annotations
