@@ -75,6 +75,23 @@ def test_nobody_is_left_behind(place: Place, number: int) -> None:
         wait_until("the end of all", lambda: not any(map(is_alive, everybody)))
 
 
+def test_a_worker_that_is_still_loading_is_not_left_behind(place: Place) -> None:
+    """R1: the server dies in the instant in which it has replaced a worker, which knows no signal of its own yet."""
+    with place.serving("--workers", "2", "--no-worker") as server:
+        first = set(server.workers())
+        os.kill(min(first), signal.SIGKILL)
+        new: set[int] = set()
+        while not new:
+            new = {int(pid) for pid in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()} - first
+        for pid in new:
+            os.kill(pid, signal.SIGSTOP)  # so that it is still loading when the server is dead
+        everybody = server.children()
+        server.end(signal.SIGKILL)
+        for pid in new:
+            os.kill(pid, signal.SIGCONT)
+        wait_until("the end of all", lambda: not any(map(is_alive, everybody)))
+
+
 def test_a_request_may_finish(place: Place) -> None:
     """R8: what was begun before SIGTERM is answered."""
     with place.serving("--no-worker") as server, socket.create_connection(("127.0.0.1", server.port), 10) as slow:
