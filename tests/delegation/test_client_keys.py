@@ -106,7 +106,7 @@ def test_a_secret_is_not_taken(world: World, key: dict[str, str]) -> None:
     assert rows(world, ClientRow) == []
 
 
-@pytest.mark.parametrize("jwks", UNSOUND, ids=lambda jwks: str(jwks)[:40])
+@pytest.mark.parametrize("jwks", UNSOUND, ids=range(len(UNSOUND)))
 def test_what_is_no_key_for_us(jwks: object) -> None:
     """With a reason in words, and never a fault."""
     with pytest.raises(BadInput) as refused:
