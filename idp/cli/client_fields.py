@@ -34,7 +34,6 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option("--jwks", metavar="FILE", help="Its public keys for private_key_jwt: a JWK Set, or one JWK."),
     click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
-    click.option("--access-token-format", type=click.Choice(registering.TOKEN_FORMATS), help="opaque says nothing itself [default: jwt]"),
     click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(registering.ALGORITHMS), help="[default: RS256]"),
     click.option(
         "--access-token-format",

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -20,6 +23,9 @@ from typing import Any, NamedTuple
 log = logging.getLogger("idp.serve")
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 BODY_SECONDS = 10  # to send a request's body in, as for its headers
+DRAIN = 25  # seconds that requests may still take once we are told to stop
+LATECOMERS = 0.5  # second more for requests that were sent before anybody could know
+QUIET = 0.2  # seconds without a request, after which the last answer has left
 WAITING = 1000  # requests that may wait for a thread; to the next one it is said at once that we are busy
 BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 PLAIN = ("Content-Type", "text/plain; charset=utf-8")
@@ -64,9 +70,43 @@ class Front:
         self.max_body = max_body
         self.lane = _Lane(self._answer, threads)
         self.quick_lane = _Lane(self._answer, 1)
+        self.under_way: set[Any] = set()
+        self.leaving: asyncio.Task[None] | None = None
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called in the worker before it serves.
+
+        NOTE: Granian's own handler waits for the requests under way while it holds the interpreter, and they wait for the interpreter.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, loop)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.leaving is None:
+            self.leaving = loop.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        """Answer what was begun, and for a moment what still comes; then end. Each answer closes its connection, so that less comes."""
+        begun, until = set(self.under_way), time.monotonic() + DRAIN
+        while begun & self.under_way and time.monotonic() < until:
+            await asyncio.sleep(QUIET / 4)
+        until, quiet_since = min(until, time.monotonic() + LATECOMERS), time.monotonic()
+        while time.monotonic() < until and time.monotonic() - quiet_since < QUIET:
+            await asyncio.sleep(QUIET / 4)
+            if self.under_way:
+                quiet_since = time.monotonic()
+        logging.shutdown()
+        os._exit(0)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request; of a WebSocket nothing is ever heard here."""
+        self.under_way.add(scope)
+        try:
+            await self._serve(scope, protocol)
+        finally:
+            self.under_way.remove(scope)
+
+    async def _serve(self, scope: Any, protocol: Any) -> None:
         body, length = b"", 0
         if scope.method not in BODYLESS or "content-length" in scope.headers or "transfer-encoding" in scope.headers:
             try:
@@ -104,7 +144,8 @@ class Front:
         try:
             status: list[Any] = []
             parts = self.wsgi(environment(task.scope, task.body, task.length), lambda line, headers: status.extend((line, headers)))
-            answer = (int(status[0][:3]), status[1], b"".join(parts))
+            closing = [("Connection", "close")] if self.leaving else []
+            answer = (int(status[0][:3]), [*status[1], *closing], b"".join(parts))
         except Exception:
             log.exception("broken")
         try:

@@ -31,7 +31,7 @@ from granian.server import MPServer
 
 from idp import config, crypto, telemetry
 from idp.cli.failures import Failure
-from idp.cli.front import Front
+from idp.cli.front import DRAIN, Front
 from idp.cli.processes import WORKER, Companion, end_with
 from idp.config import Settings
 from idp.db import schema
@@ -40,7 +40,6 @@ log = logging.getLogger("idp.serve")
 BACKLOG = 1024
 CONNECTIONS = 4096  # of one process at the same time; who drips a request holds one of them, and no thread
 SPARE = 1  # thread: the others may all be at the database, and somebody has to say so
-DRAIN = 25  # seconds that requests may still take once we are told to stop
 HEADER_SECONDS = 10  # to send a request's headers in: who drips them holds a connection, not a thread
 HEADER_BYTES = 64 * 1024
 FALSE_STARTS = 5  # workers in a row that died before they could serve

@@ -59,7 +59,8 @@ def test_as_few_as_promised(world: World, between: Wire) -> None:
         assert world.userinfo(given["access_token"]).status_code == 200
         count("userinfo")
     # Once a second one of them also looks whether a client or a key has changed: the least is what it needs itself.
-    assert {what: min(found) for what, found in needed.items()} == {"authorize": 2, "redeem": 3, "refresh": 3, "userinfo": 1}
+    least = {what: min(found) for what, found in needed.items()}
+    assert all(least[what] <= most for what, most in {"authorize": 2, "redeem": 3, "refresh": 3, "userinfo": 1}.items()), least
 
 
 @pytest.mark.parametrize("follows", [lambda: None, lambda: session.execute(sa.select(1)), lambda: events.record("probe")])

@@ -22,7 +22,7 @@ from tests.login.lab import ANNA, at_code
 from tests.world import SIGNED_OUT, Browser, Party, World, new_phone
 
 CHECKED = [route for route in ROUTES if "POST" in route.methods and route.checked and route.face == "page"]
-FOREIGN = {"/api/messages/receipts/<gateway>", "/authorize", "/end_session", "/token", "/userinfo"}
+FOREIGN = {"/api/messages/receipts/<gateway>", "/authorize", "/end_session", "/introspect", "/revoke", "/token", "/userinfo"}
 
 
 @dataclass
