@@ -38,7 +38,7 @@ STATES = ("next", "active", "retiring", "retired", "revoked")
 PUBLISHED = ("next", "active", "retiring")
 SKEW = 10  # seconds that this machine's clock may be behind the one that signed
 LOOK_AGAIN = 1.0  # seconds
-LOOK_AT_MOST = 0.3  # seconds that a request waits for it
+LOOK_AT_MOST = 0.1  # seconds that a request waits for it
 LOOK_AGAIN_UNKNOWN = 0.1  # seconds; so seldom can a stranger's kid make us look
 PURPOSE = "signing key"
 

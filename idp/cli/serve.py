@@ -165,14 +165,15 @@ class _Server(MPServer):
         number = int(args[0])
         self.signals[number] += 1
         self.leaving.value = 1
+        # In threads of their own: a handler must not wait for what it has interrupted, such as the wait for this very signal.
         if self.signals[number] > 1:
-            threading.Thread(target=self._end_at_once).start()  # a handler must not wait for what it has interrupted
+            threading.Thread(target=self._end_at_once).start()
         elif number == signal.SIGTERM and self.settings.server.notice:
             waiting = threading.Timer(self.settings.server.notice, super().signal_handler_interrupt)
             waiting.daemon = True
             waiting.start()
         else:
-            super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            threading.Thread(target=super().signal_handler_interrupt, daemon=True).start()
 
     def _end_at_once(self) -> None:
         for process in list(self.wrks):
