@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from tests.machine import count
+
 LONGEST = 5.0  # seconds that an answer may take, whatever else is going on
 GIVE_UP = 30.0
 
