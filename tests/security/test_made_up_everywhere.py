@@ -142,7 +142,7 @@ def test_every_address(world: World, story, route: Route) -> None:
     path = st.none() | st.none() | st.text(st.characters(blacklist_characters="/", blacklist_categories=["Cs"]), max_size=30)
 
     @settings(
-        max_examples=count(25, 20000),
+        max_examples=count(12, 20000),
         deadline=None,
         derandomize=True,
         database=None,
