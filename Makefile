@@ -9,8 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
-# Tests of one file stay in one process: what is expensive to start (a browser, PostgreSQL) is started once for them.
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+# Tests of one file stay in one process: what is expensive to start (a browser, PostgreSQL) is started once for them. A third process
+# has the two cores to itself while the others wait for a browser, a database or a clock.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help demo demo-reset test test-postgres faults fuzz lint format bench screens
