@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c const
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help demo demo-reset test test-postgres faults fuzz lint format bench screens
+.PHONY: help demo demo-reset test test-postgres faults fuzz mutants lint format bench screens
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,11 @@ faults: $(VENV)/.tools ## Races and crashes, with the large counts
 
 fuzz: $(VENV)/.tools ## Made-up input, with the large counts
 	@IDP_TEST_LARGE=1 $(BIN)/pytest -m fuzz $(ARGS)
+
+mutants: $(VENV)/.tools ## Changes each line of what guards codes and tokens, and runs the tests that should notice (an hour; tests/MUTANTS.md)
+	@$(PIP) mutmut
+	@$(BIN)/mutmut run --max-children 2 $(ARGS)
+	@$(BIN)/mutmut results
 
 lint: $(VENV)/.tools ## Style, types, and the floors of the house
 	@$(BIN)/ruff check .

@@ -20,7 +20,7 @@ PINS = {
     for name, _, pinned in (line.partition("==") for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if line[:1] != "#")
 }
 WANTED = [Requirement(line) for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()] for line in group]
-TARGETS = "demo demo-reset test test-postgres faults fuzz lint format bench screens help".split()
+TARGETS = "demo demo-reset test test-postgres faults fuzz mutants lint format bench screens help".split()
 
 
 def test_every_line_of_the_constraints_is_one_exact_version() -> None:

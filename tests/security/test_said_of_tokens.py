@@ -293,6 +293,38 @@ def test_constants_to_the_word(world: World, story, zimin: str) -> None:
             assert codes.notice_constants(clock.now()) == 2, "a day later it is said again, and of the nonce too"
 
 
+def test_the_hour_of_constants(world: World, story) -> None:
+    """Of codes that ran out an hour ago and more nothing is counted; neither is what was not sent at all."""
+    old, plain = world.party(), world.party(pkce="or_nonce")
+    with clock.freeze(clock.now()) as later:
+        for nth, key in enumerate(("lazareva", "zimin")):
+            browser = signed_in(world, story, key, old, nonce=None)
+            answer_of(browser.authorize(plain, prompt="none", code_challenge=None, code_challenge_method=None, nonce=f"n-{nth}"))
+        later(timedelta(hours=1, seconds=world.settings.oidc.code_lifetime))
+        browser = signed_in(world, story, "zimina", old, nonce=None)
+        with world.writes():
+            assert codes.notice_constants(clock.now()) == 0
+        later(1)
+        for nth, key in enumerate(("lazareva", "zimin", "zimina")):
+            browser = signed_in(world, story, key)
+            answer_of(browser.authorize(plain, prompt="none", code_challenge=None, code_challenge_method=None, nonce=f"m-{nth}"))
+        with world.writes():
+            codes.notice_constants(clock.now())
+        assert plain.client.id not in {event.client_id for event in world.events(codes.CONSTANT)}
+
+
+def test_swept_to_the_instant(world: World, story) -> None:
+    """A code a day after its end, a family thirty days after its."""
+    party = world.party()
+    with clock.freeze(clock.now()):
+        world.tokens(world.browser(), party, phone(story, "zimin"))
+        ends = (rows(world, Code)[-1].expires_at + timedelta(days=1), rows(world, TokenFamily)[-1].expires_at + timedelta(days=30))
+        for sweep, end in zip((codes.sweep, tokens.sweep), ends, strict=True):
+            with world.writes():
+                assert sweep(end) == 0
+                assert sweep(end + timedelta(microseconds=1)) == 1
+
+
 def test_one_person_at_many_apps_is_no_constant(world: World, story) -> None:
     """Nobody's mistake: one session with the same value again and again (Back, a second tab); two clients with the same value."""
     one, another = world.party(), world.party()
