@@ -1,5 +1,7 @@
-"""A token family to the second and to the row: rotated by one conditional UPDATE, shown by introspection as it stands (RFC 7662 §2.2, RFC 9700
-§4.14.2; case 27 of threats.md)."""
+"""A token family to the second and to the row: rotated by one conditional UPDATE, shown by introspection as it stands.
+
+RFC 7662 §2.2, RFC 9700 §4.14.2; case 27 of threats.md.
+"""
 
 from __future__ import annotations
 
