@@ -28,7 +28,8 @@ def world(told: Told, far_end: FarEnd) -> Iterator[World]:
     """A provider whose messages go to the far end."""
     url = told.copy()
     gateway = a_webhook(far_end, timeout=9)
-    made = World(told.settings(url, messages={"channel": "gateways", "sms": ["main"], "gateways": {"main": gateway}}))
+    messages = {"channel": "gateways", "sms": ["main"], "gateways": {"main": gateway}, "at_once": 1}  # who hangs there holds up all others
+    made = World(told.settings(url, messages=messages))
     yield made
     far_end.clear()
     made.close()
