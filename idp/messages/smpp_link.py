@@ -88,6 +88,7 @@ class Link:
         self._client: _Client | None = None
         self._answers: dict[int, Future[Any]] = {}
         self._over = threading.Event()
+        self._news = threading.Event()  # there is a line to listen to, or it is over
         self._thread: threading.Thread | None = None
 
     def submit(self, until: float, **fields: Any) -> str:
@@ -107,6 +108,7 @@ class Link:
     def close(self) -> None:
         """Unbind, without waiting for long, and end the thread."""
         self._over.set()
+        self._news.set()
         now = self._client
         if now is not None:
             with suppress(Exception):
@@ -157,6 +159,8 @@ class Link:
         try:
             if self._client is not None:
                 return self._client
+            if self._over.is_set():
+                raise ConnectionResetError
             made = _Client(self.gateway, until)
             try:
                 made.sock.settimeout(max(0.05, until - time.monotonic()))
@@ -165,6 +169,7 @@ class Link:
                 made.leave()
                 raise
             self._client = made
+            self._news.set()
             self._begin()
             _log.info("bound to the message centre", extra={"gateway": self.name})
             return made
@@ -187,15 +192,17 @@ class Link:
 
     def _keep(self) -> None:
         """The thread: read, and when the line breaks bind again, after a pause that grows."""
-        pause = FIRST_PAUSE
-        while not self._over.is_set():
+        pause = 0.0
+        while True:
+            self._news.clear()
+            if self._over.is_set():
+                return
             now = self._client
             if now is None:
-                if self._over.wait(pause):
-                    return
-                pause = min(2 * pause, LONGEST_PAUSE)
-                with suppress(Exception):
-                    self._bound(time.monotonic() + self.gateway.timeout)
+                if not self._news.wait(pause):  # else somebody who has a message was quicker
+                    with suppress(Exception):
+                        self._bound(time.monotonic() + self.gateway.timeout)
+                pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
                 continue
             pause = FIRST_PAUSE
             try:
