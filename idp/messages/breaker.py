@@ -52,7 +52,7 @@ class Standing(NamedTuple):
         """For an operator."""
         if self.is_closed or self.opened_at is None or self.probe_at is None:
             return "asked"
-        return f"left alone since {self.opened_at:%Y-%m-%d %H:%M:%S}Z ({self.reason}), next probe {self.probe_at:%H:%M:%S}Z"
+        return f"left alone since {self.opened_at:%Y-%m-%d %H:%M:%S}Z ({self.reason}), tried again at {self.probe_at:%H:%M:%S}Z"
 
 
 def admit(name: str) -> Admitted | None:

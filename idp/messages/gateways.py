@@ -88,7 +88,7 @@ def look(states: dict[str, breaker.Standing] | None = None) -> list[tuple[str, s
             says, is_well = e.strerror or type(e).__name__ if isinstance(e, OSError) else str(e), False
         standing = (states or {}).get(name)
         if standing is not None and not standing.is_closed:
-            says, is_well = f"{says}; {standing.says()}", False
+            says, is_well = f"{says}, {standing.says()}", False
         found.append((f"{name} ({carries})", says, is_well))
     return found
 

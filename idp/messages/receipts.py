@@ -107,7 +107,7 @@ def states_of(message_ids: Iterable[str]) -> dict[str, State]:
     if not wanted:
         return {}
     rows = session.execute(sa.select(_rows).where(_rows.c.id.in_(wanted)))
-    found = {row.id: State(*_stand(row, now), row.channel, row.gateway, row.created_at, row.sent_at, row.settled_at) for row in rows}
+    found = {row.id: State(*stand(row, now), row.channel, row.gateway, row.created_at, row.sent_at, row.settled_at) for row in rows}
     for row in outbox.look([message_id for message_id in wanted if message_id not in found]):
         state, reason = before_any_try(row, now)
         channel = str(row.payload().get("channel", ""))
@@ -123,8 +123,8 @@ def before_any_try(row: outbox.Waiting, now: datetime) -> tuple[str, str | None]
     return "failed", "expired" if is_late else row.last_error
 
 
-def _stand(row: Any, now: datetime) -> tuple[str, str | None]:
-    """As the sweep will say, which may not have come by yet."""
+def stand(row: Any, now: datetime) -> tuple[str, str | None]:
+    """State and reason of a receipt, as the sweep will put them, which may not have come by yet."""
     is_late = row.state == "queued" and row.expires_at is not None and row.expires_at <= now
     return ("failed", "expired") if is_late else (row.state, row.reason)
 

@@ -103,15 +103,19 @@ def test_doctor_asks_the_channels(sending: Place, far_end: FarEnd, box: Mailbox)
     done = sending.idp("doctor", "--format", "json")
     channels = next(line for line in json.loads(done.out) if line["name"] == "channels")
     assert channels["state"] == "ok"
-    for part in ("main: POST to localhost, not called", "spare: JSON by apprise", f"smtp: localhost:{box.port} answers"):
+    for part in (
+        "main (sms): POST to localhost, not called",
+        "spare (sms): JSON by apprise",
+        f"smtp (email): localhost:{box.port} answers",
+    ):
         assert part in channels["says"]
     assert (far_end.asked, box.taken) == ([], [])
     assert not any(secret in done.out + done.err for secret in SECRETS)
     wrong = {"main": {"kind": "apprise", "url": f"nosuch://{SECRETS[0]}@{{to}}"}}
     done = sending.idp("doctor", IDP_SMTP__PORT="1", IDP_MESSAGES__SMS="main", IDP_MESSAGES__GATEWAYS=json.dumps(wrong))
     assert done.code == 1
-    assert "main: apprise cannot read its url" in done.out
-    assert "smtp: does not answer (connection)" in done.out
+    assert "main (sms): apprise cannot read its url" in done.out
+    assert "smtp (email): does not answer (connection)" in done.out
     assert SECRETS[0] not in done.out + done.err
 
 
