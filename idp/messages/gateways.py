@@ -49,6 +49,7 @@ def deliver(message_id: str, kind: str, to: str, text: Text, *, expires_at: date
     for name in named(kind):
         if expires_at is not None and clock.now() >= expires_at:
             failure = GatewayFailed(name, LATE)
+            passed.append(LATE)
             break
         admitted = breaker.admit(name)
         if admitted is None:
@@ -68,7 +69,7 @@ def deliver(message_id: str, kind: str, to: str, text: Text, *, expires_at: date
                 breaker.succeeded(name, admitted)
                 return taken._replace(passed=tuple(passed))
         passed.append(f"{name} {failure.word}")
-    failure.passed = tuple(passed[:-1])
+    failure.passed = tuple(passed[:-1])  # the last one is the failure itself
     raise failure
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -127,3 +129,78 @@ def test_check_hides_gateways(sending: Place) -> None:
         assert not any(secret in done.out + done.err for secret in SECRETS)
         for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com"):
             assert shown in done.out
+
+
+# ---- what became of them ----
+
+
+@pytest.fixture
+def two_codes(sending: Place, far_end: FarEnd) -> tuple[str, str]:
+    """The ids of two tests: one that was taken by the second gateway, one that nobody took."""
+    far_end.answers.extend([500, "ok", 500, 503])
+    ids = [json.loads(sending.idp("messages", "test", "--to", to, "--format", "json").out)["message_id"] for to in (PHONE, "+79005550002")]
+    return ids[0], ids[1]
+
+
+def test_listed_and_shown(sending: Place, two_codes: tuple[str, str]) -> None:
+    """Channel, gateway, state, reason, times; by number, state and time; the number masked, no text."""
+    taken, refused = two_codes
+    done = sending.idp("messages", "list", "--format", "json")
+    found = {row["id"]: row for row in json.loads(done.out)}
+    assert (found[taken]["state"], found[taken]["gateway"], found[taken]["passed"]) == ("sent", "spare", "main status_500")
+    assert (found[refused]["state"], found[refused]["reason"], found[refused]["recipient"]) == ("failed", "status_503", "+7…02")
+    by_all = ("--phone", "8 900 555 00 02", "--since", "1h", "--state", "failed", "--limit", "5", "--format", "json")
+    assert [row["id"] for row in json.loads(sending.idp("messages", "list", *by_all).out)] == [refused]
+    shown = json.loads(sending.idp("messages", "show", taken, "--format", "json").out)
+    assert (shown["wording"], shown["tries"], shown["passed"]) == ("test", 1, "main status_500")
+    assert shown["created_at"] <= shown["sent_at"]
+    done = sending.idp("messages", "list")
+    assert done.code == 0
+    assert "spare" in done.out
+    assert not any(secret in done.out + done.err for secret in (*SECRETS, PHONE, PHONE[1:], "a test message"))
+    done = sending.idp("messages", "show", "out_nobody")
+    assert (done.code, "no message 'out_nobody'" in done.err) == (1, True)
+
+
+def test_by_channel_and_gateway(sending: Place, far_end: FarEnd) -> None:
+    """A test can go by one gateway and no other, and by every channel that is carried."""
+    said = json.loads(sending.idp("messages", "test", "--to", PHONE, "--gateway", "spare", "--format", "json").out)
+    assert (said["gateway"], said["state"]) == ("spare", "sent")
+    gateway = {"kind": "webhook", "url": f"{far_end.url}/flash", "body": {"to": "{to}", "from": "{code}"}}
+    text = {"kind": "webhook", "url": f"{far_end.url}/send", "body": {"to": "{to}", "text": "{text}"}}
+    flash = {
+        "IDP_MESSAGES__SMS": "main",
+        "IDP_MESSAGES__GATEWAYS": json.dumps({"main": text, "flash": gateway}),
+        "IDP_MESSAGES__FLASH_CALL": "flash",
+        "IDP_MESSAGES__LADDER": json.dumps({"default": ["flash_call", "sms"]}),
+    }
+    far_end.clear()
+    said = json.loads(sending.idp("messages", "test", "--to", PHONE, "--channel", "flash_call", "--format", "json", **flash).out)
+    assert far_end.asked[0].json == {"to": PHONE, "from": said["caller_ends_in"]}
+    for words, told, code in (
+        (("--to", PHONE, "--channel", "voice"), "set [messages] voice", 1),
+        (("--to", PHONE, "--gateway", "nobody"), "'nobody' carries no sms. There are: main, spare", 1),
+        (("--to", MAIL, "--channel", "sms"), "goes to an address", 2),
+    ):
+        done = sending.idp("messages", "test", *words)
+        assert (done.code, told in done.err) == (code, True), done.err
+
+
+def test_what_waits_is_listed_too(place: Place) -> None:
+    """Before anybody was asked: queued, with its channel and nothing of its text; and it is shown when it will be tried."""
+    program = (
+        "from idp.cli.setting import at_work\n"
+        "from idp.db.session import writes\n"
+        "from idp.messages import channels\n"
+        "with at_work(), writes():\n"
+        f"    print(channels.send('voice', '{PHONE}', 'sign_in_code', 'ru', code='493817'))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=place.folder, env=place.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    message_id = ran.stdout.split()[-1]
+    [row] = json.loads(place.idp("messages", "list", "--format", "json", "--phone", PHONE).out)
+    assert (row["id"], row["state"], row["channel"], row["recipient"], row["gateway"]) == (message_id, "queued", "voice", "+7…01", None)
+    shown = json.loads(place.idp("messages", "show", message_id, "--format", "json").out)
+    assert shown["next_try_at"] == shown["created_at"]
+    assert "493817" not in json.dumps([row, shown])
