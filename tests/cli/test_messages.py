@@ -123,11 +123,18 @@ def test_doctor_asks_the_channels(sending: Place, far_end: FarEnd, box: Mailbox)
 
 def test_check_hides_gateways(sending: Place) -> None:
     """Addresses, headers, bodies and passwords, whole; what is no secret is shown."""
+    secret = {"password": "hunter2", "host": "localhost"}
+    more = {
+        "operator": secret | {"kind": "smpp", "security": "none", "system_id": "bazar"},
+        "second": secret | {"kind": "smtp", "security": "none", "user": "idp", "sender": "spare@example.com"},
+    }
+    gateways = json.dumps(json.loads(sending.variables["IDP_MESSAGES__GATEWAYS"]) | more)
     for form in ("table", "json"):
-        done = sending.idp("check", "--format", form, IDP_SMTP__USER="idp", IDP_SMTP__PASSWORD="hunter2")
+        given = {"IDP_SMTP__USER": "idp", "IDP_SMTP__PASSWORD": "hunter2", "IDP_MESSAGES__GATEWAYS": gateways}
+        done = sending.idp("check", "--format", form, **given)
         assert done.code == 0, done.err
         assert not any(secret in done.out + done.err for secret in SECRETS)
-        for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com"):
+        for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com", "bazar", "spare@example.com"):
             assert shown in done.out
 
 
