@@ -19,6 +19,7 @@ from idp.messages import apprise, breaker, webhook
 from idp.messages.gateway import GatewayFailed, Outgoing, Taken, within
 from idp.messages.wording import Text
 
+GOOD_BYE = 1.5  # seconds
 OPEN, LATE, NOBODY = "open", "expired", "no_gateway"  # words for a message that no gateway was given
 
 
@@ -122,10 +123,10 @@ def _blame(failure: GatewayFailed, admitted: breaker.Admitted) -> None:
 
 
 def _send(name: str, message: Outgoing, text: Text) -> Taken:
-    """Within the gateway's own time, whatever it does with it."""
+    """Within the gateway's own time, whatever it does with it; a mail server's good-bye comes after it has taken the mail."""
     gateway = _table(name)
     try:
-        return within(gateway.timeout, lambda: _hand_over(name, gateway, message, text))
+        return within(gateway.timeout + (GOOD_BYE if isinstance(gateway, Smtp) else 0), lambda: _hand_over(name, gateway, message, text))
     except TimeoutError:
         raise GatewayFailed(name, "timeout") from None
 
