@@ -23,6 +23,7 @@ from idp.config_gateways import SmppGateway
 from idp.messages.gateway import GatewayFailed, context, word_for
 
 LONGEST_PDU = 64 * 1024
+A_MOMENT = 0.05  # seconds
 LOOK = 0.5  # seconds between two looks whether somebody wants us to end
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two tries to bind again
 _log = logging.getLogger("idp.smpp")
@@ -56,6 +57,7 @@ class _Client(client.Client):  # type: ignore[misc] # smpplib has no types
             plain.close()
             raise
         self._socket: socket.socket | None = plain
+        self.begun = b""  # of a PDU, read already
         self.state = consts.SMPP_CLIENT_STATE_OPEN
 
     @property
@@ -72,10 +74,22 @@ class _Client(client.Client):  # type: ignore[misc] # smpplib has no types
                 sock.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for it
             sock.close()
 
+    def hears(self) -> bool:
+        """Whether a PDU begins: TLS may have been speaking only to itself, and nobody must wait for what does not come."""
+        self.sock.settimeout(A_MOMENT)
+        try:
+            self.begun = self.sock.recv(1)
+        except TimeoutError:
+            return False
+        if not self.begun:
+            raise exceptions.ConnectionError
+        return True
+
     def _recv_exact(self, exact_size: int) -> bytes:
         if not 0 <= exact_size <= LONGEST_PDU:
             raise exceptions.PDUError("a PDU without an end")
-        return bytes(super()._recv_exact(exact_size))
+        begun, self.begun = self.begun, b""
+        return begun + bytes(super()._recv_exact(exact_size - len(begun)))
 
 
 class Link:
@@ -222,6 +236,8 @@ class Link:
             has_more = isinstance(sock, ssl.SSLSocket) and sock.pending()
             if has_more or select.select([sock], [], [], min(LOOK, self.gateway.enquire_every))[0]:
                 with self._speaking:
+                    if not now.hears():
+                        continue
                     sock.settimeout(self.gateway.timeout)
                     try:
                         pdu = now.read_pdu()
