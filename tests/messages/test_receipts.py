@@ -60,6 +60,24 @@ def test_a_report_says_that_it_failed(ground: Ground, far_end: FarEnd) -> None:
     assert state(ground, message_id)[message_id][:2] == ("failed", "undeliv")
 
 
+def test_a_report_of_who_never_said_that_it_took_it(ground: Ground, far_end: FarEnd) -> None:
+    """After a timeout nobody knows: its yes counts, its no does not, since the next gateway has it too. Who said no is not heard."""
+    use(ground, a_webhook(far_end), a_webhook(far_end), a_webhook(far_end))
+    far_end.answers.extend([500, "hang", "ok"])
+    message_id = send(ground)
+    worker.drain(ground.app)
+    for gateway, delivered, answer, ends in (
+        ("gw0", True, None, "sent"),
+        ("gw1", False, False, "sent"),
+        ("gw1", True, True, "delivered"),
+        ("gw1", True, False, "delivered"),
+        ("gw2", False, False, "delivered"),
+    ):
+        with ground.writes():
+            assert receipts.reported(gateway, message_id, delivered=delivered) is answer, (gateway, delivered)
+        assert state(ground, message_id)[message_id].state == ends
+
+
 @pytest.mark.parametrize("was_tried", [False, True])
 def test_its_time_is_over(ground: Ground, far_end: FarEnd, was_tried: bool) -> None:
     """It has failed as soon as nobody will send it any more, and not only when somebody sweeps."""
