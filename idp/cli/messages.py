@@ -166,8 +166,8 @@ def _of_outbox(row: outbox.Waiting) -> dict[str, Any]:
 
 
 def _not_tried_yet(to: str | None, since: datetime | None, known: set[str]) -> list[dict[str, Any]]:
-    """What waits in the outbox and has no receipt."""
+    """What waits in the outbox and has no receipt; what waits too late will never be tried, and is left out."""
     rows = [row for row in outbox.waiting(channels.KIND, 1000) if row.id not in known and (since is None or row.created_at >= since)]
     tried = receipts.states_of([row.id for row in rows])
-    untried = {message_id for message_id, state in tried.items() if not state.gateway}
+    untried = {message_id for message_id, state in tried.items() if not state.gateway and state.state == "queued"}
     return [_of_outbox(row) for row in rows if row.id in untried and (to is None or row.payload().get("to") == to)]

@@ -24,8 +24,8 @@ TWO_SEGMENTS = 134
 WORDINGS: dict[str, dict[str, str]] = {
     "sign_in_code": {
         "sms": N_("%(code)s is your %(brand)s code. Never share it."),
+        "flash_call": N_("A call to sign in to %(brand)s, from a number that ends in %(code)s."),  # nobody speaks: the number is all
         "voice": N_("Your %(brand)s code is: %(digits)s. Once more: %(digits)s. Never share it."),
-        "flash_call": N_("%(brand)s calls. The code is the last six digits of the number: %(code)s."),
         "email": N_(
             "%(code)s is your %(brand)s code. It works for a few minutes, and only in the browser that asked for it. Never share it."
         ),
@@ -61,7 +61,7 @@ WORDINGS: dict[str, dict[str, str]] = {
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
         "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
-        "flash_call": N_("%(brand)s calls. The code is the last six digits of the number: %(code)s."),
+        "flash_call": N_("A call to sign in to %(brand)s, from a number that ends in %(code)s."),
         "email": N_("This is a test message of %(brand)s. It arrived, so nothing has to be done."),
     },
 }
