@@ -21,6 +21,7 @@ from urllib.parse import quote
 from idp.config_gateways import PLACE
 
 Answer = TypeVar("Answer")
+UNKNOWN = ("timeout", "connection")  # after these words nobody knows whether the gateway took the message
 
 
 class Outgoing(NamedTuple):
@@ -69,6 +70,11 @@ class GatewayFailed(RuntimeError):  # noqa: N818 - what happened, as in the rece
     def __init__(self, gateway: str, word: str, *, is_about_message: bool = False, passed: tuple[str, ...] = ()) -> None:
         self.gateway, self.word, self.is_about_message, self.passed = gateway, word, is_about_message, passed
         super().__init__(f"{gateway}: {word}")
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether somebody may have taken the message all the same: this gateway, or one that was asked before it in the same try."""
+        return any(said.rpartition(" ")[2] in UNKNOWN for said in (*self.passed, self.word))
 
 
 def status_failed(gateway: str, status: int) -> GatewayFailed:

@@ -22,10 +22,10 @@ import sqlalchemy as sa
 from idp import clock, crypto, outbox
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.messages.gateway import UNKNOWN
 from idp.messages.tables import Receipt
 
 KEEP = timedelta(days=90)
-UNKNOWN = ("timeout", "connection")  # after these words nobody knows whether the gateway took the message
 
 _rows = table(Receipt)
 _OF = sa.update(_rows).where(_rows.c.id == sa.bindparam("of_message"))
@@ -95,10 +95,10 @@ def reported(gateway: str, known_as: str, *, delivered: bool, reason: str | None
     theirs = (_rows.c.gateway == gateway) & sa.or_(_rows.c.id == known_as, _rows.c.gateway_message_id == known_as)
     passed = "; " + _rows.c.passed
     perhaps = (_rows.c.id == known_as) & sa.or_(*(passed.contains(f"; {gateway} {word}", autoescape=True) for word in UNKNOWN))
-    settled = sa.or_(theirs, perhaps) if delivered else theirs
+    which = sa.or_(theirs, perhaps) if delivered else theirs
     word = None if delivered else re.sub(r"[^a-z0-9_]+", "_", (reason or "not_delivered").lower())[:40]
     values = {"state": "delivered" if delivered else "failed", "reason": word, "settled_at": clock.now()}
-    if changed(sa.update(_rows).where(settled, _rows.c.state.in_(("queued", "sent"))).values(**values)):
+    if changed(sa.update(_rows).where(which, _rows.c.state.in_(("queued", "sent"))).values(**values)):
         return True
     return False if session.scalar(sa.select(_rows.c.id).where(sa.or_(theirs, perhaps)).limit(1)) else None
 

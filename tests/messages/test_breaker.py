@@ -20,6 +20,7 @@ from idp.db.session import reads, writes
 from idp.events import Event
 from idp.messages import breaker, channels, gateways
 from idp.messages.breaker import Admitted
+from idp.messages.gateway import GatewayFailed
 from idp.messages.tables import Receipt
 from idp.outbox import Outbox
 from tests.cli.test_worker import person, soon, working
@@ -300,6 +301,24 @@ def test_nobody_is_asked_too_late(ground: Ground, far_end: FarEnd, other_end: Fa
     assert (found.state, found.reason, found.passed) == ("queued", "expired", "gw0 timeout")
     worker.drain(ground.app)
     assert other_end.asked == []
+
+
+def test_a_failure_says_whether_somebody_may_have_it(ground: Ground, far_end: FarEnd, other_end: FarEnd) -> None:
+    """The last word alone does not: a gateway before it may have taken the message without saying so."""
+    use(ground, a_webhook(far_end, timeout=0.3), a_webhook(other_end))
+    for first, second, passed, is_doubtful in (
+        (500, 503, "gw0 status_500", False),
+        ("hang", 503, "gw0 timeout", True),
+        (500, "close", "gw0 status_500", True),
+    ):
+        far_end.answers.append(first)
+        other_end.answers.append(second)
+        with ground.writes(), pytest.raises(GatewayFailed) as raised:
+            channels.deliver(
+                "out_1", {"channel": "sms", "to": "+79005550001", "wording": "test", "language": "ru", "code": None, "params": {}}
+            )
+        assert raised.value.passed == (passed,)
+        assert raised.value.is_doubtful is is_doubtful
 
 
 def test_doctor_says_who_is_left_alone(ground: Ground, far_end: FarEnd, other_end: FarEnd) -> None:
