@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from idp import config_source
-from idp.config_gateways import LONGEST_TRY, Gateway, Smtp
+from idp.config_gateways import Smtp
+from idp.config_messages import Messages
+from idp.config_source import TextList
 
 PREFIX = "IDP_"
 is_loopback = config_source.is_loopback
@@ -34,14 +36,6 @@ class ConfigurationError(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-def _as_list(value: object) -> object:
-    """In the environment a list is written with commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-TextList = Annotated[list[str], NoDecode, BeforeValidator(_as_list)]
 
 
 class Server(_Section):
@@ -196,34 +190,6 @@ class Login(_Section):
         return value
 
 
-class Messages(_Section):
-    """How codes and notices reach people."""
-
-    channel: Literal["inbox", "gateways"] = "inbox"
-    """`inbox` keeps every message in the database and shows it at /dev/inbox, on loopback only: for a desk, refused in production.
-    `gateways` sends text messages through `sms` and mail through `[smtp]`."""
-    sms: TextList = []
-    """The gateways of text messages, by name, the preferred one first; the next is asked when it does not take a message."""
-    gateways: dict[str, Gateway] = {}
-    """The gateways, each a table of its own: `[messages.gateways.<name>]`, as below. They hold secrets: a key can come from a file, as in
-    IDP_MESSAGES__GATEWAYS__<NAME>__URL_FILE."""
-    bound_host: str = ""
-    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host."""
-
-    @model_validator(mode="after")
-    def _gateways(self) -> Messages:
-        for name in self.gateways:
-            if not re.fullmatch("[a-z][a-z0-9_]{0,31}", name):
-                raise ValueError(f"gateways: {name!r} is no name; use small letters, digits and _")
-        if missing := [name for name in self.sms if name not in self.gateways]:
-            raise ValueError(f"sms: there is no table [messages.gateways.{missing[0]}]")
-        if self.channel == "gateways" and not self.sms:
-            raise ValueError('sms: name a gateway; channel = "gateways" sends codes by text message')
-        if sum(self.gateways[name].timeout for name in self.sms) > LONGEST_TRY:
-            raise ValueError(f"sms: the gateways' timeouts together are more than {LONGEST_TRY:.0f} seconds")
-        return self
-
-
 class Oidc(_Section):
     """What relying parties get."""
 
@@ -290,6 +256,8 @@ class Settings(BaseSettings):
             raise ValueError("[server] certificate and key belong together: give both or neither")
         if self.keys.published_before <= 2 * self.keys.jwks_max_age:
             raise ValueError("[keys] published_before must be more than twice jwks_max_age, or a relying party may not know the key")
+        if problem := self.messages.problem_with(self.smtp):
+            raise ValueError(f"[messages] {problem}")
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self

@@ -10,9 +10,20 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
 
 DEFAULT = Path("config.toml")
+
+
+def _as_list(value: object) -> object:
+    """In the environment a list is written with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+TextList = Annotated[list[str], NoDecode, BeforeValidator(_as_list)]
 
 
 def read_file(named: Path | None) -> tuple[dict[str, Any], list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,6 +52,29 @@ class Outbox(Base):
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     last_error: Mapped[str | None] = mapped_column(sa.String(200))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row as it stands, for who looks. `sealed` is gone once it is done."""
+
+    id: str
+    kind: str
+    sealed: str | None
+    state: str
+    attempts: int
+    created_at: datetime
+    expires_at: datetime | None
+    due_at: datetime
+    done_at: datetime | None
+    last_error: str | None
+
+    def payload(self) -> dict[str, Any]:
+        """What `put` was given, as far as it is still there and the keys open it."""
+        try:
+            return dict(json.loads(crypto.unseal(PURPOSE, self.sealed))) if self.sealed else {}
+        except ValueError:
+            return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +131,18 @@ def put(
     return row_id
 
 
-def is_due() -> bool:
-    """Whether there is anything to claim: a look that takes no lock. In a `reads()` unit."""
-    return session.scalar(_due(clock.now()).limit(1)) is not None
+def is_due(only: str | None = None, but: str | None = None) -> bool:
+    """Whether there is anything to claim (of the kind `only`, of any kind `but` one): a look that takes no lock. In a `reads()` unit."""
+    return session.scalar(_due(clock.now(), only, but).limit(1)) is not None
 
 
-def claim(limit: int = 10, lease_seconds: float = 60) -> list[Job]:
-    """Take up to `limit` rows that are due, oldest first, for `lease_seconds`. In a `writes()` unit.
+def claim(limit: int = 10, lease_seconds: float = 60, *, only: str | None = None, but: str | None = None) -> list[Job]:
+    """Take up to `limit` rows that are due, oldest first, for `lease_seconds`; of kinds as in `is_due`. In a `writes()` unit.
 
     Until the lease ends nobody else gets them; then anybody may, whatever became of us.
     """
     now, lease = clock.now(), crypto.new_secret()
-    chosen = _due(now).order_by(Outbox.due_at, Outbox.id).limit(limit).with_for_update(skip_locked=True)
+    chosen = _due(now, only, but).order_by(Outbox.due_at, Outbox.id).limit(limit).with_for_update(skip_locked=True)
     taken = (
         sa.update(Outbox)
         .where(Outbox.id.in_(chosen))
@@ -183,8 +206,27 @@ def backlog() -> dict[str, float]:
     return {**found, "age": (now - oldest).total_seconds()} if oldest else found
 
 
-def _due(now: datetime) -> sa.Select[str]:
+def look(ids: Sequence[str]) -> list[Waiting]:
+    """What stands of these rows, in no order. In a `reads()` unit."""
+    return [Waiting(**row._mapping) for row in session.execute(_LOOK.where(Outbox.id.in_(ids)))] if ids else []
+
+
+def waiting(kind: str, limit: int = 100) -> list[Waiting]:
+    """The rows of a kind that wait, the newest first. In a `reads()` unit."""
+    wanted = _LOOK.where(Outbox.kind == kind, Outbox.state == "waiting").order_by(Outbox.id.desc()).limit(limit)
+    return [Waiting(**row._mapping) for row in session.execute(wanted)]
+
+
+_LOOK = sa.select(
+    *(Outbox.id, Outbox.kind, Outbox.sealed, Outbox.state, Outbox.attempts, Outbox.created_at),
+    *(Outbox.expires_at, Outbox.due_at, Outbox.done_at, Outbox.last_error),
+)
+
+
+def _due(now: datetime, only: str | None = None, but: str | None = None) -> sa.Select[str]:
+    of_kind = Outbox.kind == only if only is not None else Outbox.kind != but if but is not None else sa.true()
     return sa.select(Outbox.id).where(
+        of_kind,
         Outbox.state == "waiting",
         Outbox.due_at <= now,
         sa.or_(Outbox.leased_until.is_(None), Outbox.leased_until < now),

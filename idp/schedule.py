@@ -22,7 +22,7 @@ from idp.directory import invitations
 from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
-from idp.messages import inbox, receipts
+from idp.messages import breaker, inbox, receipts
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -53,10 +53,12 @@ def measure() -> None:
     """Set the gauges of the metrics."""
     now = clock.now()
     live = sa.select(sa.func.count()).where(Session.ended_at.is_(None), Session.expires_at > now, Session.idle_expires_at > now)
-    telemetry.set_active_sessions(session.scalar(live) or 0)
+    telemetry.set_gauge("sessions", session.scalar(live) or 0)
     oldest = session.scalar(sa.select(sa.func.min(keyring.SigningKey.active_at)).where(keyring.SigningKey.state == "active"))
     if oldest is not None:
-        telemetry.set_signing_key_age((now - oldest).total_seconds())
+        telemetry.set_gauge("key_age", (now - oldest).total_seconds())
+    for name, standing in breaker.standings().items():
+        telemetry.set_gauge("gateways", not standing.is_closed, name)
 
 
 SCHEDULE = (

@@ -305,6 +305,7 @@ def _define() -> SimpleNamespace:
         token_requests=Histogram("idp_token_request_duration_seconds", "The token endpoint", **took),
         sessions=Gauge("idp_active_sessions", "Sessions that have not ended", **now),
         key_age=Gauge("idp_signing_key_age_seconds", "Age of the oldest key that signs", **now),
+        gateways=Gauge("idp_gateway_open", "1 while a message gateway is left alone because it failed", ["gateway"], **now),
         limited=Counter("idp_rate_limited_total", "Refused by a limit", ["rule"], **into),
         requests=Histogram("http_server_request_duration_seconds", "HTTP requests by route", ["method", "route", "status"], **took),
     )
@@ -346,14 +347,9 @@ def observe_token_request(seconds: float) -> None:
     _tell("token_requests", "observe", seconds)
 
 
-def set_active_sessions(number: int) -> None:
-    """How many sessions live now."""
-    _tell("sessions", "set", number)
-
-
-def set_signing_key_age(seconds: float) -> None:
-    """How old the oldest signing key is."""
-    _tell("key_age", "set", seconds)
+def set_gauge(meter: str, value: float, *labels: str) -> None:
+    """How it is now: `sessions` that live, `key_age` (seconds) of the oldest that signs, `gateways` (label: name) that are left alone."""
+    _tell(meter, "set", value, *labels)
 
 
 def count_limited(rule: str) -> None:

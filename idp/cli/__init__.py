@@ -15,8 +15,8 @@ companies.py    idp companies: sellers, activated and suspended
 employees.py    idp employees: people in a company
 keys.py         idp keys: signing keys
 events.py       idp events: the audit trail, followed and exported
-messages.py     idp messages: send a test
+messages.py     idp messages: what became of them, and a test
 serve.py        idp serve: the server (certificate.py: its TLS; processes.py: its companions)
-worker.py       idp worker: messages, reactions, schedule
+worker.py       idp worker: messages (crew.py: its threads), reactions, schedule
 demo.py         idp demo: provider and portals with a story (demo_story.py)
 """

@@ -10,7 +10,7 @@ import click
 
 from idp import config
 from idp.cli.output import FORMAT, as_json, remark, table
-from idp.config_gateways import AppriseGateway, WebhookGateway
+from idp.config_gateways import AppriseGateway, SmppGateway, SmtpGateway, WebhookGateway
 
 HIDDEN = "[hidden]"
 SECRET = re.compile(r"secret|password|token$|api_key")
@@ -53,7 +53,12 @@ def hide(key: str, value: Any) -> Any:
 
 def _gateway(gateway: dict[str, Any]) -> dict[str, Any]:
     """A gateway as it may be shown: its key may stand anywhere in its address, headers and body, so all of them are hidden whole."""
-    hidden = {name for kind in (AppriseGateway, WebhookGateway) for name, field in kind.model_fields.items() if not field.repr}
+    hidden = {
+        name
+        for kind in (AppriseGateway, WebhookGateway, SmppGateway, SmtpGateway)
+        for name, field in kind.model_fields.items()
+        if not field.repr
+    }
     return {name: HIDDEN if name in hidden and value else hide(name, value) for name, value in gateway.items()}
 
 

@@ -70,7 +70,7 @@ def examine() -> list[Finding]:
     look("keys", ("configuration", "database", "migrations"), lambda: _keys(settings))
     look("clock", ("configuration", "database"), lambda: _clock(settings))
     look("queue", ("configuration", "database", "migrations", "keys"), lambda: _queue(settings))
-    look("channels", ("configuration",), lambda: _channels(settings))
+    look("channels", ("configuration",), lambda: _channels(settings, {finding.name for finding in found if finding.state == "ok"}))
     look("certificate", ("configuration",), lambda: _certificate(settings))
     return found
 
@@ -153,16 +153,24 @@ def _queue(settings: Settings) -> str:
     return f"{waiting} waiting" + (f", the oldest for {age:.0f} s" if waiting else "") + (f"; {dead} given up" if dead else "")
 
 
-def _channels(settings: Settings) -> str:
+def _channels(settings: Settings, well: set[str]) -> str:
     if settings.messages.channel == "inbox":
         return f"inbox: every message is shown at {settings.server.issuer}/dev/inbox, on loopback only"
-    from idp.messages import gateways  # noqa: PLC0415 - only who has gateways
+    from idp.messages import breaker, gateways  # noqa: PLC0415 - only who has gateways
 
-    found = gateways.look()
+    states = None
+    if {"database", "migrations", "keys"} <= well:
+        with at_work(settings), reads():
+            states = breaker.standings()
+    found = gateways.look(states)
     told = "; ".join(f"{name}: {says}" for name, says, _ in found)
-    if not all(well for _, _, well in found):
-        raise Failure(f"{told}. `idp messages test --to …` sends one.")
-    return told + ("" if settings.smtp.host else "; no mail: [smtp] host is not set")
+    missing = [
+        what for kind, what in (("voice", "spoken calls"), ("flash_call", "flash calls"), ("email", "mail")) if not gateways.named(kind)
+    ]
+    told += f"; no {', no '.join(missing)}" if missing else ""
+    if not all(is_well for _, _, is_well in found):
+        raise Failure(f"{told}. `idp messages test --to … --gateway NAME` sends one.")
+    return told
 
 
 def _certificate(settings: Settings) -> str:

@@ -15,10 +15,10 @@ from idp.db.session import connect_application, engine
 
 
 @contextmanager
-def at_work(settings: Settings | None = None, *, current: bool = True) -> Iterator[Settings]:
+def at_work(settings: Settings | None = None, *, current: bool = True, threads: int = 1) -> Iterator[Settings]:
     """The configuration in force, the keys read, the database connected: `with at_work() as settings, writes(): ...`.
 
-    `current`: refuse (Failure) unless the tables are at the newest revision.
+    `current`: refuse (Failure) unless the tables are at the newest revision. `threads`: so many work with the database at once.
     """
     chosen = settings or config.settings()
     config.use(chosen)
@@ -26,7 +26,7 @@ def at_work(settings: Settings | None = None, *, current: bool = True) -> Iterat
     if current:
         require_current(chosen)
     app = Flask("idp.cli")
-    connect_application(app, chosen.database, threads=1)
+    connect_application(app, chosen.database, threads=threads)
     with app.app_context():
         try:
             yield chosen

@@ -1,8 +1,9 @@
 """The worker's loop: messages and whatever else waits in the outbox, reactions to what happened, the schedule.
 
 It wakes when a transaction that put something into the outbox is committed (PostgreSQL's NOTIFY), or looks ten times a second (SQLite).
-Each thing is done in an application context and a unit of its own. When the database goes away it waits and comes back by itself; when it
-is told to stop it finishes what it is doing.
+Each thing is done in an application context and a unit of its own. Messages are handed over in threads, as many as `[messages] at_once`
+says, and are claimed only when one is free; everything else is done in between. When the database goes away it waits and comes back by
+itself; when it is told to stop it finishes what it is doing.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 from idp import outbox, reactions, schedule, telemetry
+from idp.cli.crew import Crew
 from idp.cli.setting import at_work
+from idp.config import settings
 from idp.db.session import engine, is_postgresql, reads, writes
-from idp.messages import channels
+from idp.messages import channels, gateways
 
 POLL = 0.1  # seconds between two looks where nobody wakes us
 NAP = 1.0  # seconds, where somebody does: reactions and the schedule still want a look
 SCHEDULE_EVERY = 1.0
-AT_ONCE = 5  # outbox rows that are claimed together
-LEASE = 40.0  # seconds; in half of it all that was claimed is begun, or given back
+AT_ONCE = 5  # outbox rows, messages apart, that are claimed together
+LEASE = 40.0  # seconds; in half of it all that was claimed is begun, or given back; longer than all gateways of a message may take
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 LONGEST_WAIT = 5.0  # seconds between two tries to reach a database that is away
 
-HANDLERS: Mapping[str, Callable[[str, dict[str, Any]], object]] = {channels.KIND: channels.deliver}
-"""Kind of outbox row: who does it, given the row's id and what was put in."""
+HANDLERS: Mapping[str, Callable[..., object]] = {channels.KIND: channels.deliver}
+"""Kind of outbox row: who does it, given the row's id and what was put in; `expires_at`: when it would be too late."""
 
 FAILED: Mapping[str, Callable[..., None]] = {channels.KIND: channels.note_failure}
 """Kind of outbox row: who writes down that a try failed, as `channels.note_failure` does."""
@@ -53,7 +56,7 @@ def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
-    with at_work():
+    with at_work(threads=settings().messages.at_once + 2):
         telemetry.set_up()
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
 
@@ -66,18 +69,24 @@ def drain(app: Flask) -> None:
 
 def _work(app: Flask, stop: threading.Event) -> None:
     ear = _Ear(app)
+    crew = Crew(app, settings().messages.at_once, _do)
     pause = POLL
     looked = float("-inf")
     _log.info("the worker begins")
+    if settings().messages.channel == "gateways":
+        gateways.open_lines()
     try:
         while not stop.is_set():
             try:
-                busy = _turn(app, stop)
+                crew.say_what_went_wrong()
+                busy = _turn(app, stop, crew)
                 if time.monotonic() - looked >= SCHEDULE_EVERY:
                     looked = time.monotonic()
                     _run_schedule(app, stop)
-                if not busy:
+                if not busy and crew.free():
                     ear.wait(stop)
+                elif not busy:
+                    crew.wait(POLL)
                 pause = POLL
             except Exception as e:
                 if isinstance(e, AWAY):
@@ -89,28 +98,40 @@ def _work(app: Flask, stop: threading.Event) -> None:
                 pause = min(pause * 2, LONGEST_WAIT)
     finally:
         ear.close()
+        crew.finish()
+        gateways.close_lines()
         _log.info("the worker has ended")
 
 
-def _turn(app: Flask, stop: threading.Event) -> bool:
-    """Everything that is due now, once; answers whether there was anything."""
+def _turn(app: Flask, stop: threading.Event, crew: Crew | None = None) -> bool:
+    """Everything that is due now, once; answers whether there was anything. Messages are given to the `crew`, as many as it has hands free;
+    without one they are handed over here, one after the other."""
     with app.app_context():
-        busy = reactions.react() > 0
-        with reads():
-            waiting = outbox.is_due()
-        if not waiting:
-            return busy
-        with writes():
-            jobs = outbox.claim(AT_ONCE, LEASE)
+        busy = reactions.react() + gateways.write_down_reports() > 0
+    hands = AT_ONCE if crew is None else crew.free()
+    messages = _claim(app, hands, only=channels.KIND) if hands else []
+    if crew is not None:
+        for job in messages:
+            crew.take(job)
+    others = _claim(app, AT_ONCE, but=channels.KIND)
     begin_before = time.monotonic() + LEASE / 2
-    for job in jobs:
+    for job in others if crew is not None else messages + others:
         if stop.is_set() or time.monotonic() > begin_before:
             with app.app_context(), writes():
                 outbox.give_back(job)
         else:
             with app.app_context():
                 _do(job)
-    return True
+    return busy or bool(messages or others)
+
+
+def _claim(app: Flask, limit: int, **which: str) -> list[outbox.Job]:
+    with app.app_context():
+        with reads():
+            if not outbox.is_due(**which):
+                return []
+        with writes():
+            return outbox.claim(limit, LEASE, **which)
 
 
 def _do(job: outbox.Job) -> None:
@@ -121,7 +142,7 @@ def _do(job: outbox.Job) -> None:
                 outbox.expire(job)
             else:
                 # First the work, which may be slow, then the unit's first statement. The inbox writes in the same unit as `done`.
-                HANDLERS[job.kind](job.id, job.payload())
+                HANDLERS[job.kind](job.id, job.payload(), expires_at=job.expires_at)
                 outbox.done(job)
     except AWAY:  # nothing is known of the job: its lease will end
         raise

@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 from idp.config_gateways import AppriseGateway
-from idp.messages.gateway import GatewayFailed, Outgoing, Taken, percent
+from idp.messages.gateway import GatewayFailed, Outgoing, Taken, percent, status_failed
 
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 _NOBODY = Outgoing("out_0", "+10000000000", "test")
@@ -35,7 +35,7 @@ def send(name: str, gateway: AppriseGateway, message: Outgoing) -> Taken:
     finally:
         logger.removeHandler(heard)
     if not taken:
-        raise GatewayFailed(name, heard.word)
+        raise heard.failure(name)
     return Taken(name)
 
 
@@ -76,14 +76,23 @@ def _load() -> Any:
 
 
 class _Heard(logging.Handler):
-    """Listens for the status that apprise logs when a service refuses; keeps nothing else."""
+    """Listens for the status that apprise logs when a service refuses, in this thread; keeps nothing else."""
 
     def __init__(self) -> None:
         super().__init__()
         self.word = "refused"
+        self.listener = threading.get_ident()
+
+    def failure(self, name: str) -> GatewayFailed:
+        """What it comes to."""
+        if self.word.startswith("status_"):
+            return status_failed(name, int(self.word.removeprefix("status_")))
+        return GatewayFailed(name, self.word, is_about_message=self.word == "refused")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called for each line of apprise's."""
+        if record.thread != self.listener:  # another message, which is sent at the same time
+            return
         said = record.getMessage()
         if status := _STATUS.search(said):
             self.word = f"status_{status[1]}"

@@ -26,17 +26,19 @@ class Channel(NamedTuple):
     """A way of delivery: its name in `messages.channel`, what it carries, and `deliver(id, kind, to, text)`, which may raise anything.
 
     `deliver` answers who took the message; None: nobody else, it is there. `is_ready`: whether the settings let it carry a kind.
+    `leaves`: it leaves the house, so `deliver` is also told `expires_at`, and `only` which gateway is meant.
     """
 
     name: str
     carries: frozenset[str]
-    deliver: Callable[[str, str, str, Text], Taken | None]
+    deliver: Callable[..., Taken | None]
     is_ready: Callable[[str], bool] = lambda _: True
+    leaves: bool = False
 
 
 CHANNELS = (
     Channel("inbox", KINDS, inbox.deliver),
-    Channel("gateways", frozenset({"sms", "email"}), gateways.deliver, gateways.is_ready),
+    Channel("gateways", KINDS, gateways.deliver, gateways.is_ready, leaves=True),
 )
 
 
@@ -58,8 +60,9 @@ def send(
 ) -> str | None:
     """Have the wording `words` reach `to` (a phone number in E.164, an e-mail address) once the present transaction is committed.
 
-    `channel`: `sms`, `voice` or `email`; `language`: a code of ours. `key`: the same one sends nothing twice. `expires_at`: later it is not
-    sent at all. `person_note`: the user's id, for the operator's ledger; it is never part of the text.
+    `channel`: `sms`, `voice`, `flash_call` (the number that calls ends in `code`) or `email`; `language`: a code of ours. `key`: the same
+    one sends nothing twice. `expires_at`: later it is not sent at all. `person_note`: the user's id, for the operator's ledger; it is never
+    part of the text.
     Answers the message's id, or None when `key` was used before. Raises KeyError for a wording that has nothing to say on this channel.
     """
     wording.WORDINGS[words][channel]
@@ -69,20 +72,21 @@ def send(
 
 
 def is_carried(kind: str) -> bool:
-    """Whether a message of this kind can be sent at all: `sms`, `voice` or `email`."""
+    """Whether a message of this kind can be sent at all: `sms`, `voice`, `flash_call` or `email`."""
     return _find(kind) is not None
 
 
-def deliver(message_id: str, payload: Mapping[str, Any]) -> Taken:
+def deliver(message_id: str, payload: Mapping[str, Any], *, expires_at: datetime | None = None, only: str | None = None) -> Taken:
     """Compose a message and hand it over. For the worker; raises what the channel raises, and it is then tried again.
 
-    The channel's work comes before the unit's first statement: a slow gateway holds no lock.
+    The channel's work comes before the unit's first statement: a slow gateway holds no lock. `expires_at`: nobody is given it later.
+    `only`: this gateway and no other, for whoever tests it.
     """
     kind, to = payload["channel"], payload["to"]
     text = wording.compose(payload["wording"], kind, payload["language"], code=payload["code"], params=payload["params"])
     began = clock.now()
     try:
-        taken = _hand_over(message_id, kind, to, text)
+        taken = _hand_over(message_id, kind, to, text, expires_at=expires_at, only=only)
     except Exception as e:
         _tell(message_id, payload, began, "failed", gateway=getattr(e, "gateway", ""), reason=word_of(e))
         raise
@@ -91,18 +95,21 @@ def deliver(message_id: str, payload: Mapping[str, Any]) -> Taken:
         message_id,
         channel=kind,
         wording=payload["wording"],
+        to=to,
         gateway=taken.gateway,
         gateway_message_id=taken.known_as,
         delivered=taken.delivered,
+        passed=taken.passed,
     )
     return taken
 
 
-def _hand_over(message_id: str, kind: str, to: str, text: Text) -> Taken:
+def _hand_over(message_id: str, kind: str, to: str, text: Text, **more: Any) -> Taken:
     channel = _find(kind)
     if channel is None:
         raise NoChannel(f"the channel {settings().messages.channel} does not carry {kind}")
-    return channel.deliver(message_id, kind, to, text) or Taken(channel.name, delivered=True)
+    taken = channel.deliver(message_id, kind, to, text, **more) if channel.leaves else channel.deliver(message_id, kind, to, text)
+    return taken or Taken(channel.name, delivered=True)
 
 
 def _tell(message_id: str, payload: Mapping[str, Any], began: datetime, result: str, **more: str) -> None:
@@ -120,10 +127,12 @@ def note_failure(message_id: str, payload: Mapping[str, Any], error: Exception, 
         message_id,
         channel=payload["channel"],
         wording=payload["wording"],
+        to=payload["to"],
         gateway=getattr(error, "gateway", settings().messages.channel),
         reason=word_of(error),
         given_up=given_up,
         expires_at=expires_at,
+        passed=getattr(error, "passed", ()),
     )
 
 

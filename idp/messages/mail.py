@@ -1,4 +1,4 @@
-"""Mail: a text in the reader's language, plain and as HTML, handed to the one server that the settings name (RFC 5321, RFC 5322).
+"""Mail: a text in the reader's language, plain and as HTML, handed to a server that the settings name (RFC 5321, RFC 5322).
 
 `Message-ID` is made of the outbox row's id, so a mail that is handed over twice is one to every reader. `Auto-Submitted` (RFC 3834) keeps
 vacation notices from answering. NOTE: the subject never holds the code: subjects stand on lock screens and in the logs of mail servers.
@@ -23,7 +23,6 @@ from idp.config_gateways import Smtp
 from idp.messages.gateway import GatewayFailed, Taken, context, word_for
 from idp.messages.wording import Text, brand
 
-NAME = "smtp"
 _INK, _FONT = "#1f2328", "font-family:-apple-system,'Segoe UI',Roboto,Arial,sans-serif;font-size:16px;line-height:24px"
 _CODE = Markup('<p style="margin:0 0 16px;font-size:32px;line-height:40px;letter-spacing:4px;font-weight:600">{}</p>')
 _PAGE = Markup(
@@ -33,10 +32,9 @@ _PAGE = Markup(
 )
 
 
-def send(message_id: str, to: str, text: Text) -> Taken:
-    """Hand a mail to the server; raises GatewayFailed."""
-    smtp = settings().smtp
-    mail = compose(message_id, to, text)
+def send(name: str, smtp: Smtp, message_id: str, to: str, text: Text) -> Taken:
+    """Hand a mail to the server, which is the gateway `name`; raises GatewayFailed."""
+    mail = compose(smtp.sender, message_id, to, text)
     try:
         server = _session(smtp)
         try:
@@ -44,13 +42,12 @@ def send(message_id: str, to: str, text: Text) -> Taken:
         finally:
             _leave(server)
     except Exception as e:
-        raise GatewayFailed(NAME, _word(e)) from None  # whose text holds the address
-    return Taken(NAME)
+        raise GatewayFailed(name, _word(e), is_about_message=_is_about_mail(e)) from None  # whose text holds the address
+    return Taken(name)
 
 
-def look() -> str:
+def look(name: str, smtp: Smtp) -> str:
     """What `idp doctor` says: the server takes us in (STARTTLS and login included) and answers NOOP. Raises GatewayFailed."""
-    smtp = settings().smtp
     try:
         server = _session(smtp)
         try:
@@ -58,15 +55,14 @@ def look() -> str:
         finally:
             _leave(server)
     except Exception as e:
-        raise GatewayFailed(NAME, _word(e)) from None
+        raise GatewayFailed(name, _word(e)) from None
     if status != 250:
-        raise GatewayFailed(NAME, f"status_{status}")
+        raise GatewayFailed(name, f"status_{status}")
     return f"{smtp.host}:{smtp.port} answers ({smtp.security})"
 
 
-def compose(message_id: str, to: str, text: Text) -> EmailMessage:
+def compose(sender: str, message_id: str, to: str, text: Text) -> EmailMessage:
     """The mail: headers, plain text, HTML."""
-    sender = settings().smtp.sender
     local, _, host = sender.rpartition("@")
     mail = EmailMessage(policy=POLICY)
     mail["From"] = Address(brand(text.language), local, host)
@@ -153,6 +149,13 @@ def _leave(server: _Plain | _Tls) -> None:
     with suppress(Exception):
         server.quit()
     server.close()
+
+
+def _is_about_mail(error: Exception) -> bool:
+    """Whether the server said no to RCPT, or for ever to DATA (5yz, RFC 5321 §4.2.1): that may be about this mail only."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return True
+    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
 
 
 def _word(error: Exception) -> str:

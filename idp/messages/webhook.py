@@ -1,4 +1,4 @@
-"""A gateway that takes a message by one HTTP request, described in the settings: no redirects, checked TLS, one time limit over all."""
+"""A gateway that takes a message, or makes a call, by one HTTP request that the settings describe: no redirects, checked TLS, one limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp.config_gateways import WebhookGateway
-from idp.messages.gateway import GatewayFailed, Outgoing, Taken, context, percent, read, value_at, word_for
+from idp.messages.gateway import GatewayFailed, Outgoing, Taken, context, percent, read, status_failed, value_at, word_for
 
 LONGEST_ANSWER = 64 * 1024
 KEY = "Idempotency-Key"
@@ -23,11 +23,11 @@ def send(name: str, gateway: WebhookGateway, message: Outgoing) -> Taken:
     except Exception as e:
         raise GatewayFailed(name, word_for(e)) from None  # whose text may hold the address, and that a key
     if not 200 <= status < 300:
-        raise GatewayFailed(name, f"status_{status}")
+        raise status_failed(name, status)
     answer = read(body) if gateway.success or gateway.message_id else None
     for path, wanted in gateway.success.items():
         if value_at(answer, path) != wanted:
-            raise GatewayFailed(name, "refused")
+            raise GatewayFailed(name, "refused", is_about_message=True)
     known_as = value_at(answer, gateway.message_id) if gateway.message_id else ""
     return Taken(name, known_as or None)
 

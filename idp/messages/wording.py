@@ -24,6 +24,7 @@ TWO_SEGMENTS = 134
 WORDINGS: dict[str, dict[str, str]] = {
     "sign_in_code": {
         "sms": N_("%(code)s is your %(brand)s code. Never share it."),
+        "flash_call": N_("A call to sign in to %(brand)s, from a number that ends in %(code)s."),  # nobody speaks: the number is all
         "voice": N_("Your %(brand)s code is: %(digits)s. Once more: %(digits)s. Never share it."),
         "email": N_(
             "%(code)s is your %(brand)s code. It works for a few minutes, and only in the browser that asked for it. Never share it."
@@ -59,6 +60,8 @@ WORDINGS: dict[str, dict[str, str]] = {
     },
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
+        "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
+        "flash_call": N_("A call to sign in to %(brand)s, from a number that ends in %(code)s."),
         "email": N_("This is a test message of %(brand)s. It arrived, so nothing has to be done."),
     },
 }
@@ -74,15 +77,27 @@ SUBJECTS: dict[str, str] = {
 }
 UNKNOWN_BROWSER = N_("an unknown browser")
 
+# What a voice call says before a key is pressed. NOTE: never the code: voice mail boxes do not press keys.
+PROMPT = N_("This is a call from %(brand)s, for which you have asked. To hear it, press any key.")
+
 
 class Text(NamedTuple):
-    """What goes out: the text, what stands in it, and for mail its subject and language."""
+    """What goes out: the text and what stands in it, its language; for mail the subject, for a voice call what is said before it.
+
+    The text of a flash call goes nowhere: nobody speaks. The inbox of a desk shows it.
+    """
 
     text: str
     code: str | None
     link: str | None
     subject: str = ""
     language: str = ""
+    prompt: str = ""
+
+    @property
+    def digits(self) -> str:
+        """The code as it is spoken."""
+        return spoken(self.code or "")
 
 
 def compose(wording: str, channel: str, language: str, *, code: str | None = None, params: Mapping[str, str] | None = None) -> Text:
@@ -90,12 +105,18 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
     values = {name: inert(value) for name, value in (params or {}).items()}
     values["brand"] = brand(language)
     if code is not None:
-        values |= {"code": code, "digits": ", ".join(code)}
+        values |= {"code": code, "digits": spoken(code)}
     text = gettext(language, WORDINGS[wording][channel], **values)
     if channel == "sms" and code is not None:
         text += f"\n@{bound_host()} #{code}"
     subject = gettext(language, SUBJECTS[wording], **values) if channel == "email" else ""
-    return Text(text, code, None, subject, language)
+    prompt = gettext(language, PROMPT, **values) if channel == "voice" else ""
+    return Text(text, code, None, subject, language, prompt)
+
+
+def spoken(code: str) -> str:
+    """A code in single digits, with a pause after each."""
+    return ", ".join(code)
 
 
 def brand(language: str) -> str:

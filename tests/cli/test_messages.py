@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -103,23 +105,109 @@ def test_doctor_asks_the_channels(sending: Place, far_end: FarEnd, box: Mailbox)
     done = sending.idp("doctor", "--format", "json")
     channels = next(line for line in json.loads(done.out) if line["name"] == "channels")
     assert channels["state"] == "ok"
-    for part in ("main: POST to localhost, not called", "spare: JSON by apprise", f"smtp: localhost:{box.port} answers"):
+    for part in (
+        "main (sms): POST to localhost, not called",
+        "spare (sms): JSON by apprise",
+        f"smtp (email): localhost:{box.port} answers",
+    ):
         assert part in channels["says"]
     assert (far_end.asked, box.taken) == ([], [])
     assert not any(secret in done.out + done.err for secret in SECRETS)
     wrong = {"main": {"kind": "apprise", "url": f"nosuch://{SECRETS[0]}@{{to}}"}}
     done = sending.idp("doctor", IDP_SMTP__PORT="1", IDP_MESSAGES__SMS="main", IDP_MESSAGES__GATEWAYS=json.dumps(wrong))
     assert done.code == 1
-    assert "main: apprise cannot read its url" in done.out
-    assert "smtp: does not answer (connection)" in done.out
+    assert "main (sms): apprise cannot read its url" in done.out
+    assert "smtp (email): does not answer (connection)" in done.out
     assert SECRETS[0] not in done.out + done.err
 
 
 def test_check_hides_gateways(sending: Place) -> None:
     """Addresses, headers, bodies and passwords, whole; what is no secret is shown."""
+    secret = {"password": "hunter2", "host": "localhost"}
+    more = {
+        "operator": secret | {"kind": "smpp", "security": "none", "system_id": "bazar"},
+        "second": secret | {"kind": "smtp", "security": "none", "user": "idp", "sender": "spare@example.com"},
+    }
+    gateways = json.dumps(json.loads(sending.variables["IDP_MESSAGES__GATEWAYS"]) | more)
     for form in ("table", "json"):
-        done = sending.idp("check", "--format", form, IDP_SMTP__USER="idp", IDP_SMTP__PASSWORD="hunter2")
+        given = {"IDP_SMTP__USER": "idp", "IDP_SMTP__PASSWORD": "hunter2", "IDP_MESSAGES__GATEWAYS": gateways}
+        done = sending.idp("check", "--format", form, **given)
         assert done.code == 0, done.err
         assert not any(secret in done.out + done.err for secret in SECRETS)
-        for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com"):
+        for shown in ("main", "spare", "webhook", "apprise", "messages.0.id", "id@example.com", "bazar", "spare@example.com"):
             assert shown in done.out
+
+
+# ---- what became of them ----
+
+
+@pytest.fixture
+def two_codes(sending: Place, far_end: FarEnd) -> tuple[str, str]:
+    """The ids of two tests: one that was taken by the second gateway, one that nobody took."""
+    far_end.answers.extend([500, "ok", 500, 503])
+    ids = [json.loads(sending.idp("messages", "test", "--to", to, "--format", "json").out)["message_id"] for to in (PHONE, "+79005550002")]
+    return ids[0], ids[1]
+
+
+def test_listed_and_shown(sending: Place, two_codes: tuple[str, str]) -> None:
+    """Channel, gateway, state, reason, times; by number, state and time; the number masked, no text."""
+    taken, refused = two_codes
+    done = sending.idp("messages", "list", "--format", "json")
+    found = {row["id"]: row for row in json.loads(done.out)}
+    assert (found[taken]["state"], found[taken]["gateway"], found[taken]["passed"]) == ("sent", "spare", "main status_500")
+    assert (found[refused]["state"], found[refused]["reason"], found[refused]["recipient"]) == ("failed", "status_503", "+7…02")
+    by_all = ("--phone", "8 900 555 00 02", "--since", "1h", "--state", "failed", "--limit", "5", "--format", "json")
+    assert [row["id"] for row in json.loads(sending.idp("messages", "list", *by_all).out)] == [refused]
+    shown = json.loads(sending.idp("messages", "show", taken, "--format", "json").out)
+    assert (shown["wording"], shown["tries"], shown["passed"]) == ("test", 1, "main status_500")
+    assert shown["created_at"] <= shown["sent_at"]
+    done = sending.idp("messages", "list")
+    assert done.code == 0
+    assert "spare" in done.out
+    assert not any(secret in done.out + done.err for secret in (*SECRETS, PHONE, PHONE[1:], "a test message"))
+    done = sending.idp("messages", "show", "out_nobody")
+    assert (done.code, "no message 'out_nobody'" in done.err) == (1, True)
+
+
+def test_by_channel_and_gateway(sending: Place, far_end: FarEnd) -> None:
+    """A test can go by one gateway and no other, and by every channel that is carried."""
+    said = json.loads(sending.idp("messages", "test", "--to", PHONE, "--gateway", "spare", "--format", "json").out)
+    assert (said["gateway"], said["state"]) == ("spare", "sent")
+    gateway = {"kind": "webhook", "url": f"{far_end.url}/flash", "body": {"to": "{to}", "from": "{code}"}}
+    text = {"kind": "webhook", "url": f"{far_end.url}/send", "body": {"to": "{to}", "text": "{text}"}}
+    flash = {
+        "IDP_MESSAGES__SMS": "main",
+        "IDP_MESSAGES__GATEWAYS": json.dumps({"main": text, "flash": gateway}),
+        "IDP_MESSAGES__FLASH_CALL": "flash",
+        "IDP_MESSAGES__LADDER": json.dumps({"default": ["flash_call", "sms"]}),
+    }
+    far_end.clear()
+    said = json.loads(sending.idp("messages", "test", "--to", PHONE, "--channel", "flash_call", "--format", "json", **flash).out)
+    assert far_end.asked[0].json == {"to": PHONE, "from": said["caller_ends_in"]}
+    for words, told, code in (
+        (("--to", PHONE, "--channel", "voice"), "set [messages] voice", 1),
+        (("--to", PHONE, "--gateway", "nobody"), "'nobody' carries no sms. There are: main, spare", 1),
+        (("--to", MAIL, "--channel", "sms"), "goes to an address", 2),
+    ):
+        done = sending.idp("messages", "test", *words)
+        assert (done.code, told in done.err) == (code, True), done.err
+
+
+def test_what_waits_is_listed_too(place: Place) -> None:
+    """Before anybody was asked: queued, with its channel and nothing of its text; and it is shown when it will be tried."""
+    program = (
+        "from idp.cli.setting import at_work\n"
+        "from idp.db.session import writes\n"
+        "from idp.messages import channels\n"
+        "with at_work(), writes():\n"
+        f"    print(channels.send('voice', '{PHONE}', 'sign_in_code', 'ru', code='493817'))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=place.folder, env=place.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    message_id = ran.stdout.split()[-1]
+    [row] = json.loads(place.idp("messages", "list", "--format", "json", "--phone", PHONE).out)
+    assert (row["id"], row["state"], row["channel"], row["recipient"], row["gateway"]) == (message_id, "queued", "voice", "+7…01", None)
+    shown = json.loads(place.idp("messages", "show", message_id, "--format", "json").out)
+    assert shown["next_try_at"] == shown["created_at"]
+    assert "493817" not in json.dumps([row, shown])

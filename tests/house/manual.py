@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from idp.config import Settings
-from idp.config_gateways import AppriseGateway, WebhookGateway
+from idp.config_gateways import AppriseGateway, SmppGateway, Smtp, SmtpGateway, WebhookGateway
 
 FILE = Path(__file__).parents[2] / "config.example.toml"
 
@@ -53,11 +53,11 @@ def heading(section: str) -> str:
 def gateways() -> str:
     """The part on `[messages.gateways.<name>]`: their names are the deployment's, so no variable of theirs can be named here."""
     lines = []
-    for model in (AppriseGateway, WebhookGateway):
+    for model in (AppriseGateway, WebhookGateway, SmppGateway, SmtpGateway):
         kind = model.model_fields["kind"].annotation.__args__[0]
         lines += textwrap.wrap(f'kind = "{kind}": {" ".join((model.__doc__ or "").split())}', 116)
         for key, field in model.model_fields.items():
-            if key == "kind":
+            if key == "kind" or (model is SmtpGateway and key in Smtp.model_fields):  # which stand under [smtp]
                 continue
             default = "required" if field.is_required() else written(field.default) if field.default is not None else "none"
             said = f"{key} ({default}): {' '.join((field.description or '').split())}"

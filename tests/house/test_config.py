@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -51,9 +52,10 @@ def test_the_manual_says_what_a_gateway_may_be_told() -> None:
     """Every key of `[messages.gateways.<name>]` with its default and reason, and examples that can be used as they stand."""
     assert manual.gateways() in TEXT
     examples = re.sub(r"(?m)^#( {4}|$)", "", TEXT.split(manual.gateways(), 1)[1].split("\n[", 1)[0].split("\n\n", 2)[1])
-    settings = Settings(messages=tomllib.loads(examples)["messages"])  # type: ignore[arg-type] # pydantic reads the table
-    assert {gateway.kind for gateway in settings.messages.gateways.values()} == {"apprise", "webhook"}
-    assert settings.messages.sms == ["main", "spare"]
+    settings = Settings(**tomllib.loads(examples))
+    assert {gateway.kind for gateway in settings.messages.gateways.values()} == {"apprise", "webhook", "smpp", "smtp"}
+    assert settings.messages.sms == ["main", "operator", "spare"]
+    assert set(settings.messages.ladder) == {"7", "default"}
 
 
 def test_the_manual_knows_no_more_than_the_code(written) -> None:
@@ -210,13 +212,14 @@ def test_a_gateways_secret_can_come_from_a_file(written, tmp_path: Path) -> None
 
 
 WEBHOOK = 'kind = "webhook"\nurl = "https://gw.example/?key=hunter2"\nbody = { to = "{to}", text = "{text}" }\n'
+SMPP = 'kind = "smpp"\nhost = "10.0.0.1"\nsecurity = "none"\nsystem_id = "idp"\npassword = "hunter2"\n'
 
 
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ('url = "smsc://u:hunter2@{to}"', "'kind'"),
-        ('kind = "pigeon"\nurl = "smsc://u:hunter2@{to}"', "'apprise', 'webhook'"),
+        ('kind = "pigeon"\nurl = "smsc://u:hunter2@{to}"', "'apprise', 'webhook', 'smpp', 'smtp'"),
         ('kind = "apprise"\nurl = "smsc://u:hunter2@79005550000"', "{to} stands nowhere"),
         ('kind = "apprise"\nurl = "smsc://u:hunter2@{too}"', "{too} is not known"),
         ('kind = "apprise"\nurl = "json://gw.example/?:to={to}&:x=hunter2"', "in clear"),
@@ -232,6 +235,12 @@ WEBHOOK = 'kind = "webhook"\nurl = "https://gw.example/?key=hunter2"\nbody = { t
         (WEBHOOK + "sucess = {}", "sucess is not known; did you mean success"),
         (WEBHOOK + 'reports = { secret = "hunter2" }', "at least 32"),
         (WEBHOOK + "reports = { secrt = 1 }", "did you mean secret"),
+        (SMPP.replace('host = "10.0.0.1"', 'host = "smsc.example"'), "a private address"),
+        (SMPP.replace("hunter2", "hunter2-too-long"), "at most 8"),
+        (SMPP.replace("idp", "айди"), "in ASCII"),
+        (SMPP.replace("system_id", "systemid"), "did you mean system_id"),
+        ('kind = "smtp"\nsender = "id@example.com"', "name the server"),
+        ('kind = "smtp"\nhost = "mail.example"\npassword = "hunter2"\nsender = "id@example.com"', "belong together"),
     ],
 )
 def test_mistakes_in_a_gateway_are_named(written, table: str, said: str) -> None:
@@ -265,6 +274,74 @@ def test_what_does_not_go_together(variables: dict[str, str], said: str) -> None
     found = problems(variables)
     assert said in found
     assert "hunter2" not in found
+
+
+CALLS = """
+[messages]
+channel = "gateways"
+sms = ["main"]
+%s
+[messages.gateways.main]
+kind = "webhook"
+url = "https://gw.example/?key=hunter2"
+body = { to = "{to}", text = "{text}" }
+[messages.gateways.spare]
+kind = "webhook"
+timeout = 9.5
+url = "https://gw.example/?key=hunter2"
+body = { to = "{to}", text = "{text}" }
+[messages.gateways.caller]
+kind = "webhook"
+url = "https://gw.example/call?key=hunter2"
+body = { to = "{to}", first = "{prompt}", then = "{digits}" }
+[messages.gateways.flash]
+kind = "webhook"
+url = "https://gw.example/flash?key=hunter2"
+body = { to = "{to}", from = "{code}" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('voice = ["main"]', "speak the code to a voice mail box"),
+        ('voice = ["flash"]', "{code}, which only flash_call has"),
+        ('flash_call = ["caller"]', "{digits}, which only voice has"),
+        ('flash_call = ["main"]', "uses {code} nowhere"),
+        ('email = ["main"]', 'of kind "webhook", which does not carry it; use smtp'),
+        ('email = ["smtp"]', "[smtp] host is not set"),
+        ('email = ["nobody"]', "there is no table [messages.gateways.nobody]"),
+        ('voice = ["caller", "caller"]', "named twice"),
+        ('flash_call = ["flash"]', "no line of [messages.ladder] names it"),
+        ('ladder = { "+7" = ["pigeon"] }', "pigeon is no channel"),
+        ('ladder = { "+7" = ["sms"], "7" = ["sms"] }', "there twice"),
+        ('ladder = { "seven" = ["sms"] }', "no beginning of a number"),
+        ('ladder = { "+0" = ["sms"] }', "no beginning of a number"),
+        ('ladder = { "+7" = ["sms", "sms"] }', "each channel once"),
+        ('ladder = { "+7" = [] }', "each channel once"),
+        ('ladder = { "+7" = ["voice", "email"] }', 'no channel of "7" has a gateway'),
+        ('quiet_hours = "22-8"', "as in 22:00-08:00"),
+        ('quiet_hours = "22:00-22:00"', "two different times"),
+    ],
+)
+def test_who_carries_what(written, keys: str, said: str) -> None:
+    """A gateway is told what this kind of message has; a call that speaks at once is refused; a ladder leads somewhere."""
+    found = problems(path=written(CALLS % keys))
+    assert said in found
+    assert "hunter2" not in found
+
+
+def test_a_dead_gateway_is_left_within_ten_seconds(written) -> None:
+    """R13: one that others follow has nine seconds, the last one may take more, all of them eighteen."""
+    assert "may take 9 seconds at most" in problems(path=written(CALLS.replace('sms = ["main"]', 'sms = ["spare", "main"]') % ""))
+    assert load(written(CALLS.replace('sms = ["main"]', 'sms = ["main", "spare"]') % ""), {}).messages.sms == ["main", "spare"]
+
+
+def test_smpp_without_its_library(written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The optional extra is named as soon as a gateway needs it; nobody else misses it."""
+    monkeypatch.setitem(sys.modules, "smpplib", None)
+    assert "pip install 'idp[smpp]'" in problems(path=written(f"[messages.gateways.main]\n{SMPP}"))
+    assert load(written(CALLS % 'voice = ["caller"]'), {}).messages.voice == ["caller"]
 
 
 def test_a_desk_may_do_all_of_it() -> None:

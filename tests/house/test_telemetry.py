@@ -312,8 +312,9 @@ telemetry.count_message("sms", "RU", "sent")
 telemetry.observe_code(12)
 telemetry.count_token("refresh_token")
 telemetry.observe_token_request(0.003)
-telemetry.set_active_sessions(int(sys.argv[1]))
-telemetry.set_signing_key_age(3600)
+telemetry.set_gauge("sessions", int(sys.argv[1]))
+telemetry.set_gauge("key_age", 3600)
+telemetry.set_gauge("gateways", 1, "main")
 telemetry.count_limited("number_wrong_per_hour")
 telemetry.observe_request("GET", "/login/<flow>", 200, 0.004)
 telemetry.observe_request("BREW", "", 405, 0.004)
@@ -393,6 +394,7 @@ def test_the_counts_of_all_processes_come_together(tmp_path: Path) -> None:
     assert found["idp_token_request_duration_seconds_count"] == 2
     assert found["idp_active_sessions"] == 4, "the newest wins, they are not added up"
     assert found["idp_signing_key_age_seconds"] == 3600
+    assert found['idp_gateway_open{gateway="main"}'] == 1
     assert found['idp_rate_limited_total{rule="number_wrong_per_hour"}'] == 2
     assert found['http_server_request_duration_seconds_count{method="GET",route="/login/<flow>",status="200"}'] == 2
     assert found['http_server_request_duration_seconds_count{method="_OTHER",route="",status="405"}'] == 2

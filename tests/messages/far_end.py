@@ -63,7 +63,7 @@ class FarEnd:
     """What a gateway was asked, and how it will answer: the next one first, `otherwise` once there is none.
 
     A number is a status; `ok`, `error` (200 that says no), `close` (took it, and the connection breaks), `hang`, `redirect`, `words` (200,
-    and no JSON), `flood` (200 and no end).
+    and no JSON), `flood` (200 and no end), `drip` (200, a letter now and then, and no end).
     """
 
     url: str = ""
@@ -99,18 +99,20 @@ def _handler(end: FarEnd) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Type", "application/json")
-            if answer == "flood":
-                self._flood()
+            if answer in {"flood", "drip"}:
+                self._flood(answer == "drip")
                 return
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
 
-        def _flood(self) -> None:
+        def _flood(self, slowly: bool) -> None:
             self.end_headers()
-            for _ in range(10_000):
+            for _ in range(100 if slowly else 10_000):
+                if slowly and end.go_on.wait(0.05):
+                    return
                 try:
-                    self.wfile.write(b"x" * 65536)
+                    self.wfile.write(b"x" if slowly else b"x" * 65536)
                 except OSError:
                     return
 

@@ -199,11 +199,11 @@ def test_a_wrong_password(ground: Ground, box: Mailbox, tls: Tls) -> None:
 def test_what_doctor_asks(ground: Ground, box: Mailbox, tls: Tls) -> None:
     """NOOP, after STARTTLS and login; nothing is sent."""
     use(ground, box, tls)
-    assert "answers (starttls)" in mail.look()
+    assert "answers (starttls)" in mail.look("smtp", ground.settings.smtp)
     assert box.taken == []
     use(ground, box, tls, password="Wrong-Horse-8")
     with pytest.raises(GatewayFailed, match=r"^smtp: status_535$"):
-        mail.look()
+        mail.look("smtp", ground.settings.smtp)
 
 
 def test_without_a_server_no_mail_is_put_in(ground: Ground, box: Mailbox, tls: Tls) -> None:

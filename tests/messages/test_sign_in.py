@@ -18,7 +18,7 @@ from idp.cli import worker
 from idp.credentials.tables import PhoneCode
 from idp.db.session import session
 from tests.conftest import Told
-from tests.messages.far_end import FarEnd
+from tests.messages.far_end import FarEnd, http_gateway
 from tests.messages.test_gateways import a_webhook
 from tests.world import World, answer_of, new_phone
 
@@ -28,7 +28,8 @@ def world(told: Told, far_end: FarEnd) -> Iterator[World]:
     """A provider whose messages go to the far end."""
     url = told.copy()
     gateway = a_webhook(far_end, timeout=9)
-    made = World(told.settings(url, messages={"channel": "gateways", "sms": ["main"], "gateways": {"main": gateway}}))
+    messages = {"channel": "gateways", "sms": ["main"], "gateways": {"main": gateway}, "at_once": 1}  # who hangs there holds up all others
+    made = World(told.settings(url, messages=messages))
     yield made
     far_end.clear()
     made.close()
@@ -90,6 +91,33 @@ def test_a_failed_sending_costs_no_try(world: World, far_end: FarEnd) -> None:
         far_end.answers.clear()
         world.deliver()
         answer_of(browser.onward(browser.submit(page, code=code_at(far_end))))
+
+
+def test_never_two_different_codes(told: Told, far_end: FarEnd) -> None:
+    """R2, R13: the first gateway took the message and never said so, the second got it too, and the person asked once more: one code."""
+    url = told.copy()
+    with http_gateway() as other_end:
+        gateways = {"main": a_webhook(far_end, timeout=0.2), "spare": a_webhook(other_end, timeout=5)}
+        world = World(told.settings(url, messages={"channel": "gateways", "sms": ["main", "spare"], "gateways": gateways}))
+        far_end.answers.append("hang")
+        party, browser = world.party(), world.browser()
+        with clock.freeze(clock.now()) as later:
+            page = browser.onward(browser.submit(browser.authorize(party), phone=new_phone()))
+            world.deliver()
+            later(31)
+            page = browser.onward(browser.submit(browser.get(str(page.url)), channel="sms"))
+            world.deliver()
+        assert (len(far_end.asked), len(other_end.asked)) == (2, 1)
+        said = {asked.json["message"]["text"] for asked in (*far_end.asked, *other_end.asked)}
+        assert len(said) == 1
+        assert far_end.asked[0].key == other_end.asked[0].key != far_end.asked[1].key
+        page = browser.onward(browser.submit(page, code=code_at(other_end)))
+        assert page.status_code == 200
+        assert "terms" in page.text
+        far_end.clear()
+        world.close()
+    told.drop(url)
+    told.settings(told.url)
 
 
 def test_the_gateway_learns_nothing_but_number_and_text(world: World, far_end: FarEnd) -> None:

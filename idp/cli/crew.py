@@ -1,0 +1,60 @@
+"""The threads in which the worker does what may take long: one gateway that hangs holds up neither other messages nor anything else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from flask import Flask
+
+from idp import outbox
+
+
+class Crew:
+    """`size` threads that `do` one job each, in an application context of its own."""
+
+    def __init__(self, app: Flask, size: int, do: Callable[[outbox.Job], None]) -> None:
+        self.app, self.size, self.do = app, size, do
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="message")
+        self._changed = threading.Condition()
+        self._busy = 0
+        self._failure: BaseException | None = None
+
+    def free(self) -> int:
+        """How many jobs would be begun at once."""
+        return self.size - self._busy
+
+    def take(self, job: outbox.Job) -> None:
+        """Begin a job."""
+        with self._changed:
+            self._busy += 1
+        self._threads.submit(self._run, job)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until somebody is free, or `seconds` are over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._busy < self.size, seconds)
+
+    def say_what_went_wrong(self) -> None:
+        """Raise what a job could not deal with itself: the database went away."""
+        with self._changed:
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def finish(self) -> None:
+        """Wait for what was begun, and end the threads."""
+        self._threads.shutdown(wait=True)
+
+    def _run(self, job: outbox.Job) -> None:
+        try:
+            with self.app.app_context():
+                self.do(job)
+        except BaseException as e:
+            with self._changed:
+                self._failure = e
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
