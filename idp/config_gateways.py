@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from idp.config_source import is_loopback, nearest
 
-LONGEST_TRY = 18.0  # seconds that all gateways of a channel may take together: the worker's lease on a message is twice as long
+LONGEST_TRY = 18.0  # seconds that all gateways of a message may take together
 PLACES = ("to", "number", "text", "id", "language", "prompt", "digits", "code")
 SAYS = ("text", "digits", "code")  # one of them stands in whatever is sent
 PLACE = re.compile(r"\{([^{}]*)\}")

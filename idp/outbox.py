@@ -153,6 +153,14 @@ def claim(limit: int = 10, lease_seconds: float = 60, *, only: str | None = None
     return sorted((Job(**row._mapping) for row in rows), key=lambda job: job.id)
 
 
+def keep(jobs: Sequence[Job], lease_seconds: float) -> int:
+    """They are still being done: nobody else gets them for another `lease_seconds`. Answers how many are still ours."""
+    ours = sa.update(Outbox).where(
+        Outbox.id.in_([job.id for job in jobs]), Outbox.lease.in_({job.lease for job in jobs}), Outbox.state == "waiting"
+    )
+    return changed(ours.values(leased_until=clock.now() + timedelta(seconds=lease_seconds)))
+
+
 def done(job: Job) -> bool:
     """It is done: wipe what it said. False when the lease was lost meanwhile (and another may be doing it again)."""
     return _finish(job, "done")

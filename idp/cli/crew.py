@@ -18,23 +18,28 @@ class Crew:
         self.app, self.size, self.do = app, size, do
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="message")
         self._changed = threading.Condition()
-        self._busy = 0
+        self._jobs: set[outbox.Job] = set()
         self._failure: BaseException | None = None
 
     def free(self) -> int:
         """How many jobs would be begun at once."""
-        return self.size - self._busy
+        return self.size - len(self._jobs)
+
+    def under_way(self) -> list[outbox.Job]:
+        """What has been begun and is not done."""
+        with self._changed:
+            return list(self._jobs)
 
     def take(self, job: outbox.Job) -> None:
         """Begin a job."""
         with self._changed:
-            self._busy += 1
+            self._jobs.add(job)
         self._threads.submit(self._run, job)
 
     def wait(self, seconds: float) -> None:
         """Wait until somebody is free, or `seconds` are over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._busy < self.size, seconds)
+            self._changed.wait_for(lambda: len(self._jobs) < self.size, seconds)
 
     def say_what_went_wrong(self) -> None:
         """Raise what a job could not deal with itself: the database went away."""
@@ -56,5 +61,5 @@ class Crew:
                 self._failure = e
         finally:
             with self._changed:
-                self._busy -= 1
+                self._jobs.discard(job)
                 self._changed.notify_all()

@@ -30,7 +30,10 @@ POLL = 0.1  # seconds between two looks where nobody wakes us
 NAP = 1.0  # seconds, where somebody does: reactions and the schedule still want a look
 SCHEDULE_EVERY = 1.0
 AT_ONCE = 5  # outbox rows, messages apart, that are claimed together
-LEASE = 40.0  # seconds; in half of it all that was claimed is begun, or given back; longer than all gateways of a message may take
+LEASE = (
+    15.0  # seconds: so long waits what a worker had in its hands when it died; in half of it all that was claimed is begun, or given back
+)
+KEPT_EVERY = 3.0  # seconds after which the lease of what takes longer is prolonged
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 LONGEST_WAIT = 5.0  # seconds between two tries to reach a database that is away
 
@@ -71,7 +74,7 @@ def _work(app: Flask, stop: threading.Event) -> None:
     ear = _Ear(app)
     crew = Crew(app, settings().messages.at_once, _do)
     pause = POLL
-    looked = float("-inf")
+    looked = kept = float("-inf")
     _log.info("the worker begins")
     if settings().messages.channel == "gateways":
         gateways.open_lines()
@@ -79,6 +82,9 @@ def _work(app: Flask, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 crew.say_what_went_wrong()
+                if time.monotonic() - kept >= KEPT_EVERY:
+                    kept = time.monotonic()
+                    _keep(app, crew.under_way())
                 busy = _turn(app, stop, crew)
                 if time.monotonic() - looked >= SCHEDULE_EVERY:
                     looked = time.monotonic()
@@ -132,6 +138,12 @@ def _claim(app: Flask, limit: int, **which: str) -> list[outbox.Job]:
                 return []
         with writes():
             return outbox.claim(limit, LEASE, **which)
+
+
+def _keep(app: Flask, jobs: list[outbox.Job]) -> None:
+    if jobs:
+        with app.app_context(), writes():
+            outbox.keep(jobs, LEASE)
 
 
 def _do(job: outbox.Job) -> None:

@@ -106,6 +106,27 @@ def test_several_workers_deliver_everything_once(ground: Ground) -> None:
     ground.close(*others)
 
 
+def test_what_takes_longer_than_a_lease_is_kept(ground: Ground) -> None:
+    """R2: a short lease gives back soon what a dead worker had in its hands; a slow one prolongs it, and nobody sends it twice."""
+    delivered: list[str] = []
+
+    def deliver(message_id: str, kind: str, to: str, text: Text) -> None:
+        delivered.append(message_id)
+        time.sleep(2)
+        inbox.deliver(message_id, kind, to, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channels, "CHANNELS", (Channel("inbox", channels.KINDS, deliver),))
+        patch.setattr(worker, "LEASE", 0.6)
+        patch.setattr(worker, "KEPT_EVERY", 0.1)
+        other = ground.connect()
+        with working(ground.app, other):
+            send(ground, 3)
+            soon(lambda: len(codes(ground)) == 3, 10)
+    assert len(delivered) == len(set(delivered)) == 3
+    ground.close(other)
+
+
 def test_a_gateway_that_fails_is_tried_again(ground: Ground) -> None:
     """R2, R13: an exception is a try; another message is not held up; the log and the row name neither number nor code."""
     tries: list[str] = []

@@ -117,6 +117,22 @@ def test_a_worker_that_dies_gives_it_back(ground: Ground) -> None:
         assert do(ground, outbox.done, second)
 
 
+def test_a_lease_is_prolonged_by_its_holder_alone(ground: Ground) -> None:
+    """What is still being done stays with who does it; who lost it prolongs nothing."""
+    with clock.freeze(clock.now()) as shift:
+        put(ground)
+        [first] = claim(ground, lease_seconds=10)
+        shift(9)
+        assert do(ground, outbox.keep, [first], 10) == 1
+        shift(9)
+        assert claim(ground) == []
+        shift(2)
+        [second] = claim(ground)
+        assert do(ground, outbox.keep, [first], 10) == 0
+        assert do(ground, outbox.done, second)
+        assert do(ground, outbox.keep, [second], 10) == 0
+
+
 def test_failures_pause_longer_and_longer(ground: Ground) -> None:
     """Pauses double, within a quarter either way; after the last try the row is dead and is not claimed again."""
     with clock.freeze(clock.now()) as shift:
