@@ -65,6 +65,7 @@ WORDINGS: dict[str, dict[str, str]] = {
         ),
     },
     "phone_given_up": {
+        "sms": N_("%(brand)s: your ID has this number no more. Not right? Write to support."),
         "email": N_(
             "Somebody who has your phone number now began an ID of their own with it at %(brand)s. Yours keeps everything but the "
             "number. If the number is still yours, write to support at once."

@@ -24,6 +24,10 @@ class Held:
     acr: str = "code"
     auth_time: datetime = NOON
     confirmed_at: datetime = NOON
+    vouched_at: datetime = NOON
+    rights_raised_at: datetime | None = None
+    browser_lifetime: int | None = None
+    is_administrator: bool = False
 
 
 REMEMBERED = Held(acr="remembered", auth_time=NOON - 24 * HOUR)
