@@ -252,7 +252,7 @@ class TestAFreshId:
             assert prove(world, world.browser(), party, ZIMIN)["sub"] == mine, "a new ID is not silent"
 
     def test_not_asked_there_is_no_way_to_it(self, world: World, party: Party) -> None:
-        """Case 60: the page's address, or its button's, does nothing for a number that a code opens; nor does `register` before the choice."""
+        """Case 60: the page's address and its buttons do nothing for a number that a code opens; nor does `register` before the choice."""
         browser = world.browser()
         page = at_code(world, browser, party, ORLOV)
         for step in ("further_proof", "email_code", "register"):
