@@ -34,5 +34,5 @@ def sign_out_everywhere(user_id: str, *, actor_id: str | None = None, reason: st
     browsers = trusted_device.forget_all(user_id, reason)
     sessions = session.end_all(user_id, reason, actor_id=actor_id)
     ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=reason))
-    events.record(EVENT, user_id=user_id, actor_id=actor_id, details={**ended._asdict(), "reason": reason})
+    events.record(EVENT, user_id=user_id, actor_id=actor_id, details=ended._asdict() | ({} if reason == REASON else {"reason": reason}))
     return ended

@@ -18,7 +18,7 @@ from idp.directory.tables import Company, Employee
 from idp.errors import Conflict
 from idp.oidc.change_phone import change_phone
 from tests.conftest import Told
-from tests.login.http_lab import claims, cookie, copy_cookies, drop_cookies, known, people_on, press, prove, provider, right_code, signed_in
+from tests.login.http_lab import claims, copy_cookies, drop_cookies, known, people_on, press, prove, provider, right_code, signed_in
 from tests.login.http_lab import text_of as seen
 from tests.login.lab import ANNA, OTHER, at_code, where
 from tests.world import Browser, Party, World, answer_of, new_phone
@@ -291,7 +291,6 @@ class TestAChangedNumber:
                 assert change_phone(user_id, phone, actor_id="operator") == (2, 2, 1)
             assert not signed_in(world, browser, party)
             assert where(elsewhere.authorize(party)) == "identify"
-            assert cookie(elsewhere, "idp_browser") is None
             assert world.refresh(party, tokens["refresh_token"]).json()["error"] == "invalid_grant"
             assert prove(world, world.browser(), party, phone)["sub"] == user_id
             page = at_code(world, world.browser(), party, LAZAREVA)
