@@ -129,3 +129,18 @@ def test_what_is_not_remembered(world: World, party: Party) -> None:
     drop_cookies(browser, "idp_session", "idp_browser")
     assert where(browser.authorize(party)) == "identify"
     assert not signed_in(world, browser, party)
+
+
+def test_what_ends_with_it(world: World, party: Party) -> None:
+    """Case 85: signed out here, what hangs on the session is dead for every client; what was given for the person's absence goes on."""
+    other, browser = world.party(), world.browser()
+    with clock.freeze(clock.now()) as later:
+        first = world.tokens(browser, party, ZIMIN, scope="openid")
+        later(60)
+        second = world.redeem(other, answer_of(browser.authorize(other, scope="openid"))["code"]).json()
+        kept = world.redeem(party, answer_of(browser.authorize(party, scope="openid offline_access"))["code"]).json()
+        browser.press(browser.get("/end_session"), "/end_session/confirm")
+        for client, tokens in ((party, first), (other, second)):
+            assert world.refresh(client, tokens["refresh_token"]).json()["error"] == "invalid_grant"
+            assert world.introspect(client, tokens["access_token"]).json() == {"active": False}
+        assert world.refresh(party, kept["refresh_token"]).status_code == 200

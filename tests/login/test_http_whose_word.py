@@ -20,7 +20,7 @@ from idp.oidc.change_phone import change_phone
 from tests.conftest import Told
 from tests.login.http_lab import claims, copy_cookies, drop_cookies, known, people_on, press, prove, provider, right_code, signed_in
 from tests.login.http_lab import text_of as seen
-from tests.login.lab import ANNA, OTHER, at_code, where
+from tests.login.lab import ANNA, OTHER, at_code, where, wrong
 from tests.world import Browser, Party, World, answer_of, new_phone
 
 NAME = "Анна Смирнова"
@@ -92,6 +92,7 @@ class TestTheCompany:
             assert world.events("device.removed")[-1].details["reason"] == "company_browser"
             drop_cookies(browser, "idp_session")
             assert where(browser.authorize(party)) == "identify"
+            later(60)
             assert prove(world, browser, party, LAZAREVA)["acr"] == "urn:idp:acr:code"
             with world.reads():
                 assert database.scalar(sa.select(sa.func.count()).select_from(Device).where(Device.removed_at.is_(None))) == 0
@@ -227,6 +228,7 @@ class TestARiseInRights:
         """Before any worker ran, the session is not taken and the name needs a code. Once it ran, sessions, browsers, tokens are over."""
         with clock.freeze(clock.now()) as later:
             browser, elsewhere = world.browser(), known(world, party, LAZAREVA, address="198.51.100.9")
+            later(60)
             tokens = world.tokens(browser, party, LAZAREVA, scope="openid offline_access")
             later(60)
             promote(world, LAZAREVA)
@@ -345,6 +347,24 @@ class TestAStrangePlace:
         told = world.events("login.succeeded")[-1].details
         assert told["signs"] == ["new_language", "new_network"]
         assert (told["rules"], told["unmet"], told["trust"]) == (["nobody_known", "strange_sign_in"], ["strange_sign_in"], "new")
+
+
+def test_guesses_at_the_number_are_strange(world: World, party: Party) -> None:
+    """Case 69: many wrong codes stand in the event of whoever comes next in a new browser; in a known one a press is enough."""
+    with clock.freeze(clock.now()) as later:
+        browser = known(world, party, LAZAREVA)
+        later(60)
+        stranger = world.browser(address="192.0.2.66")
+        page = at_code(world, stranger, party, LAZAREVA)
+        for _ in range(5):
+            stranger.submit(page, code=wrong(right_code(world, page)))
+        assert claims(world, party, press(browser, browser.authorize(party), JULIA))["acr"] == "urn:idp:acr:remembered"
+        assert "signs" not in world.events("login.succeeded")[-1].details
+        later(60)
+        prove(world, world.browser(address="192.0.2.7"), party, LAZAREVA)
+    told = world.events("login.succeeded")[-1].details
+    assert told["signs"] == ["many_failures", "new_language", "new_network"]
+    assert told["unmet"] == ["strange_sign_in"]
 
 
 def test_what_is_demanded_is_told(world: World, party: Party) -> None:
