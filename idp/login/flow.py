@@ -326,7 +326,7 @@ def finish(
     if scene is None:
         browser.expel_thief(request)
         scene = situation.look(flow.demand, request, user, proved)
-    known, former, rules, judged = scene.known, scene.former, scene.rules, scene.judged
+    known, rules, judged = scene.known, scene.rules, scene.judged
     if proved.proofs and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
         numbers.believe(user.id, user.phone)  # whoever is known here has the number: it did not change hands
     where = {"user_agent": request.user_agent, "ip": request.remote_address}
@@ -341,6 +341,7 @@ def finish(
         browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **here)
     elif remember is not None and browser_id is not None:
         trusted_device.forget(browser_id, user_id=user.id, reason="company_browser" if remember else "not_remembered")
+    former = browser.signed_in(request)  # only now: above we waited for other tabs of this browser, and one may have renewed the session
     # The very first sign-in is no news to anybody.
     is_news = user.last_sign_in_at is not None and device_id is None and not browser.knows(known, former, user.id)
     live, secret = session.start(user.id, proved, former=former, browser_id=browser_id, is_administrator=rules.is_administrator, **where)

@@ -20,7 +20,6 @@ from idp.directory.tables import User
 from idp.login import browser, policy, session
 from idp.login.browser import PersonHere
 from idp.login.policy import Decision, Demand, Given, Person, Proved, Situation
-from idp.login.session import SignedIn
 from idp.web.http import Request, network_of
 from idp.web.languages import page_language
 
@@ -51,10 +50,9 @@ def of_press(demand: Demand, request: Request, known: Recognition, person: Perso
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where somebody proved something: what the browser knows, its session, what companies ask, and what was judged of it."""
+    """Where somebody proved something: what the browser knows, what companies ask, and what was judged of it."""
 
     known: Recognition
-    former: SignedIn | None
     rules: Rules
     judged: Judged
 
@@ -80,7 +78,7 @@ def look(demand: Demand, request: Request, user: User, proved: Proved) -> Scene:
     if proved.proofs:
         held = Given(user.id, proved.acr, proved.auth_time, now, user.rights_raised_at)
         after = policy.decide(Situation(demand, now, held, proved.proofs, where, person, signs, limits))
-    return Scene(known, former, rules, Judged(where, before, after, signs))
+    return Scene(known, rules, Judged(where, before, after, signs))
 
 
 def spoken(request: Request) -> str:
