@@ -166,8 +166,20 @@ class Login(_Section):
     """Seconds without use after which a session ends."""
     session_lifetime: Seconds = 30 * 86400
     """Seconds after which a session ends whatever its use."""
+    session_idle_administrators: Seconds = 1800
+    """The same as session_idle for whoever is an administrator or the owner of a company: more hangs on their sessions."""
+    session_lifetime_administrators: Seconds = 8 * 3600
+    """The same as session_lifetime for them: a working day."""
     remember_browser: Seconds = 60 * 86400
-    """Seconds a trusted browser stays trusted, counted from its last use."""
+    """Seconds a trusted browser stays trusted, counted from its last use. A company may shorten it for its people."""
+    remember_browser_administrators: Seconds = 7 * 86400
+    """The same for administrators and owners of companies."""
+    administrators_second_proof: bool = False
+    """In a browser that does not know them, administrators prove their e-mail address besides the number: whoever reads along at the
+    gateway of the text messages has a code, but not that. Who has no verified address is let in by the code, and the event says so."""
+    recycled_after: Seconds = 180 * 86400
+    """Seconds without a sign-in after which a code alone does not open an ID: operators sell a number again some months after its line was
+    cut. The person then proves their e-mail address too, or begins a fresh ID with the number. 0: a code always opens it."""
     browser_grace: Seconds = 60
     """Seconds for which the former value of a trusted browser's cookie is still honoured: two tabs, or an answer that was lost."""
     acr_prefix: str = "urn:idp:acr:"

@@ -140,6 +140,13 @@ def format_phone(phone: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL).replace(" ", NBSP)
 
 
+def mask_email(address: str) -> str:
+    """The address with all but the first letters hidden: `a•••@p•••.example`. Its owner knows it again, nobody learns it."""
+    name, _, host = address.partition("@")
+    label, dot, top = host.rpartition(".")
+    return f"{name[:1]}•••@{label[:1]}•••{dot}{top}"
+
+
 def mask_phone(phone: str) -> str:
     """The number with all but the country and the last four digits hidden: `+7 ••• •••-45-67`."""
     written = format_phone(phone)

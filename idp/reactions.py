@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from idp import clock, limits
 from idp.config import settings
+from idp.credentials import trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.delegation import tokens
-from idp.directory import users
+from idp.directory import employees, numbers, users
 from idp.errors import TooManyTries
 from idp.events import Event
 from idp.languages import gettext, negotiate
@@ -51,8 +52,29 @@ def tell_of_new_browser(event: Event) -> None:
 
 
 def tell_of_sign_out_everywhere(event: Event) -> None:
-    """Every session was ended and every browser forgotten, by the person or by support."""
-    _tell(event, "signed_out_everywhere")
+    """Every session was ended and every browser forgotten, by the person or by support. What it followed from is told of by itself."""
+    if event.details.get("reason", sign_out_everywhere.REASON) == sign_out_everywhere.REASON:
+        _tell(event, "signed_out_everywhere")
+
+
+def tell_of_changed_phone(event: Event) -> None:
+    """The number is another one: told where the former one still leads, and by mail; whoever has the new one knows it (case 97)."""
+    _tell(event, "phone_changed", phone=(event.personal or {}).get("former_phone"))
+
+
+def tell_of_lost_phone(event: Event) -> None:
+    """Whoever has the number now began a fresh ID with it: the former one is told by mail, the only way that is left."""
+    _tell(event, "phone_given_up")
+
+
+def end_what_was_before_the_rise(event: Event) -> None:
+    """Made an administrator or an owner: sessions, browsers and tokens of an earlier proof end (cases 76, 82). What `login/policy` would
+    not take already is gone a moment later, and what was proved meanwhile stays.
+    """
+    if event.user_id is not None:
+        trusted_device.forget_all(event.user_id, "rights_raised", proved_before=event.at)
+        sessions.end_all(event.user_id, "rights_raised", proved_before=event.at)
+        tokens.revoke_of_user(event.user_id, reason="rights_raised", before=event.at)
 
 
 def revoke_what_a_stolen_browser_got(event: Event) -> None:
@@ -66,12 +88,16 @@ def revoke_what_a_stolen_browser_got(event: Event) -> None:
 def revoke_what_was_given_meanwhile(event: Event) -> None:
     """A code that was redeemed in the very moment of the sign-out gave tokens which that transaction could not see yet (case 30)."""
     if event.user_id is not None:
-        tokens.revoke_of_user(event.user_id, reason=sign_out_everywhere.REASON, before=event.at)
+        reason = str(event.details.get("reason", sign_out_everywhere.REASON))
+        tokens.revoke_of_user(event.user_id, reason=reason, before=event.at)
 
 
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.new": (tell_of_new_browser,),
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
+    employees.RAISED: (end_what_was_before_the_rise,),
+    numbers.CHANGED: (tell_of_changed_phone,),
+    numbers.GIVEN_UP: (tell_of_lost_phone,),
     "token.reused": (tell_of_reused_token,),
     sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile, tell_of_sign_out_everywhere),
 }
@@ -109,15 +135,16 @@ def _react(event_id: str) -> bool:
     return True
 
 
-def _tell(event: Event, words: str, *, browser: str | None = None, once: bool = False) -> None:
-    """Tell the person by text message and, where they have proved an address, by mail too; `once`: by mail instead.
+def _tell(event: Event, words: str, *, browser: str | None = None, phone: str | None = None, once: bool = False) -> None:
+    """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
+    instead.
 
     No notice holds a code, nor a link: whoever copies ours cannot make people used to following links.
     """
     user = users.find(event.user_id) if event.user_id else None
     if user is None or user.phone in settings().login.test_numbers:
         return
-    reach = {"sms": user.phone, "email": user.email if user.email_verified_at else None}
+    reach = {"sms": phone or user.phone, "email": user.email if user.email_verified_at else None}
     kinds = [kind for kind, address in reach.items() if address and is_carried(kind)]
     if not kinds:
         return

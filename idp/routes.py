@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from idp.api import message_receipts
 from idp.console import health, inbox
-from idp.login import flow, identify, people, phone_code, register
+from idp.login import email_code, flow, further_proof, identify, people, phone_code, register
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
@@ -65,12 +65,20 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/people", people.answer),
     _page("/login/<flow>/people/forget", flow.view, "writes"),
     _form("/login/<flow>/people/forget", people.forget),
+    _page("/login/<flow>/people/shared", flow.view, "writes"),
+    _form("/login/<flow>/people/shared", people.share),
     _page("/login/<flow>/identify", identify.show, "reads"),
     _form("/login/<flow>/identify", identify.answer),
     _page("/login/<flow>/phone_code", phone_code.show, "reads"),
     _form("/login/<flow>/phone_code", phone_code.answer),
     _page("/login/<flow>/phone_code/resend", flow.view, "writes"),
     _form("/login/<flow>/phone_code/resend", phone_code.resend),
+    _page("/login/<flow>/further_proof", further_proof.show, "reads"),
+    _form("/login/<flow>/further_proof", further_proof.answer),
+    _page("/login/<flow>/email_code", email_code.show, "reads"),
+    _form("/login/<flow>/email_code", email_code.answer),
+    _page("/login/<flow>/email_code/resend", flow.view, "writes"),
+    _form("/login/<flow>/email_code/resend", email_code.resend),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
     # Everywhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -18,8 +19,17 @@ from idp.directory.tables import Company
 WHICH = click.argument("which", metavar="ID|INN")
 COLUMNS = (
     "id kind inn ogrn legal_name short_name status created_at activated_at suspended_at suspended_reason bik bank_account "
-    "warehouse_address new_browser offer_version offer_accepted_at"
+    "warehouse_address new_browser remember_browser offer_version offer_accepted_at"
 ).split()
+
+
+def days(text: str) -> int:
+    """An option's days in seconds; 0: never, -1: the default."""
+    if text in {"never", "default"}:
+        return 0 if text == "never" else -1
+    if not re.fullmatch("[1-9][0-9]{0,3}", text):
+        raise click.BadParameter("Give a number of days from 1 to 9999, `never` or `default`.")
+    return int(text) * 86400
 
 
 @click.group()
@@ -91,6 +101,30 @@ def suspend(which: str, reason: str, form: str) -> None:
         new = sellers.suspend(company_id, reason)
         shown = _row(sellers.get(company_id))
     done(shown, form, f"{company_id} is suspended." if new else f"{company_id} was suspended already: the first reason stays.")
+
+
+@companies.command(name="set-policy")
+@WHICH
+@click.option("--new-browser", type=click.Choice(sellers.NEW_BROWSER), help="What a browser that does not know the person asks for.")
+@click.option(
+    "--remember-browser",
+    type=days,
+    metavar="DAYS|never|default",
+    help="For how long a known browser's word counts; `never`: each time a code; `default`: as [login] remember_browser says.",
+)
+@FORMAT
+def set_policy(which: str, new_browser: str | None, remember_browser: int | None, form: str) -> None:
+    """Say how the people of a company sign in: it holds for them everywhere, since a sign-in is the person's and not the company's."""
+    wanted: dict[str, str | int | None] = {} if new_browser is None else {"new_browser": new_browser}
+    if remember_browser is not None:
+        wanted["remember_browser"] = None if remember_browser < 0 else remember_browser
+    if not wanted:
+        raise click.UsageError("Say what is to change: --new-browser, --remember-browser.")
+    with at_work(), by_operator():
+        company_id = require_company(which).id
+        new = sellers.set_policy(company_id, wanted)
+        shown = _row(sellers.get(company_id))
+    done(shown, form, f"The policy of {company_id} is changed." if new else f"The policy of {company_id} was so already.")
 
 
 def _row(company: Company) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from idp.cli.explain import explain_login
 from idp.cli.failures import Failure
 from idp.cli.operator import by_operator, paged, read_phone, require_user, tell_of_more, words
 from idp.cli.output import FORMAT, as_json, done, record, table, tell
@@ -15,7 +16,9 @@ from idp.db.session import reads
 from idp.directory import accounts, search
 from idp.directory import users as people
 from idp.directory.tables import User
+from idp.errors import Conflict
 from idp.login import session
+from idp.oidc.change_phone import change_phone as change
 from idp.oidc.sign_out_everywhere import sign_out_everywhere
 
 WHO = click.argument("who", metavar="ID|PHONE|EMAIL")
@@ -128,6 +131,45 @@ def codes_on(who: str, form: str) -> None:
         forgotten = phone_limits.turn_on(phone)
     said = f"Codes go out to {phone} again." if forgotten else f"Nothing was ever counted against {phone}: nothing to turn on."
     done({"phone": phone, "codes": "on", "changed": forgotten}, form, said)
+
+
+@users.command(name="change-phone")
+@WHO
+@click.argument("phone")
+@FORMAT
+def change_phone(who: str, phone: str, form: str) -> None:
+    """Give a person another number. They are signed out everywhere, and told where the former one and their mail lead.
+
+    First make sure that the number is theirs. With the number that they have: from now on a code to it opens their ID again, however long
+    it was silent.
+    """
+    with at_work(), by_operator():
+        user_id, wanted = require_user(who).id, read_phone(phone)
+        try:
+            ended = change(user_id, wanted)
+        except Conflict as e:
+            raise Failure(f"{wanted} is another person's. `idp users show {wanted}` says whose.") from e
+    if ended is None:
+        said = f"{wanted} was the number of {user_id} already, and is believed to be from now on."
+    else:
+        said = f"{user_id} has {wanted} now, and is signed out everywhere: {ended.sessions} sessions, {ended.browsers} trusted browsers."
+    done({"user_id": user_id, "phone": wanted, "changed": ended is not None}, form, said)
+
+
+@users.command(name="mark-test")
+@WHO
+@click.option("--off", is_flag=True, help="No longer.")
+@FORMAT
+def mark_test(who: str, off: bool, form: str) -> None:
+    """Let a person sign in with a fixed code in production too, if their number stands in [login] test_numbers: an app-store's reviewer."""
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        new = people.mark_test(user_id, is_test=not off)
+    mark = "no test person any more" if off else "a test person"
+    done({"user_id": user_id, "is_test": not off, "changed": new}, form, f"{user_id} is {mark}." if new else f"{user_id} was so already.")
+
+
+users.add_command(explain_login)
 
 
 def _row(user: User) -> dict[str, Any]:

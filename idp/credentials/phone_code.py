@@ -24,7 +24,7 @@ from idp.directory import users
 from idp.errors import N_, BadInput, Gone, TooManyTries
 from idp.messages import channels
 
-SIGN_IN = "sign_in"
+SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
 AMR = {"sms": "sms", "voice": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
 KEPT = timedelta(days=2)
@@ -108,11 +108,13 @@ def read_code(text: str) -> str:
     raise BadInput(TOO_SHORT if len(code) < 6 else TOO_LONG)
 
 
-def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None) -> Transaction:
+def begin(
+    phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None, email: str | None = None
+) -> Transaction:
     """Open a transaction for `phone` (E.164) and send its code; the same work whether anybody has the number (case 70).
 
     `network`: the caller's, as limits count it. `device_id`: the trusted browser of the person with this number, which has limits of its
-    own. Raises TooManyTries.
+    own. `email`: the address that the code goes to instead; it counts against the number all the same. Raises TooManyTries.
     """
     login, now = settings().login, clock.now()
     budget = phone_limits.budget(phone, device_id)
@@ -127,7 +129,7 @@ def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str
         "phone": crypto.seal(SEAL, phone),
         "phone_digest": phone_limits.phone_digest(phone),
         "budget": budget,
-        "channel": "sms",
+        "channel": "email" if email else "sms",
         "language": language,
         "network": network,
         "is_test": is_test,
@@ -138,8 +140,8 @@ def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str
         "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
     }
     insert_or_ignore(PhoneCode, **row)
-    _send(row["id"], phone, row["language"], row["expires_at"], is_test=is_test)
-    details = {"code": row["id"], "purpose": purpose, "channel": "sms", "test": is_test}
+    _send(row, email or phone)
+    details = {"code": row["id"], "purpose": purpose, "channel": row["channel"], "test": is_test}
     events.record("code.sent", details=details, personal={"phone": phone})
     return _shown({**row, "used_at": None}, phone)
 
@@ -150,8 +152,8 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
-def resend(code_id: str, flow_id: str) -> None:
-    """Send the same code once more; it does not live longer for it, and the tries go on.
+def resend(code_id: str, flow_id: str, *, email: str | None = None) -> None:
+    """Send the same code once more (one that went by e-mail: to `email`); it does not live longer for it, and the tries go on.
 
     Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit).
     """
@@ -174,7 +176,7 @@ def resend(code_id: str, flow_id: str) -> None:
     )
     if not changed(claim):  # the button was pressed twice: the other press sends it
         return
-    _send(row["id"], phone, row["language"], row["expires_at"], is_test=row["is_test"])
+    _send(row, email or phone)
     details = {"code": row["id"], "purpose": row["purpose"], "channel": row["channel"], "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
 
@@ -271,6 +273,7 @@ def _spend(phone: str, budget: str, network: str) -> None:
     phone_limits.count_message(phone)
 
 
-def _send(code_id: str, phone: str, language: str, expires_at: datetime, *, is_test: bool) -> None:
-    if not is_test:
-        channels.send("sms", phone, "sign_in_code", language, code=derive_code(code_id), expires_at=expires_at)
+def _send(row: Any, to: str) -> None:
+    if not row["is_test"]:
+        code = derive_code(row["id"])
+        channels.send(row["channel"], to, "sign_in_code", row["language"], code=code, expires_at=row["expires_at"])

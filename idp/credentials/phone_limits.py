@@ -89,6 +89,13 @@ def give_back(subject: str, mark: int) -> None:
         _write(subject, recent=kept, in_a_row=0, changed_at=clock.now())
 
 
+def wrong_lately(phone: str) -> int:
+    """How many codes for this number were guessed wrong in the last hour."""
+    row = session.execute(_FOUND, {"subject": phone_digest(phone)}).one_or_none()
+    since = _micros(clock.now()) - HOUR * 1_000_000
+    return sum(mark > since for mark in row.recent) if row is not None else 0
+
+
 def is_off(phone: str) -> bool:
     """Whether codes for this number are off until somebody turns them on: a hundred wrong ones in a row."""
     row = session.execute(_FOUND, {"subject": phone_digest(phone)}).one_or_none()

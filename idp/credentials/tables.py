@@ -68,6 +68,7 @@ class Browser(Base):
     name: Mapped[str] = mapped_column(sa.String(80))
     first_ip: Mapped[str] = mapped_column(sa.String(45))
     last_ip: Mapped[str] = mapped_column(sa.String(45))
+    language: Mapped[str | None] = mapped_column(sa.String(16))
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -20,6 +20,7 @@ from idp.config import settings
 from idp.credentials.tables import Browser, Device
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.directory import sign_in_rules
 from idp.directory.tables import User
 
 _browsers, _devices, _users = table(Browser), table(Device), table(User)
@@ -48,7 +49,12 @@ _PROVE = sa.update(_devices).where(
     _devices.c.browser_id == sa.bindparam("of_browser"), _devices.c.user_id == sa.bindparam("of_user"), _devices.c.removed_at.is_(None)
 )
 _PEOPLE = (
-    sa.select(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _users.c.name, _users.c.phone)
+    sa.select(
+        *(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _devices.c.last_used_at),
+        *(_users.c.name, _users.c.phone, _users.c.rights_raised_at),
+        sign_in_rules.browser_lifetime_of(_devices.c.user_id).label("browser_lifetime"),
+        sign_in_rules.is_administrator(_devices.c.user_id).label("is_administrator"),
+    )
     .join(_users, _users.c.id == _devices.c.user_id)
     .where(
         _devices.c.browser_id == sa.bindparam("of_browser"),
@@ -62,7 +68,10 @@ _PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class KnownPerson:
-    """Somebody who trusts this browser, and the last real proof they gave in it."""
+    """Somebody who trusts this browser, and the last real proof they gave in it.
+
+    The last four are what `login/policy` looks at before it takes the browser's word.
+    """
 
     device_id: str
     user_id: str
@@ -70,16 +79,25 @@ class KnownPerson:
     phone: str | None
     auth_time: datetime
     amr: tuple[str, ...]
+    last_used_at: datetime
+    rights_raised_at: datetime | None = None
+    browser_lifetime: int | None = None
+    is_administrator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a cookie says. `stolen`: an old value came back; the caller ends the browser and its sessions (`report_theft`)."""
+    """What a cookie says. `stolen`: an old value came back; the caller ends the browser and its sessions (`report_theft`).
+
+    `last_ip` and `language`: where the browser was the last time, and what it spoke.
+    """
 
     verdict: Literal["unknown", "present", "former", "stolen"] = "unknown"
     browser_id: str | None = None
     counter: int = 0
     people: tuple[KnownPerson, ...] = ()
+    last_ip: str = ""
+    language: str | None = None
 
     def person(self, device_id: str) -> KnownPerson | None:
         """The person of this device, if it belongs to this browser."""
@@ -99,10 +117,10 @@ def recognise(cookie: str, user_agent: str) -> Recognition:
     verdict = _verdict(row, counter, user_agent, now)
     if verdict == "stolen":
         return Recognition("stolen", row.id, counter)
-    return Recognition(verdict, row.id, counter, _people(row.id, now))
+    return Recognition(verdict, row.id, counter, _people(row.id, now), row.last_ip, row.language)
 
 
-def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str) -> str | None:
+def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str, language: str = "") -> str | None:
     """The person pressed their name: the device lives on, the cookie rotates. Answers the new cookie; None when it is not trusted now."""
     now = clock.now()
     person = recognition.person(device_id)
@@ -111,21 +129,21 @@ def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str) -
     of = {"device_id": device_id, "of_browser": recognition.browser_id, "now": now}
     if person is None or not changed(_USE, **of, last_used_at=now, expires_at=_until(now)):
         return None
-    return rotate(recognition, user_agent=user_agent, ip=ip)
+    return rotate(recognition, user_agent=user_agent, ip=ip, language=language)
 
 
 def trust(
-    recognition: Recognition, user_id: str, *, amr: tuple[str, ...], auth_time: datetime, user_agent: str, ip: str
+    recognition: Recognition, user_id: str, *, amr: tuple[str, ...], auth_time: datetime, user_agent: str, ip: str, language: str = ""
 ) -> tuple[str, str]:
     """The person has just proved who they are here and wants the browser remembered. Answers its id and its new cookie.
 
     NOTE: call it only in the transaction of the finished sign-in (case 79).
     """
     now = clock.now()
-    cookie = rotate(recognition, user_agent=user_agent, ip=ip)
+    cookie = rotate(recognition, user_agent=user_agent, ip=ip, language=language)
     browser_id = recognition.browser_id
     if browser_id is None or cookie is None:
-        browser_id, cookie = _begin(now, user_agent, ip)
+        browser_id, cookie = _begin(now, user_agent, ip, language)
     proof = {"amr": list(amr), "auth_time": auth_time, "last_used_at": now, "expires_at": _until(now)}
     if browser_id != recognition.browser_id or not changed(_PROVE, of_browser=browser_id, of_user=user_id, **proof):
         device_id = crypto.new_id("dev")
@@ -135,13 +153,14 @@ def trust(
     return browser_id, cookie
 
 
-def rotate(recognition: Recognition, *, user_agent: str, ip: str) -> str | None:
+def rotate(recognition: Recognition, *, user_agent: str, ip: str, language: str = "") -> str | None:
     """The cookie that the browser gets for this use; None when it is not known, or what it holds turned out to be stolen."""
     if recognition.browser_id is None or recognition.verdict == "stolen":
         return None
     now = clock.now()
     of = {"of_browser": recognition.browser_id, "from_counter": recognition.counter, "now": now}
     after = {"counter": recognition.counter + 1, "rotated_at": now, "rotated_by": _whose(user_agent), "last_ip": ip}
+    after["language"] = language or recognition.language
     if changed(_ROTATE, **of, **after, expires_at=_until(now)):
         return _cookie(recognition.browser_id, recognition.counter + 1)
     # Another tab was first. Within the minute it gets what that one got; the value is derived, so it is the same.
@@ -180,9 +199,14 @@ def forget(browser_id: str, *, device_id: str | None = None, user_id: str | None
     return next(iter(_remove(which & (_devices.c.browser_id == browser_id), reason)), None)
 
 
-def forget_everywhere(user_id: str, reason: str) -> int:
-    """The person is known in no browser any more: signed out everywhere, number changed, access restored. Answers how many it were."""
-    return len(_remove(_devices.c.user_id == user_id, reason))
+def forget_all(user_id: str, reason: str, *, proved_before: datetime | None = None) -> int:
+    """The person is known in no browser any more; with `proved_before`, in none that vouches for an older proof. Answers how many it were.
+
+    The one place for whatever makes a browser's word worthless (case 76): signed out everywhere, number or password changed, access
+    restored, rights raised.
+    """
+    older = _devices.c.auth_time < proved_before if proved_before is not None else sa.true()
+    return len(_remove((_devices.c.user_id == user_id) & older, reason))
 
 
 def of_person(user_id: str) -> list[sa.Row[Any]]:
@@ -248,13 +272,19 @@ def _verdict(row: sa.Row[tuple[object, ...]], counter: int, user_agent: str, now
 
 def _people(browser_id: str, now: datetime) -> tuple[KnownPerson, ...]:
     rows = session.execute(_PEOPLE, {"of_browser": browser_id, "now": now}).all()
-    return tuple(KnownPerson(row.id, row.user_id, row.name or "", row.phone, row.auth_time, tuple(row.amr)) for row in rows)
+    return tuple(
+        KnownPerson(
+            *(row.id, row.user_id, row.name or "", row.phone, row.auth_time, tuple(row.amr), row.last_used_at),
+            *(row.rights_raised_at, row.browser_lifetime, row.is_administrator),
+        )
+        for row in rows
+    )
 
 
-def _begin(now: datetime, user_agent: str, ip: str) -> tuple[str, str]:
+def _begin(now: datetime, user_agent: str, ip: str, language: str) -> tuple[str, str]:
     browser_id = crypto.new_id("brw", ordered=False)
     values = {"id": browser_id, "counter": 1, "rotated_at": now, "rotated_by": _whose(user_agent), "name": name_of(user_agent)}
-    insert_or_ignore(Browser, **values, first_ip=ip, last_ip=ip, created_at=now, expires_at=_until(now))
+    insert_or_ignore(Browser, **values, first_ip=ip, last_ip=ip, language=language or None, created_at=now, expires_at=_until(now))
     return browser_id, _cookie(browser_id, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -140,6 +141,26 @@ def change_details(company_id: str, *, by: Actor = None, **fields: str) -> None:
         raise BadInput(detail=f"new_browser is one of {NEW_BROWSER}")
     if values and changed(sa.update(Company).where(Company.id == company_id).values(**values)):
         events.record("company.details_changed", actor_id=actor_id(by), company_id=company_id, details={"fields": sorted(values)})
+
+
+def set_policy(company_id: str, policy: Mapping[str, str | int | None], *, by: Actor = None) -> bool:
+    """Say how the people who work here sign in; answers whether anything changed. Raises BadInput, NotFound.
+
+    `new_browser`: `code` or `code+password`. `remember_browser`: seconds for which a known browser's word counts, 0: it never does, None:
+    as the provider's settings say. It holds from the next request on, in browsers that are known already too.
+    """
+    if isinstance(by, Standing):
+        accounts.require_may(by, "company:write", company_id=company_id)
+    company, seconds = get(company_id), policy.get("remember_browser")
+    if not policy.keys() <= {"new_browser", "remember_browser"} or policy.get("new_browser", "code") not in NEW_BROWSER:
+        raise BadInput(detail=f"new_browser is one of {NEW_BROWSER}, and beside it there is remember_browser")
+    if seconds is not None and not (isinstance(seconds, int) and 0 <= seconds < 2**31):
+        raise BadInput(detail="remember_browser is in seconds, 0 or more")
+    new = {name: value for name, value in policy.items() if value != getattr(company, name)}
+    if not new or not changed(sa.update(Company).where(Company.id == company_id).values(**new)):
+        return False
+    events.record("company.policy_changed", actor_id=actor_id(by), company_id=company_id, details=new)
+    return True
 
 
 def activate(company_id: str, *, actor_id: str | None = None) -> bool:

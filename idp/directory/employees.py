@@ -22,6 +22,7 @@ from idp.directory.tables import Account, Employee, EmployeeRestriction, Employe
 from idp.errors import N_, BadInput, Conflict, Forbidden, NotFound
 
 Actor = Standing | str | None
+RAISED = "employee.raised"
 
 NOT_HERE = N_("There is no such employee in this company.")
 ONLY_REPLACED = N_("The owner can only be replaced by another administrator.")
@@ -86,6 +87,8 @@ def add(
     session.execute(sa.insert(table(Employee)).values(**row, **details))
     _set_roles(employee_id, role_ids)
     _record("employee.added", employee_id, company_id, user_id, by, roles=sorted(role_ids), account_id=account_id)
+    if roles.built_in(roles.ADMINISTRATOR) in role_ids:
+        _note_rise(employee_id, company_id, user_id, by)
     return get(employee_id)
 
 
@@ -94,8 +97,11 @@ def change_roles(employee_id: str, role_ids: Collection[str], *, by: Actor = Non
     employee, user_id = _touch(employee_id, by, gives=role_ids)
     roles.require_in_company(role_ids, employee.company_id)
     _require_not_owner(employee)
+    rises = roles.built_in(roles.ADMINISTRATOR) in set(role_ids) - set(_roles_of(employee_id))
     _set_roles(employee_id, role_ids)
     _record("employee.roles_changed", employee_id, employee.company_id, user_id, by, roles=sorted(role_ids))
+    if rises:
+        _note_rise(employee_id, employee.company_id, user_id, by)
 
 
 def restrict(employee_id: str, permissions: Collection[str], *, by: Actor = None) -> None:
@@ -161,6 +167,7 @@ def replace_owner(company_id: str, employee_id: str, *, by: Actor = None) -> Non
     clear = {"status": "active", "blocked_at": None, "blocked_until": None, "blocked_reason": None}
     changed(sa.update(Employee).where(Employee.id == employee_id).values(is_owner=True, **clear))
     _record("company.owner_replaced", employee_id, company_id, standing.user_id, by)
+    _note_rise(employee_id, company_id, standing.user_id, by)
 
 
 def change_contact(employee_id: str, *, by: Actor = None, **fields: str | None) -> None:
@@ -215,6 +222,17 @@ def _set_roles(employee_id: str, role_ids: Collection[str]) -> None:
 def _move(employee: Employee, values: dict[str, Any], event: str, user_id: str | None, by: Actor, **details: Any) -> None:
     if changed(sa.update(Employee).where(Employee.id == employee.id, Employee.status != "removed").values(**values)):
         _record(event, employee.id, employee.company_id, user_id, by, **details)
+
+
+def _note_rise(employee_id: str, company_id: str, user_id: str | None, by: Actor) -> None:
+    """Somebody made the person an administrator or the owner: what they proved before was for lesser rights (cases 76, 82, 88).
+
+    Whoever registers a company of their own gets nothing of anybody else's, and goes on.
+    """
+    if user_id is None or actor_id(by) == user_id:
+        return
+    changed(sa.update(User).where(User.id == user_id).values(rights_raised_at=clock.now()))
+    _record(RAISED, employee_id, company_id, user_id, by)
 
 
 def _record(event: str, employee_id: str, company_id: str, user_id: str | None, by: Actor, **details: Any) -> None:

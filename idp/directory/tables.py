@@ -27,6 +27,8 @@ class User(Base):
 
     The profile columns bear the names of OpenID Connect Core §5.4, the address ones those of §5.1.1.
     NOTE: `email_canonical` is filled in only once the address is verified, so nobody can occupy an address that is not theirs.
+    NOTE: a proof that is older than `rights_raised_at` counts for nothing: it was given for lesser rights.
+    NOTE: while `phone_doubted_at` is set, somebody who held the number did not show that the ID is theirs: a code alone does not open it.
     """
 
     __tablename__ = "users"
@@ -69,6 +71,8 @@ class User(Base):
     terms_accepted_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(Instant)
+    phone_doubted_at: Mapped[datetime | None] = mapped_column(Instant)
+    rights_raised_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Company(Base):
@@ -76,6 +80,7 @@ class Company(Base):
 
     NOTE: an INN is unique among companies that the operator has checked. A mere registration does not occupy it: else a stranger could
     keep a seller out by registering their number first.
+    NOTE: `remember_browser` (seconds) only shortens what the provider allows; 0: no browser's word counts for the people who work here.
     """
 
     __tablename__ = "companies"
@@ -101,6 +106,7 @@ class Company(Base):
     bank_account: Mapped[str | None] = mapped_column(sa.String(20))
     warehouse_address: Mapped[str | None]
     new_browser: Mapped[str] = mapped_column(sa.String(16), default="code")
+    remember_browser: Mapped[int | None]
     offer_version: Mapped[str | None]
     offer_accepted_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)

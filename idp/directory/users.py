@@ -136,6 +136,15 @@ def unblock(user_id: str, *, actor_id: str | None = None) -> bool:
     return _move(user_id, "blocked", {"status": "active", "blocked_at": None, "blocked_reason": None}, "user.unblocked", actor_id)
 
 
+def mark_test(user_id: str, *, is_test: bool = True, actor_id: str | None = None) -> bool:
+    """Let the person sign in with a listed test number in production too, or no longer; answers whether that is new. Raises NotFound."""
+    if changed(sa.update(User).where(User.id == user_id, User.is_test != is_test).values(is_test=is_test)):
+        events.record("user.test_mark_changed", user_id=user_id, actor_id=actor_id, details={"is_test": is_test})
+        return True
+    get(user_id)
+    return False
+
+
 def _move(user_id: str, from_status: str, values: dict[str, Any], event: str, actor_id: str | None) -> bool:
     if changed(sa.update(User).where(User.id == user_id, User.status == from_status).values(**values)):
         events.record(event, user_id=user_id, actor_id=actor_id)

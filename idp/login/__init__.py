@@ -1,5 +1,6 @@
 """The act of proving who one is.
 
-`tables`, `policy` (which proofs there are, and what a relying party may demand), `session` (the signed-in browser), `flow` (the desk: the
-only place that knows the order); the pages `people`, `identify`, `phone_code`, `register`.
+`tables`, `policy` (which proofs there are, and every rule by which one is due), `session` (the signed-in browser), `browser` (whom this one
+knows), `situation` (what the policy looks at), `flow` (the desk: the only place that knows the order); the pages `people`, `identify`,
+`phone_code`, `further_proof`, `email_code`, `register`.
 """

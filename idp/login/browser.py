@@ -13,6 +13,8 @@ from idp.login.policy import REMEMBERED, Demand, Proved
 from idp.login.session import SignedIn
 from idp.web.http import Answer, Request
 
+SHARED_FOR = 365 * 86400  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class PersonHere:
@@ -27,6 +29,10 @@ class PersonHere:
     auth_time: datetime
     confirmed_at: datetime
     device_id: str | None
+    vouched_at: datetime
+    rights_raised_at: datetime | None = None
+    browser_lifetime: int | None = None
+    is_administrator: bool = False
 
     @property
     def proved(self) -> Proved:
@@ -61,11 +67,17 @@ def people(request: Request, demand: Demand) -> list[PersonHere]:
     """Who can press their name here: those who trust the browser, and the one who is signed in, as far as the demand lets them."""
     if demand.create:
         return []
-    now, live = clock.now(), signed_in(request)
-    here = [_by_device(person, live, now) for person in recognise(request).people]
-    if live is not None and live.user_id not in {person.user_id for person in here}:
-        here.insert(0, PersonHere(live.id, live.user_id, live.name, live.phone, live.acr, live.amr, live.auth_time, now, None))
+    here = everybody(recognise(request), signed_in(request))
     return [person for person in here if demand.user_id in {None, person.user_id}]
+
+
+def everybody(recognition: Recognition, live: SignedIn | None) -> list[PersonHere]:
+    """Whoever trusts the browser, and the one who is signed in; each as strong as what vouches for them."""
+    now = clock.now()
+    here = [_by_device(person, live, now) for person in recognition.people]
+    if live is not None and live.user_id not in {person.user_id for person in here}:
+        here.insert(0, _by_session(live, live.id, None, now))
+    return here
 
 
 def knows(recognition: Recognition, live: SignedIn | None, user_id: str) -> bool:
@@ -78,6 +90,21 @@ def device_of(request: Request, phone: str) -> str | None:
     return next((person.device_id for person in recognise(request).people if person.phone == phone), None)
 
 
+def is_shared(request: Request) -> bool:
+    """Whether somebody said that others use this browser too: then the tick that remembers it is off beforehand. It is a preference, no
+    more: whoever ticks it all the same is remembered.
+    """
+    return request.cookie("shared") == "1"
+
+
+def mark_shared(request: Request, answer: Answer, remember: bool | None) -> None:
+    """Keep what the person said with the tick: off, the browser is shared; on, it is not; None: they were not asked."""
+    if remember is False:
+        answer.set_cookie("shared", "1", SHARED_FOR)
+    elif remember and is_shared(request):
+        answer.delete_cookie("shared")
+
+
 def drop_unknown(request: Request, answer: Answer) -> None:
     """Take back a `browser` cookie that nobody trusts any more."""
     if request.cookie("browser") and recognise(request).verdict in {"unknown", "stolen"}:
@@ -86,6 +113,16 @@ def drop_unknown(request: Request, answer: Answer) -> None:
 
 def _by_device(person: KnownPerson, live: SignedIn | None, now: datetime) -> PersonHere:
     """A live session of the same person holds at least what the device remembers; without one it is only `remembered`."""
-    mine = live is not None and live.user_id == person.user_id
-    acr, amr, auth_time = (live.acr, live.amr, live.auth_time) if live and mine else (REMEMBERED, person.amr, person.auth_time)
-    return PersonHere(person.device_id, person.user_id, person.name, person.phone, acr, amr, auth_time, now, person.device_id)
+    if live is not None and live.user_id == person.user_id:
+        return _by_session(live, person.device_id, person.device_id, now)
+    return PersonHere(
+        *(person.device_id, person.user_id, person.name, person.phone, REMEMBERED, person.amr, person.auth_time, now, person.device_id),
+        *(person.last_used_at, person.rights_raised_at, person.browser_lifetime, person.is_administrator),
+    )
+
+
+def _by_session(live: SignedIn, form_id: str, device_id: str | None, now: datetime) -> PersonHere:
+    return PersonHere(
+        *(form_id, live.user_id, live.name, live.phone, live.acr, live.amr, live.auth_time, now, device_id),
+        *(live.vouched_at, live.rights_raised_at, live.browser_lifetime, live.is_administrator),
+    )

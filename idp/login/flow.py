@@ -1,10 +1,12 @@
 """The desk of signing in: what is demanded, what has been proved, and what is due next. The only place here that knows the order.
 
-    people      somebody is known in this browser            -> one press, if that is enough for who asks
-    identify    which number?
-    phone_code  prove it
-    register    the number is new: name and terms
-    finish      a session, a trusted browser, and back to where the person came from
+    people         somebody is known in this browser            -> one press, if that is enough for who asks
+    identify       which number?
+    phone_code     prove it
+    further_proof  the number alone does not open its ID: another proof, or a fresh ID
+    email_code     the other proof
+    register       the number is new, or begins anew: name and terms
+    finish         a session, a trusted browser, and back to where the person came from
 
 A page only says what was proved, and goes where `next_address` says. The id in the address is useless in another browser.
 """
@@ -26,12 +28,13 @@ from idp.credentials.phone_code import Guess, Transaction
 from idp.db.columns import table
 from idp.db.session import changed, delete_some
 from idp.db.session import session as database
-from idp.directory import users
+from idp.directory import numbers, users
 from idp.directory.tables import User
 from idp.errors import N_, BadInput, Forbidden, Gone
-from idp.login import browser, policy, session
+from idp.login import browser, policy, session, situation
 from idp.login.browser import PersonHere
 from idp.login.policy import Demand, Proved
+from idp.login.situation import Scene
 from idp.login.tables import LoginFlow
 from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
@@ -44,10 +47,12 @@ OVER = N_("It stood open for too long, or was begun in another browser. Start ag
 OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
+NOT_DOUBTED = {"doubted_user_id": None, "email_code_id": None, "anew_at": None}
+
 _flows = table(LoginFlow)
 _READ = (  # in the order of `Flow`, and the hint
     *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
-    *("phone_code_id", "remember", "finished_at", "login_hint"),
+    *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "login_hint"),
 )
 _MINE = sa.select(*(_flows.c[name] for name in _READ)).where(
     _flows.c.id == sa.bindparam("flow_id"), _flows.c.browser_digest == sa.bindparam("digest")
@@ -62,7 +67,8 @@ _FINISH = _WRITE.where(_flows.c.finished_at.is_(None))
 class Flow:
     """A sign-in under way, as it was read: where it leads, what is demanded, and in the row of `phone_code_id` what has been proved.
 
-    `code` is that row once somebody asked for it (`code_of`).
+    `code` is that row once somebody asked for it (`code_of`). `doubted_user_id`: whom the number belongs to, when it alone does not open
+    that ID; then the row of `email_code_id` is the other proof, or `anew_at` says that a fresh ID is wanted.
     """
 
     id: str
@@ -76,6 +82,9 @@ class Flow:
     phone_code_id: str | None = None
     remember: bool = True
     finished_at: datetime | None = None
+    doubted_user_id: str | None = None
+    email_code_id: str | None = None
+    anew_at: datetime | None = None
     code: Transaction | None = None
 
     @property
@@ -186,9 +195,8 @@ def next_address(flow: Flow, request: Request) -> str:
     """Where the person goes from here: the order of the pages, and the way out."""
     if is_over(flow, request):
         return flow.return_to
-    code = code_of(flow)
-    if code is not None:
-        return f"{flow.address}/{'register' if code.used_at else 'phone_code'}"
+    if pages := _after_number(flow):
+        return f"{flow.address}/{pages[0]}"
     phone = hinted_phone(flow)
     if any(phone in {"", person.phone} for person in browser.people(request, flow.demand)):
         return f"{flow.address}/people"
@@ -203,10 +211,20 @@ def elsewhere(flow: Flow, request: Request, page: str) -> str | None:
         return None
     if page == "people":
         return None if browser.people(request, flow.demand) else next_address(flow, request)
+    return None if page in _after_number(flow) else next_address(flow, request)
+
+
+def _after_number(flow: Flow) -> list[str]:
+    """The pages that may be shown once a code was sent to a number, the one whose turn it is first."""
     code = code_of(flow)
-    if code is not None and page == ("register" if code.used_at else "phone_code"):
-        return None
-    return next_address(flow, request)
+    if code is None:
+        return []
+    if not code.used_at:
+        return ["phone_code"]
+    if flow.doubted_user_id is None:
+        return ["register"]
+    chosen = ["register"] if flow.anew_at else ["email_code"] if flow.email_code_id else []
+    return [*chosen, "further_proof"]  # whoever chose may choose again
 
 
 def is_over(flow: Flow, request: Request) -> bool:
@@ -226,7 +244,7 @@ def ask_for_code(flow: Flow, request: Request, phone: str) -> Answer:
             network=request.network,
             device_id=browser.device_of(request, phone),
         )
-        _write(flow, phone_code_id=begun.id)
+        write(flow, phone_code_id=begun.id, **NOT_DOUBTED)
         flow.code = begun
     return see_other(next_address(flow, request))
 
@@ -236,12 +254,28 @@ def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) 
 
     Only now does it show whether the number was known, or its ID is blocked (case 70).
     """
-    user = users.find_by_phone(guess.phone)
+    user, proved = users.find_by_phone(guess.phone), _by_code(guess.channel, clock.now())
     if user is not None:
-        return finish(flow, request, user, _by_code(guess.channel, clock.now()), remember=remember)
-    _require_welcome(flow, None)
+        return _by_number(flow, request, user, proved, code_id=guess.id, remember=remember)
+    require_welcome(flow, None)
     # Written whatever was read: meanwhile another tab may have begun with another number, and that one is not proved.
-    _write(flow, phone_code_id=guess.id, remember=remember)
+    write(flow, phone_code_id=guess.id, remember=remember, **NOT_DOUBTED)
+    return see_other(next_address(flow, request))
+
+
+def _by_number(flow: Flow, request: Request, user: User, proved: Proved, *, code_id: str, remember: bool) -> Answer:
+    """Sign in whose number it is, unless that alone does not open the ID: then ask for more, and remember that it was asked."""
+    require_welcome(flow, user)
+    browser.expel_thief(request)
+    scene = situation.look(flow.demand, request, user, proved)
+    judged = scene.judged
+    if judged.after.due != policy.FURTHER_PROOF:
+        return finish(flow, request, user, proved, remember=remember, scene=scene)
+    if not policy.OF_NUMBER.isdisjoint(judged.after.rules):
+        numbers.doubt(user.id, user.phone or "")
+    write(flow, phone_code_id=code_id, remember=remember, **NOT_DOUBTED | {"doubted_user_id": user.id})
+    details = {"flow": flow.id, "proof": proved.proof, **judged.details()}
+    events.record("login.further_proof_due", user_id=user.id, details=details, personal=_personal(request))
     return see_other(next_address(flow, request))
 
 
@@ -250,50 +284,70 @@ def registered(flow: Flow, request: Request, name: str) -> Answer:
     code = code_of(flow)
     if code is None or code.used_at is None:
         return see_other(next_address(flow, request))
+    require_welcome(flow, None)
+    if flow.doubted_user_id is not None and not numbers.give_up(flow.doubted_user_id, code.phone):
+        # Another tab was first, or somebody has shown meanwhile that the number is theirs: whoever this is proves it again.
+        write(flow, phone_code_id=None, **NOT_DOUBTED)
+        return see_other(next_address(flow, request))
     locale = language_of(request, flow.ui_locales)
     user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
-    return finish(flow, request, user, _by_code(code.channel, code.used_at), remember=flow.remember)
+    return _by_number(flow, request, user, _by_code(code.channel, code.used_at), code_id=code.id, remember=flow.remember)
 
 
 def pressed(flow: Flow, request: Request, person: PersonHere) -> Answer:
     """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
-    if policy.is_enough(flow.demand, person):
+    if situation.of_press(flow.demand, request, browser.recognise(request), person).is_enough:
         return finish(flow, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
     if person.phone is None:
         return see_other(f"{flow.address}/identify")
     return ask_for_code(flow, request, person.phone)
 
 
-def finish(flow: Flow, request: Request, user: User, proved: Proved, *, remember: bool | None, device_id: str | None = None) -> Answer:
+def finish(
+    flow: Flow,
+    request: Request,
+    user: User,
+    proved: Proved,
+    *,
+    remember: bool | None,
+    device_id: str | None = None,
+    scene: Scene | None = None,
+) -> Answer:
     """Sign `user` in, once: session, trusted browser, events, and 303 to `return_to`; all of it in the transaction of the proof.
 
-    `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed).
+    `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed). `scene`: what was
+    judged already.
     NOTE: the secrets of session and browser are new after every sign-in (case 8). The `login` cookie is not: it only binds parked requests
     to this browser, proves nothing about anybody, and without it the other tabs' requests would be lost.
     """
-    _require_welcome(flow, user)
+    require_welcome(flow, user)
     if not changed(_FINISH, of_flow=flow.id, finished_at=clock.now()):
         return see_other(flow.return_to)  # another tab was first, and this proof gives no second session (case 54)
-    browser.expel_thief(request)
-    known = browser.recognise(request)
+    if scene is None:
+        browser.expel_thief(request)
+        scene = situation.look(flow.demand, request, user, proved)
+    known, rules, judged = scene.known, scene.rules, scene.judged
+    if proved.proofs and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
+        numbers.believe(user.id, user.phone)  # whoever is known here has the number: it did not change hands
     where = {"user_agent": request.user_agent, "ip": request.remote_address}
+    here = where | {"language": situation.spoken(request)}
     browser_id, cookie = known.browser_id, None
     if device_id is not None:
-        cookie = trusted_device.use(known, device_id, **where)
+        cookie = trusted_device.use(known, device_id, **here)
         if cookie is None:  # forgotten in another tab a moment ago
-            _write(flow, finished_at=None)
+            write(flow, finished_at=None)
             return see_other(flow.address)
-    elif remember:
-        browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **where)
-    elif remember is False and browser_id is not None:
-        trusted_device.forget(browser_id, user_id=user.id, reason="not_remembered")
-    former = browser.signed_in(request)
+    elif remember and rules.browser_lifetime != 0:  # where a company takes no browser's word, none is given
+        browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **here)
+    elif remember is not None and browser_id is not None:
+        trusted_device.forget(browser_id, user_id=user.id, reason="company_browser" if remember else "not_remembered")
+    former = browser.signed_in(request)  # only now: above we waited for other tabs of this browser, and one may have renewed the session
     # The very first sign-in is no news to anybody.
     is_news = user.last_sign_in_at is not None and device_id is None and not browser.knows(known, former, user.id)
-    live, secret = session.start(user.id, proved, former=former, browser_id=browser_id, **where)
+    live, secret = session.start(user.id, proved, former=former, browser_id=browser_id, is_administrator=rules.is_administrator, **where)
     users.note_sign_in(user.id)
-    details = {"proof": proved.proof, "acr": live.acr, "amr": list(live.amr), "flow": flow.id, "browser": browser_id}
-    personal = {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
+    details = {"proof": proved.proof, "acr": live.acr, "amr": list(live.amr), "flow": flow.id, "browser": browser_id, **judged.details()}
+    personal = _personal(request)
     events.record("login.succeeded", user_id=user.id, session_id=live.id, details=details, personal=personal)
     if is_news:
         events.record("browser.new", user_id=user.id, session_id=live.id, details={"browser": browser_id}, personal=personal)
@@ -302,6 +356,7 @@ def finish(flow: Flow, request: Request, user: User, proved: Proved, *, remember
     answer.set_cookie("session", secret, settings().login.session_lifetime if cookie else None)
     if cookie:
         answer.set_cookie("browser", cookie, settings().login.remember_browser)
+    browser.mark_shared(request, answer, remember)
     return answer
 
 
@@ -310,26 +365,33 @@ def sweep(now: datetime) -> int:
     return delete_some(LoginFlow, _flows.c.expires_at < now - KEPT)
 
 
+def _personal(request: Request) -> dict[str, str]:
+    """What of a request names a person."""
+    return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
+
+
 def _by_code(channel: str, at: datetime) -> Proved:
     return Proved("phone_code", "code", (phone_code.AMR[channel],), at)
 
 
-def _require_welcome(flow: Flow, user: User | None) -> None:
+def require_welcome(flow: Flow, user: User | None) -> None:
     """Raise Forbidden for a blocked ID, and for another one than the app asks for; then another number can be tried in this sign-in."""
     wanted = flow.demand.user_id
     if wanted is not None and (user is None or user.id != wanted):
-        refusal, reason = Forbidden(OTHER_ID, title=OTHER_TITLE), "another_id"
+        refusal, reason, rule = Forbidden(OTHER_ID, title=OTHER_TITLE), "another_id", "another_person"
     elif user is not None and user.status != "active":
-        refusal, reason = Forbidden(session.BLOCKED, title=session.BLOCKED_TITLE), "blocked"
+        refusal, reason, rule = Forbidden(session.BLOCKED, title=session.BLOCKED_TITLE), "blocked", "blocked"
     else:
         return
-    _write(flow, phone_code_id=None)
-    events.record("login.refused", outcome="refused", user_id=user.id if user else None, details={"reason": reason, "flow": flow.id})
+    write(flow, phone_code_id=None)
+    details = {"reason": reason, "flow": flow.id, "rules": [rule]}
+    events.record("login.refused", outcome="refused", user_id=user.id if user else None, details=details)
     refusal.shown["restart_url"] = flow.address
     raise refusal
 
 
-def _write(flow: Flow, **values: Any) -> None:
+def write(flow: Flow, **values: Any) -> None:
+    """Keep what came of a page."""
     changed(_WRITE, of_flow=flow.id, **values)
     for name, value in values.items():
         setattr(flow, name, value)

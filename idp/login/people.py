@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from idp import languages
 from idp.credentials import trusted_device
-from idp.login import browser, policy, session
+from idp.login import browser, session, situation
 from idp.login import flow as flows
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -15,7 +15,7 @@ def show(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "people"):
         return see_other(there)
     demand = row.demand
-    here = browser.people(request, demand)
+    here, known = browser.people(request, demand), browser.recognise(request)
     shown = [
         {"id": person.id, "name": person.name, "initials": initials(person.name), "phone": languages.mask_phone(person.phone or "")}
         for person in here
@@ -28,7 +28,8 @@ def show(request: Request, flow: str) -> Answer:
         flow=row,
         identify_url=f"{row.address}/identify",
         removing=request.query.get("removing") == "1",
-        needs_code=not all(policy.is_enough(demand, person) for person in here),
+        needs_code=not all(situation.of_press(demand, request, known, person).is_enough for person in here),
+        remembered=bool(known.people),
     )
 
 
@@ -57,6 +58,21 @@ def forget(request: Request, flow: str) -> Answer:
     elif live is not None and live.id == wanted:
         session.end(live.id, "forgotten")
     return see_other(flows.next_address(row, request))
+
+
+def share(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/people/shared`: others use this browser too. It knows nobody any more, and the tick is off beforehand."""
+    row = flows.get(request, flow, lock=True)
+    live, known = browser.signed_in(request), browser.recognise(request)
+    if known.browser_id is not None and known.people:
+        trusted_device.end(known.browser_id, "shared")
+        session.end_of_browser(known.browser_id, "shared")
+    if live is not None:
+        session.end(live.id, "shared")
+    onward = see_other(flows.next_address(row, request))
+    browser.mark_shared(request, onward, remember=False)
+    browser.drop_unknown(request, onward)
+    return onward
 
 
 def initials(name: str) -> str:

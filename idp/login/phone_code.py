@@ -13,6 +13,7 @@ from idp.credentials import phone_code
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries
+from idp.login import browser
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -37,7 +38,7 @@ def show(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
-    form = CodeForm(request, ui_locales=row.ui_locales)
+    form = CodeForm(request, ui_locales=row.ui_locales, remember=not browser.is_shared(request))
     return _dead(row, form, code, status=200) or _page(row, form, code)
 
 
@@ -82,7 +83,7 @@ def resend(request: Request, flow: str) -> Answer:
             phone_code.resend(code.id, row.id)
     except (Gone, TooManyTries) as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
-        form.remember.data = row.remember
+        form.remember.data = row.remember and not browser.is_shared(request)
         form.refuse("code", refusal)
         page = _page(row, form, code, status=429)
         return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page

@@ -47,4 +47,5 @@ def _page(row: Flow, form: RegisterForm, *, status: int = 200) -> Page:
         form=form,
         flow=row,
         phone=flows.get_code(row).phone,
+        anew=row.anew_at is not None,
     )

@@ -1,13 +1,15 @@
 """The signed-in browser: one row per session, found by the digest of a secret that only the browser holds (ASVS 5.0 §7.2).
 
-A session is over when it was ended, was idle for 12 hours or is 30 days old, or when its person is blocked; each is looked up, nothing is
-remembered. Whatever hangs off a session (codes, token families) asks for its `ended_at` itself, so ending one needs no calls.
+A session is over when it was ended, was idle for 12 hours or is 30 days old (an administrator's: 30 minutes, 8 hours), or when its person
+is blocked; each is looked up, nothing is remembered. Whatever hangs off a session (codes, token families) asks for its `ended_at` itself,
+so ending one needs no calls.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.directory import sign_in_rules
 from idp.directory.tables import User
 from idp.errors import N_, Forbidden
 from idp.login.policy import REMEMBERED, Proved
@@ -24,6 +27,7 @@ from idp.login.tables import Session
 TOUCH = timedelta(seconds=60)  # last_seen_at is that exact, and no request writes more often
 KEPT = timedelta(days=180)  # longer than any refresh token that was given in it
 SECRET_LENGTH = 43
+LATELY = 20  # sign-ins that a new one is compared with
 
 BLOCKED_TITLE = N_("This ID is blocked")
 BLOCKED = N_("You cannot sign in with it. Write to support to learn why.")
@@ -46,10 +50,24 @@ class SignedIn:
     browser_id: str | None
     last_seen_at: datetime
     expires_at: datetime
+    idle_lifetime: int | None = None
+    rights_raised_at: datetime | None = None
+    browser_lifetime: int | None = None
+
+    is_administrator: ClassVar[bool] = False  # their sessions are shorter than their browsers' trust: nothing is left to be shortened
+
+    @property
+    def vouched_at(self) -> datetime:
+        """When the person last pressed their name, if that is all there is."""
+        return self.confirmed_at
 
 
+# What the companies say of known browsers is only looked up where a known browser's word is all there is.
+_BROWSER_LIFETIME = sa.case((_sessions.c.acr == REMEMBERED, sign_in_rules.browser_lifetime_of(_sessions.c.user_id))).label(
+    "browser_lifetime"
+)
 _FIND = (
-    sa.select(_sessions, _users.c.name, _users.c.phone)
+    sa.select(_sessions, _users.c.name, _users.c.phone, _users.c.rights_raised_at, _BROWSER_LIFETIME)
     .join(_users, _users.c.id == _sessions.c.user_id)
     .where(
         _sessions.c.secret_digest == sa.bindparam("digest"),
@@ -94,6 +112,9 @@ def find(secret: str) -> SignedIn | None:
         browser_id=row.browser_id,
         last_seen_at=row.last_seen_at,
         expires_at=row.expires_at,
+        idle_lifetime=row.idle_lifetime,
+        rights_raised_at=row.rights_raised_at,
+        browser_lifetime=row.browser_lifetime,
     )
 
 
@@ -102,12 +123,19 @@ def touch(signed_in: SignedIn) -> bool:
     now = clock.now()
     if signed_in.last_seen_at > now - TOUCH:
         return False
-    until = _idle(now, signed_in.expires_at)
+    until = _idle(now, signed_in.expires_at, signed_in.idle_lifetime)
     return changed(_SEEN, session_id=signed_in.id, now=now, before=now - TOUCH, idle_expires_at=until) > 0
 
 
 def start(
-    user_id: str, proved: Proved, *, former: SignedIn | None = None, browser_id: str | None = None, ip: str = "", user_agent: str = ""
+    user_id: str,
+    proved: Proved,
+    *,
+    former: SignedIn | None = None,
+    browser_id: str | None = None,
+    is_administrator: bool = False,
+    ip: str = "",
+    user_agent: str = "",
 ) -> tuple[SignedIn, str]:
     """Sign the person in; answers the session and the secret for the browser's cookie.
 
@@ -120,18 +148,20 @@ def start(
         former = None
     values = {"secret_digest": crypto.digest(secret), "confirmed_at": now, "last_seen_at": now, "ip": ip, "browser_id": browser_id}
     values["browser_name"] = trusted_device.name_of(user_agent)
-    until = now + timedelta(seconds=settings().login.session_lifetime)
+    idle, lifetime = _lifetimes(is_administrator)
+    values["idle_lifetime"] = idle
+    until = now + timedelta(seconds=lifetime)
     if former is not None:
         if proved.proof == REMEMBERED:
             proved = replace(proved, acr=former.acr, amr=former.amr, auth_time=former.auth_time)
-            until = former.expires_at
+            until = min(until, former.expires_at)
         values |= {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
         live = _sessions.c.ended_at.is_(None) & (_sessions.c.expires_at > now)
-        kept = sa.update(_sessions).where(_sessions.c.id == former.id, live).values(**values, idle_expires_at=_idle(now, until))
+        kept = sa.update(_sessions).where(_sessions.c.id == former.id, live).values(**values, idle_expires_at=_idle(now, until, idle))
         if changed(kept):
             return _present(secret)
     proof = {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
-    values |= proof | {"id": crypto.new_id("ses"), "user_id": user_id, "created_at": now, "idle_expires_at": _idle(now, until)}
+    values |= proof | {"id": crypto.new_id("ses"), "user_id": user_id, "created_at": now, "idle_expires_at": _idle(now, until, idle)}
     insert_or_ignore(Session, **values)
     return _present(secret)
 
@@ -141,9 +171,12 @@ def end(session_id: str, reason: str, *, actor_id: str | None = None) -> bool:
     return _end(_sessions.c.id == session_id, reason, actor_id) > 0
 
 
-def end_all(user_id: str, reason: str, *, except_id: str | None = None, actor_id: str | None = None) -> int:
-    """End every session of a person, but for one; answers how many."""
-    return _end((_sessions.c.user_id == user_id) & (_sessions.c.id != (except_id or "")), reason, actor_id)
+def end_all(
+    user_id: str, reason: str, *, except_id: str | None = None, actor_id: str | None = None, proved_before: datetime | None = None
+) -> int:
+    """End every session of a person, but for one, or only those whose proof is older than an instant; answers how many."""
+    older = _sessions.c.auth_time < proved_before if proved_before is not None else sa.true()
+    return _end((_sessions.c.user_id == user_id) & (_sessions.c.id != (except_id or "")) & older, reason, actor_id)
 
 
 def end_of_browser(browser_id: str, reason: str, *, user_id: str | None = None) -> int:
@@ -159,6 +192,12 @@ def of_person(user_id: str) -> list[Session]:
     theirs = sa.select(Session).where(Session.user_id == user_id, *live).order_by(Session.last_seen_at.desc(), Session.id)
     active = sa.exists().where(_users.c.id == user_id, _users.c.status == "active")
     return list(session.scalars(theirs.where(active), execution_options={"populate_existing": True}))
+
+
+def addresses_of(user_id: str) -> set[str]:
+    """From where the person signed in lately."""
+    lately = sa.select(_sessions.c.ip).where(_sessions.c.user_id == user_id).order_by(_sessions.c.last_seen_at.desc()).limit(LATELY)
+    return set(session.scalars(lately))
 
 
 def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:
@@ -185,8 +224,17 @@ def _end(which: sa.ColumnElement[bool], reason: str, actor_id: str | None) -> in
     return len(rows)
 
 
-def _idle(now: datetime, until: datetime) -> datetime:
-    return min(now + timedelta(seconds=settings().login.session_idle), until)
+def _lifetimes(is_administrator: bool) -> tuple[int, int]:
+    """Seconds without use, and in all."""
+    login = settings().login
+    idle, lifetime = login.session_idle, login.session_lifetime
+    if not is_administrator:
+        return idle, lifetime
+    return min(idle, login.session_idle_administrators), min(lifetime, login.session_lifetime_administrators)
+
+
+def _idle(now: datetime, until: datetime, seconds: int | None) -> datetime:
+    return min(now + timedelta(seconds=settings().login.session_idle if seconds is None else seconds), until)
 
 
 def _present(secret: str) -> tuple[SignedIn, str]:

@@ -15,7 +15,7 @@ class Session(Base):
     """A signed-in browser; `id` is the OIDC `sid`.
 
     NOTE: `auth_time` and `amr` are the last real proof's. Pressing one's name in a known browser moves only `confirmed_at`.
-    NOTE: `expires_at` holds whatever happens; `idle_expires_at` moves with use and never past it.
+    NOTE: `expires_at` holds whatever happens; `idle_expires_at` moves with use by `idle_lifetime` (seconds), and never past it.
     """
 
     __tablename__ = "sessions"
@@ -33,6 +33,7 @@ class Session(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_seen_at: Mapped[datetime] = mapped_column(Instant)
     idle_expires_at: Mapped[datetime] = mapped_column(Instant)
+    idle_lifetime: Mapped[int | None]
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_reason: Mapped[str | None] = mapped_column(sa.String(32))
@@ -44,6 +45,8 @@ class LoginFlow(Base):
     NOTE: `browser_digest` binds it to the browser that began it; the id, which stands in the address, is worth nothing without that cookie.
     NOTE: which number is being proved, and whether it was, stands only in the row of `phone_code_id`. Nothing that a form sends can name
     another number or skip the proof.
+    NOTE: once `doubted_user_id` is set, a code to the number opens that ID in this sign-in no more: either the row of `email_code_id` is
+    proved too, or (`anew_at`) a fresh ID begins with the number.
     """
 
     __tablename__ = "login_flows"
@@ -62,3 +65,6 @@ class LoginFlow(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    doubted_user_id: Mapped[str | None] = mapped_column(Id)
+    email_code_id: Mapped[str | None] = mapped_column(Id)
+    anew_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -58,6 +58,20 @@ WORDINGS: dict[str, dict[str, str]] = {
             "support did this for you, write to support."
         ),
     },
+    "phone_changed": {
+        "sms": N_("%(brand)s: the number of your ID was changed. Not you? Write to support."),
+        "email": N_(
+            "The phone number of your %(brand)s ID was changed, and you were signed out everywhere. If neither you nor our support did "
+            "this for you, write to support at once."
+        ),
+    },
+    "phone_given_up": {
+        "sms": N_("%(brand)s: your ID has this number no more. Not right? Write to support."),
+        "email": N_(
+            "Somebody who has your phone number now began an ID of their own with it at %(brand)s. Yours keeps everything but the "
+            "number. If the number is still yours, write to support at once."
+        ),
+    },
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
         "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
@@ -73,6 +87,8 @@ SUBJECTS: dict[str, str] = {
     "browser_stolen": N_("Your sign-in to %(brand)s was used from another browser"),
     "token_reused": N_("An app was signed out of %(brand)s"),
     "signed_out_everywhere": N_("You were signed out of %(brand)s everywhere"),
+    "phone_changed": N_("The number of your %(brand)s ID was changed"),
+    "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "test": N_("A test message of %(brand)s"),
 }
 UNKNOWN_BROWSER = N_("an unknown browser")

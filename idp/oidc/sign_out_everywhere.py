@@ -25,14 +25,14 @@ class SignedOut(NamedTuple):
     apps: int
 
 
-def sign_out_everywhere(user_id: str, *, actor_id: str | None = None) -> SignedOut:
-    """End it all, in the present transaction. Raises NotFound.
+def sign_out_everywhere(user_id: str, *, actor_id: str | None = None, reason: str = REASON) -> SignedOut:
+    """End it all, in the present transaction. `reason`: why, where it was not for its own sake. Raises NotFound.
 
     NOTE: in this order. A name pressed in a known browser in this very moment holds its row: we wait for it, and then see its session.
     """
     users.get(user_id)
-    browsers = trusted_device.forget_everywhere(user_id, REASON)
-    sessions = session.end_all(user_id, REASON, actor_id=actor_id)
-    ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=REASON))
-    events.record(EVENT, user_id=user_id, actor_id=actor_id, details=ended._asdict())
+    browsers = trusted_device.forget_all(user_id, reason)
+    sessions = session.end_all(user_id, reason, actor_id=actor_id)
+    ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=reason))
+    events.record(EVENT, user_id=user_id, actor_id=actor_id, details=ended._asdict() | ({} if reason == REASON else {"reason": reason}))
     return ended

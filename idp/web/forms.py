@@ -60,10 +60,14 @@ class Form(wtforms.Form):
 
     def refuse(self, name: str, refusal: Refusal) -> None:
         """Show `refusal` at the field `name`, with the time from which it may be tried again when there is one."""
+        self.refuse_with(name, self.explain(refusal))
+
+    def explain(self, refusal: Refusal) -> str:
+        """`refusal` in the page's language, likewise."""
         text = refusal.text(self.translate)
         if isinstance(refusal, TooManyTries) and refusal.retry_at is not None:
             text += " " + self.translate(N_("Try again after %(time)s."), time=self._when(refusal.retry_at))
-        self.refuse_with(name, text)
+        return text
 
     def refuse_with(self, name: str, text: str) -> None:
         """Show `text` (in the page's language) at the field `name`."""

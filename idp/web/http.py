@@ -142,7 +142,7 @@ class Request:
         return value
 
     def cookie(self, name: str) -> str:
-        """The value of one of our cookies by its short name (`session`, `login`, `browser`, `language`), or an empty text."""
+        """The value of one of our cookies by its short name (`session`, `login`, `browser`, `language`, `shared`), or an empty text."""
         if self._cookies is None:
             self._cookies = read_cookies(self.environ.get("HTTP_COOKIE", ""))
         return self._cookies.get(cookie_name(name), "")
@@ -161,13 +161,7 @@ class Request:
     @property
     def network(self) -> str:
         """The network of the caller, as limits count it: IPv4 /24, IPv6 /56."""
-        try:
-            address: IPv4Address | IPv6Address = ip_address(self.remote_address)
-        except ValueError:
-            return "unknown"
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))
+        return network_of(self.remote_address)
 
     @property
     def user_agent(self) -> str:
@@ -178,6 +172,17 @@ class Request:
     def is_post(self) -> bool:
         """Whether something is to be done."""
         return self.method == "POST"
+
+
+def network_of(text: str) -> str:
+    """The network of an address, as limits count it: IPv4 /24, IPv6 /56."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))
 
 
 def _bare_address(text: str) -> str:

@@ -162,7 +162,7 @@ def test_forgotten(shelf: Shelf) -> None:
     assert names(shelf.look(cookie)) == ["Борис"]
     assert shelf.use(cookie)
     with shelf.unit():
-        assert trusted_device.forget_everywhere(shelf.boris, "signed_out_everywhere") == 2
+        assert trusted_device.forget_all(shelf.boris, "signed_out_everywhere") == 2
     assert shelf.look(elsewhere).people == ()
     assert len(shelf.world.events("device.removed")) == 3
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 from idp import clock
 from idp.delegation import account_choices, codes, requests, tokens
 from idp.delegation.tables import AccountChoice, Code, ParkedRequest, TokenFamily
+from idp.directory import numbers
 from idp.login import session as sessions
-from tests.oidc.asking import phone, rows, token_error
+from tests.oidc.asking import person, phone, rows, token_error
 from tests.world import World, answer_of
 
 
@@ -68,6 +69,8 @@ def test_account_choices(world: World, story) -> None:
     with clock.freeze(clock.now()) as later:
         world.tokens(world.browser(), party, phone(story, "lazareva"), scope="openid company")
         later(timedelta(days=300))
+        with world.writes():  # so long silent, a code alone would not let them in
+            numbers.change(person(story, "lazareva").user_id, phone(story, "lazareva"))
         world.tokens(world.browser(), party, phone(story, "lazareva"), scope="openid company")
         assert len(rows(world, AccountChoice)) == 2
         with world.writes():

@@ -14,11 +14,15 @@ from idp.cli import demo_story, worker
 from idp.clock import freeze
 from idp.db.session import session
 from idp.delegation import clients
+from idp.directory import accounts, employees, invitations, roles
+from idp.directory.tables import User
 from idp.errors import Refusal
+from idp.oidc.change_phone import change_phone
 from tests.faults.crash import Step
 from tests.world import Browser, Party, World, answer_of
 
-KNOWN, NEW = "+79005553509", "+79015550000"
+KNOWN, KNOWN_MAIL, NEW = "+79005553509", "zimina@post.example", "+79015550000"
+LAZAREVA = "+79005553505"
 ANNA = "+79005553501"  # five accounts
 COUNTED = {"phone_codes": {"tries"}, "phone_guesses": {"recent", "in_a_row"}}
 LEASED = {"outbox": {"attempts", "lease", "leased_until"}}
@@ -132,6 +136,79 @@ def register(world: World) -> Act:
     browser, _, page = _at_code(world, NEW)
     form = browser.onward(browser.submit(page, code=world.code_for(NEW)))
     return _sending(browser.filled(form, name="Вера Новикова", terms="on"))
+
+
+def _long_silent(world: World) -> None:
+    """Nobody has heard of the known number's ID for a year."""
+    with world.writes():
+        ago = clock.now() - timedelta(days=365)
+        session.execute(sa.update(User).where(User.phone == KNOWN).values(created_at=ago, last_sign_in_at=ago, phone_verified_at=ago))
+
+
+def _at_question(world: World) -> tuple[Browser, httpx2.Response]:
+    _long_silent(world)
+    browser, _, page = _at_code(world, KNOWN)
+    return browser, browser.onward(browser.submit(page, code=world.code_for(KNOWN), remember="on"))
+
+
+def right_code_of_silent_id(world: World) -> Act:
+    """Proved, and not enough: the number may have changed hands."""
+    _long_silent(world)
+    browser, _, page = _at_code(world, KNOWN)
+    return _sending(browser.filled(page, code=world.code_for(KNOWN)))
+
+
+def ask_by_email(world: World) -> Act:
+    """A code goes to the address of the silent ID."""
+    browser, page = _at_question(world)
+    return _sending(browser.filled(page, answer="email"))
+
+
+def right_email_code(world: World) -> Act:
+    """Both proved: the number is believed, session, trusted browser."""
+    browser, page = _at_question(world)
+    page = browser.onward(browser.submit(page, answer="email"))
+    return _sending(browser.filled(page, code=world.code_for(KNOWN_MAIL)))
+
+
+def begin_anew(world: World) -> Act:
+    """A fresh ID with the number: the former one gives it up, in the same instant."""
+    browser, page = _at_question(world)
+    with world.writes():
+        owner = next(each for each in accounts.candidates(_id_of(ANNA), ["employee"]) if each.is_owner)
+        invitations.create(str(owner.company_id), "rol_accountant", inviter=owner, phone=KNOWN)
+    form = browser.onward(browser.submit(page, answer="anew"))
+    return _sending(browser.filled(form, name="Вера Новикова", terms="on"))
+
+
+def _id_of(phone: str) -> str:
+    return str(session.scalar(sa.select(User.id).where(User.phone == phone)))
+
+
+def share(world: World) -> Act:
+    """Others use this browser too: nobody is remembered."""
+    browser, party = _signed_in(world)
+    page = browser.authorize(party, prompt="select_account")
+    return _sending(browser.pressed(browser.get(str(page.url) + "?removing=1"), "/people/shared"))
+
+
+def give_another_number(world: World) -> Act:
+    """The operator changes a person's number: everything of theirs ends."""
+    browser, _ = _signed_in(world)
+    del browser
+    with world.reads():
+        user_id = _id_of(KNOWN)
+    return _doing(lambda: change_phone(user_id, NEW))
+
+
+def after_a_rise(world: World) -> Act:
+    """Somebody was made an administrator: what they proved before ends."""
+    _signed_in(world, LAZAREVA)
+    world.deliver()
+    with world.writes():
+        staff = accounts.candidates(_id_of(LAZAREVA), ["employee"])[0]
+        employees.change_roles(str(staff.employee_id), [roles.built_in(roles.ADMINISTRATOR)])
+    return _working
 
 
 def press_name(world: World) -> Act:
@@ -364,6 +441,13 @@ STEPS = (
     Step("right code of a new number", right_code_of_new_number, uneven=COUNTED),
     Step("wrong code", wrong_code, uneven=COUNTED | {"events": {"details"}}),
     Step("register", register),
+    Step("right code of a silent ID", right_code_of_silent_id, uneven=COUNTED),
+    Step("ask by e-mail", ask_by_email),
+    Step("right code by e-mail", right_email_code, uneven=COUNTED),
+    Step("begin anew", begin_anew),
+    Step("share", share),
+    Step("give another number", give_another_number),
+    Step("after a rise", after_a_rise),
     Step("press name", press_name),
     Step("press name when a code is due", press_name_when_a_code_is_due),
     Step("stolen browser", stolen_browser),

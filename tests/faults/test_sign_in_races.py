@@ -8,14 +8,18 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx2
 import pytest
 import sqlalchemy as sa
 
+from idp import clock
 from idp.credentials import phone_code
 from idp.credentials.tables import Browser, Device, PhoneCode, PhoneGuesses
+from idp.db.session import session
 from idp.delegation.tables import Code, Consent
+from idp.directory import users
 from idp.directory.tables import Account, User
 from idp.login.tables import Session
 from tests.conftest import Told
@@ -132,6 +136,50 @@ def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, part
         assert provider.rows(sa.select(Account.kind).where(Account.user_id == user_id)) == [("personal",)]
         assert sum(event.user_id == user_id for event in provider.events("user.registered")) == 1
         assert provider.rows(sa.select(sa.func.count()).select_from(Session).where(Session.user_id == user_id)) == [(4,)]
+
+
+def _silent(provider: Served) -> tuple[str, str]:
+    """Number and id of somebody of whom nothing was heard for a year."""
+    phone, ago = new_phone(), clock.now() - timedelta(days=365)
+    with provider.writes():
+        user_id = users.register(phone, "Ева Ким", "ru", "1").id
+        session.execute(sa.update(User).where(User.id == user_id).values(created_at=ago, phone_verified_at=ago))
+    return phone, user_id
+
+
+def test_two_who_begin_anew_with_one_number_are_one_person(provider: Served, party: Party) -> None:
+    """R5, case 71: a number that changed hands, a fresh ID begun in several tabs and browsers in one instant: one ID, one number moved."""
+    for _ in range(FEW):
+        phone, former = _silent(provider)
+        requests = []
+        for _ in range(3):
+            browser = provider.browser()
+            page, _, right = _asked(provider, browser, party, phone)
+            form = browser.onward(browser.submit(browser.onward(browser.submit(page, code=right)), answer="anew"))
+            requests += [browser.filled(form, name="Новый Человек", terms="on")] * 2
+        answers = at_once(requests)
+        assert statuses(answers) == {303: 6}
+        ((user_id,),) = provider.rows(sa.select(User.id).where(User.phone == phone))
+        assert user_id != former
+        assert provider.rows(sa.select(User.phone).where(User.id == former)) == [(None,)]
+        assert sum(event.user_id == former for event in provider.events("user.phone_given_up")) == 1
+        assert sum(event.user_id == user_id for event in provider.events("user.registered")) == 1
+        owners = {row[0] for row in provider.rows(sa.select(Session.user_id).where(Session.user_id.in_([former, user_id])))}
+        assert owners == {user_id}, "nobody came in as the former one"
+
+
+def test_many_right_codes_to_a_silent_number_open_nothing(provider: Served, party: Party) -> None:
+    """Case 54: the same right code several times at once, in each of several browsers: each is asked for more, none has a session."""
+    phone, former = _silent(provider)
+    requests = []
+    for _ in range(3):
+        browser = provider.browser()
+        page, _, right = _asked(provider, browser, party, phone)
+        requests += [browser.filled(page, code=right)] * 3
+    answers = at_once(requests)
+    assert statuses(answers) == {303: 9}
+    assert not any(answer.cookie("idp_session") for answer in answers)
+    assert provider.rows(sa.select(sa.func.count()).select_from(Session).where(Session.user_id == former)) == [(0,)]
 
 
 def test_tabs_that_rotate_one_cookie_are_no_theft(provider: Served, party: Party, story_phone: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from markupsafe import Markup
@@ -32,6 +33,12 @@ class Code(Form):
 
     code = StringField()
     remember = BooleanField()
+
+
+class Mail(Form):
+    """`login/email_code.html`."""
+
+    code = StringField()
 
 
 class Sign(Form):
@@ -100,6 +107,14 @@ CODE = {
     "tries_left": 5,
     "now": NOW,
 }
+FURTHER = {"flow": _flow(), "email": "a•••@p•••.example", "anew": True, "problem": "", "identify_url": "/login/flw_1/identify"}
+MAIL = {
+    "email": "a•••@p•••.example",
+    "sent": SimpleNamespace(is_open=True, tries_left=3, expires_at=NOW + timedelta(minutes=5)),
+    "resend_at": NOW + timedelta(seconds=42),
+    "flow": _flow(),
+    "now": NOW,
+}
 CHOICE = {
     "companies": PLACES,
     "shopping": SHOPPING,
@@ -156,7 +171,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "people-removing": (
         "login/people.html",
-        lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": True},
+        lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": True, "remembered": True},
     ),
     "phone_code": ("login/phone_code.html", lambda: {**CODE, "form": Code(data={"remember": True})}),
     "phone_code-wrong": (
@@ -180,7 +195,15 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         },
     ),
     "phone_code-last": ("login/phone_code.html", lambda: {**CODE, "form": Code(), "resend_at": None, "resends": [], "channel": "email"}),
+    "further_proof": ("login/further_proof.html", lambda: FURTHER),
+    "further_proof-no-email": ("login/further_proof.html", lambda: {**FURTHER, "email": None}),
+    "further_proof-administrator": ("login/further_proof.html", lambda: {**FURTHER, "anew": False}),
+    "further_proof-too-many": ("login/further_proof.html", lambda: {**FURTHER, "problem": "Too many codes were sent to this number."}),
+    "email_code": ("login/email_code.html", lambda: {**MAIL, "form": Mail()}),
+    "email_code-wrong": ("login/email_code.html", lambda: {**MAIL, "form": filled(Mail(), {"code": WRONG_CODE}), "resend_at": NOW}),
+    "email_code-last": ("login/email_code.html", lambda: {**MAIL, "form": Mail(), "resend_at": None}),
     "register": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow()}),
+    "register-anew": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow(), "anew": True}),
     "register-wrong": (
         "login/register.html",
         lambda: {"form": filled(Sign(), {"name": WRONG_FIELD, "terms": WRONG_FIELD}), "phone": PHONE, "flow": _flow()},

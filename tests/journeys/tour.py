@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import sqlalchemy as sa
 from playwright.sync_api import expect
 
+from idp import clock
 from idp.db.columns import table
 from idp.db.session import session
 from idp.delegation.tables import Consent
+from idp.directory.tables import User
 from tests.journeys.visitor import ROMASHKA, Visitor
 from tests.world import new_phone
 
 ANNA, KARIMOV = "+79005553501", "+79005553507"
+ZIMIN, ZIMIN_MAIL = "+79005553510", "zimin@post.example"
 Look = Callable[[str], None]
 
 
@@ -31,6 +35,7 @@ def tour(visitor: Visitor, look: Look) -> None:
     _people_and_sign_out(visitor, look)
     _sign_up(visitor, look)
     _blocked(visitor, look)
+    _changed_hands(visitor, look)
     _astray(visitor, look)
 
 
@@ -156,6 +161,33 @@ def _blocked(visitor: Visitor, look: Look) -> None:
     visitor.enter(visitor.new_code(KARIMOV, known))
     expect(visitor.page.locator("[aria-disabled=true]").first).to_be_visible()
     look("oidc-account-blocked")
+
+
+def _changed_hands(visitor: Visitor, look: Look) -> None:
+    """A number whose ID was silent for long: the question, the form of a fresh ID, a wrong code from the e-mail and the right one."""
+    with visitor.stage.world.writes():
+        ago = {name: clock.now() - timedelta(days=365) for name in ("created_at", "last_sign_in_at", "phone_verified_at")}
+        session.execute(sa.update(table(User)).where(table(User).c.phone == ZIMIN).values(ago))
+    visitor.context.clear_cookies()
+    page = visitor.page
+    visitor.begin("staff")
+    visitor.enter(visitor.ask_for_code(ZIMIN))
+    expect(page.locator("button[value=anew]")).to_be_visible()
+    look("login-further_proof")
+    visitor.button(visitor.idp("Begin a fresh ID")).click()
+    expect(page.locator("#name")).to_be_visible()
+    look("login-register-anew")
+    page.go_back()
+    known = visitor.messages(ZIMIN_MAIL)
+    visitor.button(visitor.idp("Send a code by e-mail")).click()
+    expect(page.locator("#code")).to_be_visible()
+    look("login-email_code")
+    code = visitor.new_code(ZIMIN_MAIL, known)
+    visitor.enter(str((int(code) + 1) % 10**6).zfill(6))
+    expect(page.locator("#code-error")).to_be_visible()
+    look("login-email_code-wrong")
+    visitor.enter(code)
+    visitor.arrived("staff")
 
 
 def _astray(visitor: Visitor, look: Look) -> None:

@@ -37,6 +37,7 @@ from tests.login.lab import ANNA, OTHER, at_code, how_many, where, words
 from tests.machine import count
 from tests.world import Browser, Party, World, answer_of
 
+ZIMIN = "+79005553510"  # no administrator: those are remembered for a shorter time
 NAME, SECOND = "Анна Смирнова", "Алексей Орлов"
 
 
@@ -140,7 +141,7 @@ class TestTheTick:
         browser = world.browser()
         page = at_code(world, browser, party, ANNA)
         answer = post(browser, page, code=right_code(world, page))
-        assert set(cookies_set(answer)) == {"idp_session"}
+        assert set(cookies_set(answer)) == {"idp_session", "idp_shared"}
         assert "Max-Age" not in cookies_set(answer)["idp_session"]
         assert live_devices(world) == 0
         drop_cookies(browser, "idp_session")
@@ -363,3 +364,52 @@ class TestOnlyAfterTheProof:
             assert where(browser.authorize(party)) == "people"
             later(1)
             assert where(browser.authorize(party)) == "identify"
+
+    def test_every_day(self, world: World, party: Party) -> None:
+        """Whoever comes every day never needs a code, however long; rotated at each use, with the first proof's time and way all along."""
+        with clock.freeze(clock.now()) as later:
+            browser = world.browser()
+            first, values = prove(world, browser, party, ZIMIN), set()
+            for _ in range(count(62, 400)):
+                later(timedelta(days=1))
+                drop_cookies(browser, "idp_session")
+                values.add(cookie(browser, "idp_browser"))
+                told = claims(world, party, press(browser, browser.authorize(party), "Павел Зимин"))
+                assert (told["auth_time"], told["amr"], told["acr"]) == (first["auth_time"], first["amr"], "urn:idp:acr:remembered")
+            assert len(values) == count(62, 400)
+            assert len(world.inbox(ZIMIN)) == 1
+
+
+class TestShared:
+    """§3.1: a browser that others use too: off beforehand, and nobody on the list."""
+
+    def test_the_tick_is_off_beforehand(self, world: World, party: Party) -> None:
+        """Whoever took it off finds it off the next time; whoever sets it finds it on."""
+        browser = world.browser()
+        for sent, shown in (({}, True), ({}, False), ({"remember": "1"}, False), ({"remember": "1"}, True)):
+            drop_cookies(browser, "idp_session")
+            page = browser.authorize(party)
+            page = browser.onward(browser.submit(browser.get(f"{base_of(page)}/identify"), phone=ORLOV))
+            assert ('name="remember" value="1" checked' in page.text) is shown
+            post(browser, page, code=right_code(world, page), **sent)
+
+    def test_nobody_is_remembered(self, world: World, party: Party) -> None:
+        """One press on the page of removal: nobody is on the list or signed in, both have an event; elsewhere they are known."""
+        browser, elsewhere = both(world, party), known(world, party, ANNA, address="198.51.100.9")
+        press(browser, browser.authorize(party), NAME)
+        page = browser.authorize(party, prompt="select_account")
+        answer = browser.press(browser.get(f"{page.url}?removing=1"), "/people/shared")
+        assert "idp_shared=1" in cookies_set(answer)["idp_shared"]
+        assert where(browser.onward(answer)) == "identify"
+        assert not signed_in(world, browser, party)
+        assert not cookie(browser, "idp_browser")
+        assert [event.details["reason"] for event in world.events("browser.ended")] == ["shared"] * 2
+        assert list(people_on(elsewhere.authorize(party))) == [NAME]
+
+    def test_it_is_no_more_than_a_wish(self, world: World, party: Party) -> None:
+        """A planted or a forged mark changes the tick, and nothing else: it neither lets anybody in nor keeps anybody out."""
+        browser = known(world, party, ANNA)
+        for value in ("1", "0", "true", "1" * 4000):
+            browser.cookies.set("idp_shared", value, domain="localhost.local")
+            assert list(people_on(browser.authorize(party))) == [NAME]
+        assert "code" in answer_of(press(browser, browser.authorize(party), NAME))

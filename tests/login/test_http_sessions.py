@@ -14,6 +14,7 @@ from tests.login.lab import ANNA, where
 from tests.world import SIGNED_OUT, Browser, Party, World, answer_of
 
 NAME = "Анна Смирнова"
+ZIMIN, BUYER = "+79005553510", "Павел Зимин"  # no administrator: those have shorter sessions
 HOUR = timedelta(hours=1)
 
 
@@ -51,7 +52,7 @@ def test_thirty_days(world: World, party: Party) -> None:
     """Case 83: polling (`prompt=none`), refreshing and pressing one's name keep a session alive for thirty days, and not for longer."""
     browser = world.browser()
     with clock.freeze(clock.now()) as later:
-        tokens = world.tokens(browser, party, ANNA, scope="openid offline_access")
+        tokens = world.tokens(browser, party, ZIMIN, scope="openid offline_access")
         until = clock.now() + timedelta(days=30)
         refresh = tokens["refresh_token"]
         for turn in range(65):
@@ -61,7 +62,7 @@ def test_thirty_days(world: World, party: Party) -> None:
                 refreshed = world.refresh(party, refresh)
                 refresh = refreshed.json()["refresh_token"]
                 page = browser.authorize(party, prompt="select_account")
-                press(browser, page, NAME)
+                press(browser, page, BUYER)
         later(until - clock.now() - timedelta(seconds=1))
         assert signed_in(world, browser, party)
         later(1)
@@ -74,7 +75,7 @@ def test_idle(world: World, party: Party, idle: timedelta, lives: bool) -> None:
     """Case 83: twelve hours without use end it; a refresh token in a server's hands is no use of the browser."""
     browser = world.browser()
     with clock.freeze(clock.now()) as later:
-        tokens = world.tokens(browser, party, ANNA, scope="openid offline_access")
+        tokens = world.tokens(browser, party, ZIMIN, scope="openid offline_access")
         later(idle / 2)
         assert world.refresh(party, tokens["refresh_token"]).status_code == 200
         later(idle / 2)
@@ -128,3 +129,18 @@ def test_what_is_not_remembered(world: World, party: Party) -> None:
     drop_cookies(browser, "idp_session", "idp_browser")
     assert where(browser.authorize(party)) == "identify"
     assert not signed_in(world, browser, party)
+
+
+def test_what_ends_with_it(world: World, party: Party) -> None:
+    """Case 85: signed out here, what hangs on the session is dead for every client; what was given for the person's absence goes on."""
+    other, browser = world.party(), world.browser()
+    with clock.freeze(clock.now()) as later:
+        first = world.tokens(browser, party, ZIMIN, scope="openid")
+        later(60)
+        second = world.redeem(other, answer_of(browser.authorize(other, scope="openid"))["code"]).json()
+        kept = world.redeem(party, answer_of(browser.authorize(party, scope="openid offline_access"))["code"]).json()
+        browser.press(browser.get("/end_session"), "/end_session/confirm")
+        for client, tokens in ((party, first), (other, second)):
+            assert world.refresh(client, tokens["refresh_token"]).json()["error"] == "invalid_grant"
+            assert world.introspect(client, tokens["access_token"]).json() == {"active": False}
+        assert world.refresh(party, kept["refresh_token"]).status_code == 200

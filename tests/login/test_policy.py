@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp.login import policy
-from idp.login.policy import Demand
+from idp.login.policy import DUES, EMAIL_CODE, PHONE_CODE, RULES, SIGNS, Decision, Demand, Limits, Person, Situation
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -24,6 +24,10 @@ class Held:
     acr: str = "code"
     auth_time: datetime = NOON
     confirmed_at: datetime = NOON
+    vouched_at: datetime = NOON
+    rights_raised_at: datetime | None = None
+    browser_lifetime: int | None = None
+    is_administrator: bool = False
 
 
 REMEMBERED = Held(acr="remembered", auth_time=NOON - 24 * HOUR)
@@ -107,3 +111,171 @@ def test_a_proof_now_is_enough(demand: Demand) -> None:
     """Nobody is asked in circles: the right person with a code of this moment meets every demand made before it."""
     at = max(demand.asked_at, demand.fresh_since or demand.asked_at)
     assert policy.is_met(demand, Held(user_id=demand.user_id or "usr_anna", auth_time=at, confirmed_at=at))
+
+
+# ---- every rule, in the situation that it is for ----
+
+DAY = timedelta(days=1)
+PROVED, BOTH = frozenset({PHONE_CODE}), frozenset({PHONE_CODE, EMAIL_CODE})
+STRANGE = frozenset({"new_network", "new_language"})
+
+
+def situation(**given: object) -> Situation:
+    """Nothing is demanded, a code was proved a moment ago in a new browser, by nobody in particular; but for what is given."""
+    return Situation(**{"demand": Demand(NOON), "at": NOON, "held": Held(), "proofs": PROVED} | given)  # type: ignore[arg-type]
+
+
+def pressed(**given: object) -> Situation:
+    """A name that is known here."""
+    return situation(**{"held": REMEMBERED, "proofs": frozenset(), "browser": "known"} | given)
+
+
+@pytest.mark.parametrize(
+    ("given", "due", "rules", "unmet"),
+    [
+        (situation(), "nothing", [], []),
+        (pressed(), "nothing", [], []),
+        (situation(held=None), "proof", ["nobody_known"], []),
+        (situation(demand=Demand(NOON, user_id="usr_boris")), "another_person", ["another_person"], []),
+        (pressed(demand=Demand(NOON, fresh_since=NOON)), "proof", ["fresh_proof"], []),
+        (pressed(demand=Demand(NOON, acr="code")), "proof", ["acr_values"], []),
+        (situation(demand=Demand(NOON, acr="code")), "nothing", [], []),
+        (situation(demand=Demand(NOON, acr="mfa")), "nothing", ["acr_values"], ["acr_values"]),
+        (pressed(demand=Demand(NOON, acr="phishing_resistant")), "proof", ["acr_values"], ["acr_values"]),
+        (pressed(held=replace(REMEMBERED, rights_raised_at=NOON - HOUR)), "proof", ["rights_raised"], []),
+        (situation(held=Held(auth_time=NOON - HOUR, rights_raised_at=NOON)), "proof", ["rights_raised"], []),
+        (situation(held=Held(rights_raised_at=NOON)), "nothing", [], []),
+        (pressed(held=replace(REMEMBERED, browser_lifetime=0)), "proof", ["company_browser"], []),
+        (pressed(held=replace(REMEMBERED, browser_lifetime=3600)), "nothing", [], []),
+        (pressed(at=NOON + HOUR, held=replace(REMEMBERED, browser_lifetime=3600)), "proof", ["company_browser"], []),
+        (situation(held=Held(browser_lifetime=0)), "nothing", [], []),
+        (pressed(at=NOON + 7 * DAY, held=replace(REMEMBERED, is_administrator=True)), "proof", ["administrator_browser"], []),
+        (pressed(at=NOON + 6 * DAY, held=replace(REMEMBERED, is_administrator=True)), "nothing", [], []),
+        (pressed(at=NOON + 7 * DAY), "nothing", [], []),
+        (pressed(signs=STRANGE), "proof", ["strange_place"], []),
+        (pressed(signs=frozenset({"new_network"})), "nothing", [], []),
+        (situation(person=Person(silent=True)), "further_proof", ["silent_number"], []),
+        (situation(person=Person(silent=True), proofs=BOTH), "nothing", [], []),
+        (situation(person=Person(silent=True), browser="known"), "nothing", [], []),
+        (pressed(person=Person(silent=True)), "nothing", [], []),
+        (situation(person=Person(doubted=True)), "further_proof", ["doubted_number"], []),
+        (situation(person=Person(silent=True, doubted=True)), "further_proof", ["silent_number", "doubted_number"], []),
+        (situation(person=Person(doubted=True), browser="shared"), "further_proof", ["doubted_number"], []),
+        (situation(person=Person(factors=frozenset({"passkey"}))), "further_proof", ["second_factor"], []),
+        (situation(person=Person(is_administrator=True, has_email=True)), "nothing", [], []),
+        (
+            situation(person=Person(is_administrator=True, has_email=True), limits=Limits(administrators_second_proof=True)),
+            *("further_proof", ["administrator_second_proof"], []),
+        ),
+        (
+            situation(person=Person(is_administrator=True), limits=Limits(administrators_second_proof=True)),
+            *("nothing", ["administrator_second_proof"], ["administrator_second_proof"]),
+        ),
+        (situation(person=Person(has_email=True), limits=Limits(administrators_second_proof=True)), "nothing", [], []),
+        (situation(person=Person(new_browser="code+password")), "nothing", ["company_new_browser"], ["company_new_browser"]),
+        (situation(person=Person(new_browser="code+password"), browser="known"), "nothing", [], []),
+        (situation(signs=STRANGE), "nothing", ["strange_sign_in"], ["strange_sign_in"]),
+        (situation(demand=Demand(NOON + HOUR, choose_person=True)), "press", ["choose_person"], []),
+        (pressed(demand=Demand(NOON + HOUR, choose_person=True, acr="code")), "proof", ["acr_values", "choose_person"], []),
+    ],
+)
+def test_decided(given: Situation, due: str, rules: list[str], unmet: list[str]) -> None:
+    """Cases 10, 73, 76, 78, 82 and `product.md` §3, §6.4: what is due, and the rules that made it so. Every rule stands in here."""
+    decision = policy.decide(given)
+    assert (decision.due, list(decision.rules), list(decision.unmet)) == (due, rules, unmet)
+
+
+def test_every_rule_has_a_name_and_a_reason() -> None:
+    """The names are told apart, the reasons are one line each, and the table above leaves none out."""
+    names = [rule.name for rule in RULES]
+    assert len(set(names)) == len(names)
+    assert all(rule.reason.endswith(".") and "\n" not in rule.reason and len(rule.reason) < 140 for rule in RULES)
+    (table,) = (mark for mark in test_decided.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
+    assert {rule for case in table.args[1] for rule in case[2]} == set(names)
+
+
+holds = st.builds(
+    Held,
+    user_id=st.sampled_from(["usr_anna", "usr_boris"]),
+    acr=st.sampled_from(policy.REACHABLE),
+    auth_time=instants,
+    confirmed_at=instants,
+    vouched_at=instants,
+    rights_raised_at=st.none() | instants,
+    browser_lifetime=st.none() | st.integers(0, 10**8),
+    is_administrator=st.booleans(),
+)
+people = st.builds(
+    Person,
+    silent=st.booleans(),
+    doubted=st.booleans(),
+    factors=st.frozensets(st.sampled_from(["passkey", "totp"])),
+    has_email=st.booleans(),
+    is_administrator=st.booleans(),
+    new_browser=st.sampled_from(["code", "code+password"]),
+)
+situations = st.builds(
+    Situation,
+    demand=demands,
+    at=instants,
+    held=st.none() | holds,
+    proofs=st.sampled_from([frozenset(), PROVED, BOTH]),
+    browser=st.sampled_from(["known", "shared", "new"]),
+    person=people,
+    signs=st.frozensets(st.sampled_from(SIGNS)),
+    limits=st.builds(Limits, st.integers(0, 10**8), st.booleans()),
+)
+
+
+@given(situations)
+def test_what_is_due_has_a_rule(one: Situation) -> None:
+    """Nothing is asked of anybody without a rule that says so; what is unmet is among the rules; the order is that of the page."""
+    decision = policy.decide(one)
+    assert (decision.due == "nothing") == (set(decision.rules) == set(decision.unmet) and not _too_weak(one, decision))
+    assert set(decision.unmet) <= set(decision.rules) <= set(policy.REASONS)
+    assert list(decision.rules) == [rule.name for rule in RULES if rule.name in decision.rules]
+    assert decision.acr in policy.REACHABLE
+    assert policy.decide(one) == decision
+
+
+def _too_weak(one: Situation, decision: Decision) -> bool:
+    return one.held is None or policy.rank(one.held.acr) < policy.rank(decision.acr)
+
+
+def weight(decision: Decision) -> int:
+    """How much is due."""
+    return DUES.index(decision.due)
+
+
+@given(situations)
+def test_what_is_worse_is_never_easier(one: Situation) -> None:
+    """A browser that is not known, a doubted number, a company's veto, one more thing that is strange: no more is let in by any of them."""
+    before = weight(policy.decide(one))
+    worse = [
+        replace(one, person=replace(one.person, doubted=True)),
+        replace(one, person=replace(one.person, silent=True)),
+        replace(one, limits=one.limits._replace(administrators_second_proof=True)),
+        *([replace(one, signs=frozenset(SIGNS))] if one.browser == "known" else [replace(one, browser="new")]),
+    ]
+    if isinstance(one.held, Held):
+        worse.append(replace(one, held=replace(one.held, browser_lifetime=0)))
+        worse.append(replace(one, held=replace(one.held, acr="remembered")))
+    assert all(weight(policy.decide(each)) >= before for each in worse)
+
+
+@given(situations)
+def test_nobody_is_asked_in_circles(one: Situation) -> None:
+    """The right person, with a code to the phone and one by e-mail of this moment, is in, whatever else there is."""
+    at = max(one.demand.asked_at, one.demand.fresh_since or one.at, one.at)
+    held = Held(one.demand.user_id or "usr_anna", "code", at, at, at)
+    assert policy.decide(replace(one, at=at, held=held, proofs=BOTH)).due == "nothing"
+
+
+@given(st.sampled_from(policy.LEVELS), holds)
+def test_a_press_is_never_a_proof(level: str, held: Held) -> None:
+    """Case 78: what a known browser vouches for meets no demand for freshness or strength, however it was asked for."""
+    remembered = replace(held, acr="remembered")
+    late = Demand(NOON, fresh_since=remembered.auth_time + timedelta(microseconds=1), user_id=held.user_id)
+    assert not policy.is_enough(late, remembered)
+    if level != "remembered":
+        assert not policy.is_enough(Demand(NOON, acr=level, user_id=held.user_id), remembered)

@@ -1,0 +1,101 @@
+"""The other proof beside the number: a code from the e-mail of the ID, judged as every code is (`phone_code`).
+
+NOTE: `answer` commits between counting the guess and looking at it.
+"""
+
+from __future__ import annotations
+
+from wtforms import StringField
+
+from idp import clock, languages
+from idp.credentials import phone_code
+from idp.db.session import session as database
+from idp.errors import BadInput, Gone, TooManyTries
+from idp.login import flow as flows
+from idp.login import further_proof
+from idp.login.flow import Flow
+from idp.login.phone_code import ALL_TRIED, WRONG
+from idp.web.forms import Form
+from idp.web.http import Answer, Page, Request, see_other
+
+
+class EmailCodeForm(Form):
+    """One field."""
+
+    code = StringField()
+
+
+def show(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>/email_code`."""
+    row = flows.get(request, flow)
+    if there := flows.elsewhere(row, request, "email_code"):
+        return see_other(there)
+    return _page(row, EmailCodeForm(request, ui_locales=row.ui_locales))
+
+
+def answer(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/email_code`, `code`: one guess."""
+    row = flows.get(request, flow)
+    if there := flows.elsewhere(row, request, "email_code"):
+        return see_other(there)
+    form = EmailCodeForm(request, ui_locales=row.ui_locales)
+    try:
+        code = phone_code.read_code(form.code.data or "")
+        guess = phone_code.guess(row.email_code_id or "", row.id, purpose=phone_code.FURTHER_PROOF)
+    except BadInput as refusal:
+        form.refuse("code", refusal)
+        return _page(row, form, status=422)
+    except TooManyTries as refusal:
+        form.refuse("code", refusal)
+        return form.wait(_page(row, form, status=429), refusal)
+    if guess is None:
+        return _page(row, form, status=422)
+    database.commit()  # counted, whatever happens from here on
+    if not phone_code.judge(guess, code):
+        form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
+        return _page(row, form, status=422)
+    row = flows.get(request, flow, lock=True)
+    if row.email_code_id != guess.id or flows.elsewhere(row, request, "email_code") or not phone_code.redeem(guess):
+        return see_other(flows.next_address(row, request))  # another tab was quicker
+    return further_proof.proved(row, request)
+
+
+def resend(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/email_code/resend`: the same code once more; when its time is over, a new one."""
+    row = flows.get(request, flow, lock=True)
+    if there := flows.elsewhere(row, request, "email_code"):
+        return see_other(there)
+    user, sent = further_proof.doubted(row), further_proof.email_code_of(row)
+    address = further_proof.address_of(user)
+    try:
+        if address is None or sent is None or not sent.is_open:
+            return further_proof.ask(row, request, user) if address else see_other(f"{row.address}/further_proof")
+        if sent.resend_at is not None and sent.resend_at <= clock.now():
+            phone_code.resend(sent.id, row.id, email=address)
+    except (Gone, TooManyTries) as refusal:
+        form = EmailCodeForm(request, ui_locales=row.ui_locales)
+        form.refuse("code", refusal)
+        page = _page(row, form, status=429)
+        return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
+    return see_other(flows.next_address(row, request))
+
+
+def _page(row: Flow, form: EmailCodeForm, *, status: int = 200) -> Page:
+    user, sent, now = further_proof.doubted(row), further_proof.email_code_of(row), clock.now()
+    if sent is None:
+        raise Gone(flows.OVER, detail=f"{row.id} has no code by e-mail")
+    if not sent.is_open and not form.code.errors:
+        form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else phone_code.TIME_OVER))
+    return Page(
+        "login/email_code.html",
+        status=status,
+        parked=True,
+        ui_locales=row.ui_locales,
+        form=form,
+        flow=row,
+        email=languages.mask_email(user.email or ""),
+        sent=sent,
+        # A code that is over is not sent again: the button then asks for a new one, and works at once.
+        resend_at=sent.resend_at if sent.is_open else now,
+        now=now,
+    )

@@ -1,0 +1,117 @@
+"""What `policy` decides about: this browser, this person, what is strange here. Gathered only where somebody proves or presses something;
+a session that is silently taken needs none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import phonenumbers
+
+from idp import clock
+from idp.config import settings
+from idp.credentials import phone_limits
+from idp.credentials.trusted_device import Recognition
+from idp.directory import numbers, sign_in_rules
+from idp.directory.sign_in_rules import Rules
+from idp.directory.tables import User
+from idp.login import browser, policy, session
+from idp.login.browser import PersonHere
+from idp.login.policy import Decision, Demand, Given, Person, Proved, Situation
+from idp.web.http import Request, network_of
+from idp.web.languages import page_language
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Why something had to be proved (`before`: by what the browser had to show), and whether it is enough (`after`)."""
+
+    browser: Literal["known", "shared", "new"]
+    before: Decision
+    after: Decision
+    signs: frozenset[str]
+
+    def details(self) -> dict[str, Any]:
+        """For the event: the rules in their order, those that nobody can meet yet, and what was strange."""
+        told = {
+            "rules": list(dict.fromkeys(self.before.rules + self.after.rules)),
+            "unmet": list(dict.fromkeys(self.before.unmet + self.after.unmet)),
+            "signs": sorted(self.signs),
+        }
+        return {"trust": self.browser} | {name: value for name, value in told.items() if value or name == "rules"}
+
+
+def of_press(demand: Demand, request: Request, known: Recognition, person: PersonHere) -> Decision:
+    """Whether it is enough that this person, who is known here, presses their name."""
+    return policy.decide(Situation(demand, clock.now(), person, browser="known", signs=_signs_here(request, known), limits=policy.limits()))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where somebody proved something: what the browser knows, what companies ask, and what was judged of it."""
+
+    known: Recognition
+    rules: Rules
+    judged: Judged
+
+
+def look(demand: Demand, request: Request, user: User, proved: Proved) -> Scene:
+    """Gather it, and judge whether what was proved signs `user` in."""
+    known, former, rules = browser.recognise(request), browser.signed_in(request), sign_in_rules.of_person(user.id)
+    now, limits = clock.now(), policy.limits()
+    here = next((each for each in browser.everybody(known, former) if each.user_id == user.id), None)
+    # A browser whose word would not even let them in by a press does not vouch for them either.
+    vouches = here is not None and policy.decide(Situation(Demand(now), now, here, limits=limits)).is_enough
+    where: Literal["known", "shared", "new"] = "known" if vouches else "shared" if browser.is_shared(request) else "new"
+    signs = _signs_here(request, known) if vouches else _signs(request, user)
+    person = Person(
+        silent=_is_silent(user),
+        doubted=user.phone_doubted_at is not None,
+        has_email=user.email_verified_at is not None and user.email is not None,
+        is_administrator=rules.is_administrator,
+        new_browser=rules.new_browser,
+    )
+    before = policy.decide(Situation(demand, now, here, browser=where, person=person, signs=signs, limits=limits))
+    after = before
+    if proved.proofs:
+        held = Given(user.id, proved.acr, proved.auth_time, now, user.rights_raised_at)
+        after = policy.decide(Situation(demand, now, held, proved.proofs, where, person, signs, limits))
+    return Scene(known, rules, Judged(where, before, after, signs))
+
+
+def spoken(request: Request) -> str:
+    """The language that the browser itself asks for, whatever the app or the person chose for these pages."""
+    return page_language(accept=request.header("Accept-Language"))
+
+
+def _is_silent(user: User) -> bool:
+    """Whether the number may be somebody else's by now. A test number is nobody's at any time."""
+    login = settings().login
+    if not login.recycled_after or user.phone in login.test_numbers:
+        return False
+    return numbers.heard_of(user) + timedelta(seconds=login.recycled_after) <= clock.now()
+
+
+def _signs_here(request: Request, known: Recognition) -> frozenset[str]:
+    """What is strange in a browser that is known: compared with the last time it was used."""
+    signs = {"new_network"} if known.last_ip and network_of(known.last_ip) != request.network else set()
+    if known.language is not None and known.language != spoken(request):
+        signs.add("new_language")
+    return frozenset(signs)
+
+
+def _signs(request: Request, user: User) -> frozenset[str]:
+    """What is strange in a browser that does not know the person: compared with their last sign-ins, their language, their number."""
+    networks = {network_of(address) for address in session.addresses_of(user.id)}
+    signs = {"new_network"} if networks and request.network not in networks else set()
+    if user.locale and user.locale != spoken(request):
+        signs.add("new_language")
+    if user.phone:
+        login = settings().login
+        if phonenumbers.region_code_for_number(phonenumbers.parse(user.phone)) != login.default_country:
+            signs.add("foreign_number")
+        if 2 * phone_limits.wrong_lately(user.phone) >= login.number_wrong_per_hour:
+            signs.add("many_failures")
+    return frozenset(signs)
