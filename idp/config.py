@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from idp import config_source
 from idp.config_gateways import LONGEST_TRY, Gateway, Smtp
+from idp.config_spend import Spend
 
 PREFIX = "IDP_"
 is_loopback = config_source.is_loopback
@@ -283,6 +284,7 @@ class Settings(BaseSettings):
     languages: Languages = Languages()
     telemetry: Telemetry = Telemetry()
     smtp: Smtp = Smtp()
+    spend: Spend = Spend()
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:

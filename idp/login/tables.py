@@ -44,6 +44,7 @@ class LoginFlow(Base):
     NOTE: `browser_digest` binds it to the browser that began it; the id, which stands in the address, is worth nothing without that cookie.
     NOTE: which number is being proved, and whether it was, stands only in the row of `phone_code_id`. Nothing that a form sends can name
     another number or skip the proof.
+    NOTE: `awaiting_work` is what was asked for (a number, sealed) while the browser proves that it works for it.
     """
 
     __tablename__ = "login_flows"
@@ -58,6 +59,7 @@ class LoginFlow(Base):
     client_logo: Mapped[str | None] = mapped_column(sa.Text)
     ui_locales: Mapped[list[str]] = mapped_column(Json)
     phone_code_id: Mapped[str | None] = mapped_column(Id)
+    awaiting_work: Mapped[str | None] = mapped_column(sa.Text)
     remember: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)

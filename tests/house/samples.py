@@ -34,6 +34,12 @@ class Code(Form):
     remember = BooleanField()
 
 
+class Work(Form):
+    """`login/proof_of_work.html`."""
+
+    altcha = StringField()
+
+
 class Sign(Form):
     """`login/register.html`."""
 
@@ -136,6 +142,8 @@ REFUSAL = {
 }
 
 # page -> template and what makes its context; forms are made anew each time.
+WORK = {"flow": _flow(), "phone": PHONE, "challenge": '{"parameters": {}}', "plain_from": None, "identify_url": "/login/flw_1/identify"}
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -157,6 +165,11 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "people-removing": (
         "login/people.html",
         lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": True},
+    ),
+    "proof_of_work": ("login/proof_of_work.html", lambda: {**WORK, "form": Work()}),
+    "proof_of_work-refused": (
+        "login/proof_of_work.html",
+        lambda: {**WORK, "form": filled(Work(), {"altcha": "That did not count. Press the button to try again."}), "plain_from": NOW},
     ),
     "phone_code": ("login/phone_code.html", lambda: {**CODE, "form": Code(data={"remember": True})}),
     "phone_code-wrong": (
