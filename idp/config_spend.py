@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -61,11 +61,11 @@ class Spend(BaseModel):
     `{ sms = { "+7" = "3.50", "*" = "12" } }`."""
     day_budget: Money = "2000"
     """For all codes of a day. An attack costs no more than this."""
-    known_browsers: Money = "400"
-    """The part of `day_budget` that is kept for people in a browser that knows them, whatever strangers spend."""
-    without_scripts: Money = "100"
-    """The part of `day_budget` that is kept for browsers without scripts while others have to work: one message in ten minutes for each
-    network."""
+    known_browsers: int = Field(20, ge=0, le=100)
+    """Per cent of `day_budget` that are kept for people in a browser that knows them, whatever strangers spend."""
+    without_scripts: int = Field(5, ge=0, le=100)
+    """Per cent of `day_budget` that are kept for browsers without scripts, which cannot work when others have to: each network gets one
+    message in ten minutes."""
     country_budget: Money = "2000"
     """For the codes of a day to one country, unless `country_budgets` names it."""
     country_budgets: dict[str, Money] = {}
@@ -115,17 +115,6 @@ class Spend(BaseModel):
 
     @model_validator(mode="after")
     def _reserves(self) -> Spend:
-        if units(self.known_browsers) + units(self.without_scripts) > units(self.day_budget):
+        if self.known_browsers + self.without_scripts > 100:
             raise ValueError("known_browsers and without_scripts are parts of day_budget: together they are more than it")
         return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _day_alone(cls, values: Any) -> Any:
-        """Whoever sets a small `day_budget` and nothing else need not set its parts as well: they shrink with it."""
-        if isinstance(values, dict) and "day_budget" in values:
-            budget = values["day_budget"]
-            if isinstance(budget, str | int) and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,4})?", str(budget)):
-                fifth, twentieth = units(str(budget)) // 5, units(str(budget)) // 20
-                return {"known_browsers": written(fifth), "without_scripts": written(twentieth)} | values
-        return values

@@ -27,7 +27,7 @@ COMMANDS = {
     "employees": ("idp.cli.employees:employees", "People in a company: list, show, block, change roles."),
     "keys": ("idp.cli.keys:keys", "Signing keys: list, rotate, revoke."),
     "events": ("idp.cli.events:events", "What happened: follow it, export it."),
-    "messages": ("idp.cli.messages:messages", "Text messages and mail: send a test."),
+    "messages": ("idp.cli.messages:messages", "Text messages and mail: send a test, look at the spend."),
     "demo": ("idp.cli.demo:demo", "Provider and portals on loopback, with a seeded story."),
 }
 

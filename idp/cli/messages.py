@@ -12,6 +12,7 @@ from idp import crypto, telemetry
 from idp.cli.failures import Failure
 from idp.cli.output import FORMAT, as_json, record, remark
 from idp.cli.setting import at_work
+from idp.cli.spend import simulate, spend
 from idp.db.session import reads, writes
 from idp.directory.names import kept_email, require_phone
 from idp.languages import LANGUAGES
@@ -22,6 +23,10 @@ from idp.messages.gateway import GatewayFailed
 @click.group()
 def messages() -> None:
     """Text messages and mail."""
+
+
+messages.add_command(spend)
+messages.add_command(simulate)
 
 
 @messages.command()

@@ -21,13 +21,8 @@ from idp.messages.tables import SpendCount
 
 _rows = table(SpendCount)
 _READ = sa.select(_rows.c.kind, _rows.c.shard, _rows.c.cost, _rows.c.messages, _rows.c.verified).where(
-    _rows.c.day == sa.bindparam("of_day"),
-    sa.or_(
-        *(
-            sa.and_(_rows.c.kind == sa.literal(kind, literal_execute=True), _rows.c.subject == sa.bindparam(f"of_{kind}", type_=sa.String))
-            for kind in KINDS
-        )
-    ),
+    _rows.c.day == sa.bindparam("on_day"),
+    sa.or_(*(sa.and_(_rows.c.kind == kind, _rows.c.subject == sa.bindparam(f"of_{kind}", type_=sa.String)) for kind in KINDS)),
 )
 
 
@@ -64,7 +59,7 @@ class Counted(NamedTuple):
 
 def read(day: str, subjects: Mapping[str, str]) -> Counted:
     """What is used of the budgets of a message; `subjects` by kind. One statement, and no lock."""
-    values = {"of_day": day, **{f"of_{kind}": subjects[kind] for kind in KINDS}}
+    values = {"on_day": day, **{f"of_{kind}": subjects[kind] for kind in KINDS}}
     used: dict[str, Used] = {}
     costs = {}
     for kind, shard, cost, messages, verified in session.execute(_READ, values):

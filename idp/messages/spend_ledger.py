@@ -132,6 +132,13 @@ def of_day(day: str) -> Sequence[Any]:
     return session.execute(sa.select(_rows).where(*wanted).order_by(_rows.c.created_at, _rows.c.id)).all()
 
 
+def used(day: str) -> int:
+    """What the codes of a day have cost so far, as its budget counts it."""
+    counts = table(SpendCount)
+    where = counts.c.kind == "day", counts.c.day == day
+    return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(counts.c.cost), 0)).where(*where)) or 0)
+
+
 def usual(country: str, day: str, days: int) -> int:
     """How many codes of this country were entered on a usual day before `day`."""
     counts = table(SpendCount)

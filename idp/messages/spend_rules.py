@@ -100,10 +100,11 @@ def limit(spend: Spend, kind: str, asked: Asked) -> int:
     knows the person still gets a code when everybody else's are spent.
     """
     if kind == "day":
-        day, known, plain = units(spend.day_budget), units(spend.known_browsers), units(spend.without_scripts)
+        day = units(spend.day_budget)
+        known, plain = day * spend.known_browsers // 100, day * spend.without_scripts // 100
         return {"known": day, "plain": day - known, "": day - known - plain}[asked.reserve]
     if kind == "plain":
-        return units(spend.without_scripts)
+        return units(spend.day_budget) * spend.without_scripts // 100
     if asked.reserve == "known":
         return NO_LIMIT
     if kind == "country":
