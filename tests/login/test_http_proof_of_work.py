@@ -1,4 +1,4 @@
-"""A code that has to be earned: the work counts once, in time, for the sign-in it was done for, and nothing that was typed is lost. Case 66."""
+"""A code that has to be earned: the work counts once, in time, for its own sign-in, and nothing that was typed is lost. Case 66."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ def spending(told: Told, *, login: dict[str, object] | None = None, **spend: obj
         told.settings(told.url)
 
 
-def mobiles(country: str = "RU") -> Iterator[str]:
-    """Mobile numbers of a country, one after the other."""
+def mobiles(country: str = "RU", beginning: int = 0) -> Iterator[str]:
+    """Mobile numbers of a country, one after the other; the first so many are left out."""
     example = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
-    first = int(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)[1:]) // 1000 * 1000
+    first = int(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)[1:]) // 1000 * 1000 + beginning
     for number in count(first):
         phone = f"+{number}"
         if phonenumbers.is_valid_number(phonenumbers.parse(phone)):
