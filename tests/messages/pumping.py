@@ -19,13 +19,9 @@ from phonenumbers import PhoneNumberType
 from idp.db.session import session
 from idp.messages.tables import SpendCount, SpendEntry
 from tests.conftest import Told
+from tests.plenty import PLENTY
 from tests.world import Browser, Party, World
 
-# Nothing is scarce: what a test is about, it makes scarce.
-PLENTY: dict[str, object] = {
-    **{"day_budget": "1000000", "country_budget": "1000000", "prefix_budget": "1000000", "network_budget": "1000000"},
-    **{"unverified_floor": 10**6, "work_from_prefix": 10**6, "work_from_network": 10**6, "work_from_budget": 100, "work": 10},
-}
 NO_LIMITS = dict.fromkeys(("network_messages_per_hour", "number_messages_per_day"), 10**6)
 
 
