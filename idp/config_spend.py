@@ -91,8 +91,8 @@ class Spend(BaseModel):
     """The same, codes of a day to numbers with the same seven digits that nobody entered: adjacent numbers are how messages are pumped."""
     work_from_network: int = Field(20, ge=1)
     """The same, codes of a day that one network asked for and nobody entered."""
-    work: int = Field(600, ge=10, le=100_000)
-    """How much work: steps of a thousand rounds of PBKDF2 each. 600 take a phone about a second."""
+    work: int = Field(1500, ge=10, le=100_000)
+    """How much work: steps of a thousand rounds of PBKDF2 each. 1500 take a computer half a second, and a phone about one."""
     number_kinds: Annotated[list[Literal["mobile", "fixed", "voip", "personal"]], BeforeValidator(_as_list)] = ["mobile"]
     """The kinds of numbers that get codes: `mobile`, `fixed` (by a call that speaks, never by text), `voip`, `personal`. Numbers that
     somebody is paid for (premium, shared cost), free ones, pagers and company-wide ones never do."""

@@ -21,7 +21,7 @@ SLOW = 60_000  # milliseconds: a busy machine is slow, not broken
 @pytest.fixture(scope="module")
 def provider(chromium: Browser, told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Every code has to be earned, by as much work as the settings come with."""
-    with served(told, tmp_path_factory.mktemp("served"), workers=1, spend={"work_from_network": 1, "work": 600}) as running:
+    with served(told, tmp_path_factory.mktemp("served"), workers=1, spend={"work_from_network": 1, "work": 1500}) as running:
         party = running.party()
         first = running.browser()
         first.submit(first.authorize(party), phone=next(NUMBERS))
