@@ -15,7 +15,10 @@ from idp.clock import freeze
 from idp.db.session import session
 from idp.delegation import clients
 from idp.errors import Refusal
+from idp.login import flow
+from idp.login.policy import Demand
 from tests.faults.crash import Step
+from tests.messages.pumping import solve
 from tests.world import Browser, Party, World, answer_of
 
 KNOWN, NEW = "+79005553509", "+79015550000"
@@ -107,6 +110,17 @@ def resend(world: World) -> Act:
             return _sending(request)(other)
 
     return later
+
+
+def earn_code(world: World) -> Act:
+    """The browser has worked for it: a code goes out, and the work is used up."""
+    browser = world.browser()
+    page = browser.authorize(world.party())
+    flow_id = str(page.url).split("/")[4]
+    with world.writes():
+        flow.await_work(flow.Flow(flow_id, "/", Demand(clock.now()), clock.now()), KNOWN)
+    page = browser.get(str(page.url).replace("identify", "proof_of_work"))
+    return _sending(browser.filled(page, altcha=solve(page)))
 
 
 def right_code(world: World) -> Act:
@@ -360,6 +374,7 @@ STEPS = (
     Step("begin", begin),
     Step("identify", identify),
     Step("resend", resend),
+    Step("earn a code", earn_code),
     Step("right code", right_code, uneven=COUNTED),
     Step("right code of a new number", right_code_of_new_number, uneven=COUNTED),
     Step("wrong code", wrong_code, uneven=COUNTED | {"events": {"details"}}),

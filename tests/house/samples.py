@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -142,7 +143,15 @@ REFUSAL = {
 }
 
 # page -> template and what makes its context; forms are made anew each time.
-WORK = {"flow": _flow(), "phone": PHONE, "challenge": '{"parameters": {}}', "plain_from": None, "identify_url": "/login/flw_1/identify"}
+# A task that no worker ever solves, so that the page stays.
+ENDLESS = {"algorithm": "PBKDF2/SHA-256", "nonce": "00" * 16, "salt": "00" * 16, "cost": 100_000, "keyLength": 32, "keyPrefix": "f" * 64}
+WORK = {
+    "flow": _flow(),
+    "phone": PHONE,
+    "challenge": json.dumps({"parameters": ENDLESS}),
+    "plain_from": None,
+    "identify_url": "/login/flw_1/identify",
+}
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
