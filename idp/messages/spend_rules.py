@@ -22,8 +22,8 @@ Outcome = Literal["admit", "work", "refuse"]
 KINDS = ("day", "country", "prefix", "network", "plain")  # in the order in which their rows are locked, by everybody
 NO_LIMIT = 2**62
 PREFIX = 8  # a plus and seven digits
-SHARDS = 16
-LARGE = 100  # messages that each shard must be good for
+SHARDS = 8
+LARGE = 200  # messages that each shard must be good for
 
 
 class Used(NamedTuple):

@@ -118,7 +118,7 @@ def test_work_counts_once(pumped: Served) -> None:
 
 
 def test_a_large_budget_holds(pumped: Served) -> None:
-    """One that is spread over sixteen rows, each with room for one message: more people ask, and never more than sixteen get a code."""
+    """One that is spread over rows, each with room for one message: more people ask than there are rows, and no more get a code."""
     each, price = units("1000000") // SHARDS, units("10")
     day = {"day": day_of(clock.now()), "kind": "country", "subject": "RU"}
     with pumped.writes():

@@ -13,6 +13,7 @@ from idp.config_spend import Spend, units, written
 from idp.db.session import session
 from idp.messages import spend_ledger
 from idp.messages.spend import day_of
+from idp.messages.spend_rules import SHARDS
 from idp.messages.tables import SpendCount
 from tests.conftest import Told
 from tests.login.http_lab import known, people_on, text_of
@@ -79,12 +80,12 @@ class TestBudgets:
         day = {"day_budget": "16000", "known_browsers": 0, "without_scripts": 0}
         with spending(told, **day) as world:
             with world.writes():
-                for shard in range(16):
+                for shard in range(SHARDS):
                     values = {"day": day_of(clock.now()), "kind": "day", "subject": "", "shard": shard, "messages": 99, "verified": 0}
-                    session.add(SpendCount(**values, cost=units("1000") - units("10") * (shard % 2), most=units("1000")))
+                    session.add(SpendCount(**values, cost=units("2000") - units("10") * (shard % 2), most=units("2000")))
             party, numbers = world.party(), mobiles()
-            pages = [ask(world, party, phone) for phone in islice(numbers, 9)]
-            assert [where(page) for page in pages] == ["phone_code"] * 8 + ["identify"]
+            pages = [ask(world, party, phone) for phone in islice(numbers, SHARDS // 2 + 1)]
+            assert [where(page) for page in pages] == ["phone_code"] * (SHARDS // 2) + ["identify"]
             assert counted(world)[0] == units("16000")
 
     def test_the_known_browser(self, told: Told) -> None:
