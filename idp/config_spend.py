@@ -75,7 +75,8 @@ class Spend(BaseModel):
     network_budget: Money = "500"
     """For the codes of a day that one network (IPv4 /24, IPv6 /56) asks for."""
     alarms: list[Percent] = [50, 80]
-    """Per cent of the day's and of a country's budget at which an event `spend.alarm` is recorded, once a day each."""
+    """Per cent of the day's budget (without its two parts above) and of a country's at which an event `spend.alarm` is recorded, once a day
+    each; when it is spent, `spend.exhausted`."""
     unverified_floor: int = Field(100, ge=1)
     """Codes of a day to one country that nobody entered, of which no notice is taken."""
     unverified_share: int = Field(50, ge=0, le=1000)

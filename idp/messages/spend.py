@@ -174,11 +174,10 @@ def _refuse(day: str, asked: Asked, verdict: Verdict, network: str) -> None:
 
 
 def _sound_alarms(ticket: Ticket) -> None:
-    """Tell, once a day each, that so much of the day's or the country's budget is used."""
+    """Tell, once a day each, that so much of the day's or the country's budget is used: of what strangers may use of it."""
     spend, asked = settings().spend, ticket.asked
-    whole = asked._replace(reserve="known")  # of the day's budget all of it
     for kind, subject in (("day", ""), ("country", asked.country)):
-        most = spend_rules.limit(spend, kind, whole if kind == "day" else asked._replace(reserve=""))
+        most = spend_rules.limit(spend, kind, asked._replace(reserve=""))
         used = ticket.counted.used[kind].cost if kind in ticket.counted.used else 0
         for percent in spend.alarms:
             if most and (used + asked.cost) * 100 >= most * percent:

@@ -229,6 +229,15 @@ class TestWithoutScripts:
 class TestThePage:
     """What stands on it, and who may see it."""
 
+    def test_it_does_not_tell_who_is_known(self, pumped: World) -> None:
+        """Case 70: for a number with an ID, a blocked one and nobody's the same status, headers and length, before and after the work."""
+        seen = []
+        for phone in (ANNA, "+79005553599", "+79019876543"):
+            browser, page = at_work(pumped, phone)
+            following = browser.submit(page, altcha=solve(page))
+            seen.append((page.status_code, sorted(page.headers), len(page.content), following.status_code, sorted(following.headers)))
+        assert seen[0] == seen[1] == seen[2]
+
     def test_its_policy(self, pumped: World) -> None:
         """A worker may run there, ours; nothing else is looser than elsewhere, and nothing of the number is in the clear."""
         _, page = at_work(pumped)
