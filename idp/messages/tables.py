@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.db.columns import Base, Digest, Id, Instant
 
+_UNSENT = sa.text("sent_at IS NULL AND returned_at IS NULL")
+
 RECEIPT_STATES = ("queued", "sent", "delivered", "failed")
 
 
@@ -93,7 +95,10 @@ class SpendEntry(Base):
     """
 
     __tablename__ = "spend_ledger"
-    __table_args__ = (sa.Index("ix_spend_ledger_day_created_at", "day", "created_at"),)
+    __table_args__ = (
+        sa.Index("ix_spend_ledger_day_created_at", "day", "created_at"),
+        sa.Index("ix_spend_ledger_unsent", "created_at", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     day: Mapped[str] = mapped_column(sa.String(10))

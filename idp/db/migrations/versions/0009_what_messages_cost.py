@@ -57,6 +57,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_spend_ledger_code_id", "spend_ledger", ["code_id"])
     op.create_index("ix_spend_ledger_day_created_at", "spend_ledger", ["day", "created_at"])
+    unsent = sa.text("sent_at IS NULL AND returned_at IS NULL")
+    op.create_index("ix_spend_ledger_unsent", "spend_ledger", ["created_at"], sqlite_where=unsent, postgresql_where=unsent)
     op.create_table(
         "used_work",
         sa.Column("nonce", sa.String(length=64), nullable=False),
