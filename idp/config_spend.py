@@ -88,9 +88,9 @@ class Spend(BaseModel):
     """Per cent of the day's or the country's budget from which browsers have to work (proof of work) for a code."""
     work_from_unverified: Percent = 50
     """The same, per cent of the codes to a country that may go out and that nobody enters."""
-    work_from_prefix: int = Field(20, ge=1)
+    work_from_prefix: int = Field(30, ge=1)
     """The same, codes of a day to numbers with the same seven digits that nobody entered: adjacent numbers are how messages are pumped."""
-    work_from_network: int = Field(20, ge=1)
+    work_from_network: int = Field(30, ge=1)
     """The same, codes of a day that one network asked for and nobody entered."""
     work: int = Field(1500, ge=10, le=100_000)
     """How much work: steps of a thousand rounds of PBKDF2 each. 1500 take a computer half a second, and a phone about one."""
