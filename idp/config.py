@@ -20,6 +20,7 @@ from idp import config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
 from idp.config_source import TextList
+from idp.config_spend import Spend
 
 PREFIX = "IDP_"
 is_loopback = config_source.is_loopback
@@ -261,6 +262,7 @@ class Settings(BaseSettings):
     languages: Languages = Languages()
     telemetry: Telemetry = Telemetry()
     smtp: Smtp = Smtp()
+    spend: Spend = Spend()
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:

@@ -10,6 +10,7 @@
     ├── Gone                410  it was there and has expired, or was used
     ├── TooLarge            413
     ├── TooManyTries        429  come back later
+    │   └── WorkNeeded      429  first the browser works for it
     ├── Unavailable         503  something that we need is away
     └── OAuthRefusal        any  an error code of the protocol, for a client
 
@@ -133,6 +134,10 @@ class TooManyTries(Refusal):
         super().__init__(message, **kwargs)
         self.retry_after = retry_after
         self.retry_at = retry_at
+
+
+class WorkNeeded(TooManyTries):
+    """First the browser works for it (proof of work). Whoever knows the page for that leads there; else it reads as what it is above."""
 
 
 class Unavailable(Refusal):

@@ -106,12 +106,14 @@ def put(
     key: str | None = None,
     expires_at: datetime | None = None,
     not_before: datetime | None = None,
+    row_id: str | None = None,
 ) -> str | None:
     """Have `kind` done with `payload` (JSON) once the present transaction is committed; answers the row's id.
 
     `key`: the same key puts nothing in a second time and answers None. `expires_at`: after it nothing is done. `not_before`: not earlier.
+    `row_id`: the id, where it is known beforehand (`out_…`).
     """
-    now, row_id = clock.now(), crypto.new_id("out")
+    now, row_id = clock.now(), row_id or crypto.new_id("out")
     added = insert_or_ignore(
         Outbox,
         id=row_id,

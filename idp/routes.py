@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from idp.api import message_receipts
 from idp.console import health, inbox
-from idp.login import email_code, flow, further_proof, identify, people, phone_code, register
+from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, register
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
@@ -69,6 +69,8 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/people/shared", people.share),
     _page("/login/<flow>/identify", identify.show, "reads"),
     _form("/login/<flow>/identify", identify.answer),
+    _page("/login/<flow>/proof_of_work", proof_of_work.show, "reads"),
+    _form("/login/<flow>/proof_of_work", proof_of_work.answer),
     _page("/login/<flow>/phone_code", phone_code.show, "reads"),
     _form("/login/<flow>/phone_code", phone_code.answer),
     _page("/login/<flow>/phone_code/resend", flow.view, "writes"),

@@ -22,7 +22,7 @@ from idp.directory import invitations
 from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
-from idp.messages import breaker, inbox, receipts
+from idp.messages import breaker, inbox, receipts, spend_ledger
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -72,6 +72,8 @@ SCHEDULE = (
     Job("limits", 10 * MINUTE, _sweep(limits.sweep)),
     Job("inbox", HOUR, _sweep(inbox.sweep)),
     Job("message_receipts", 10 * MINUTE, _sweep(receipts.sweep)),
+    Job("spend_settled", MINUTE, lambda: spend_ledger.settle(clock.now()) >= spend_ledger.AT_ONCE),
+    Job("spend_ledger", HOUR, _sweep(spend_ledger.sweep)),
     Job("parked_requests", HOUR, _sweep(requests.sweep)),
     Job("authorization_codes", HOUR, _sweep(codes.sweep)),
     Job("constant_parameters", HOUR, lambda: codes.notice_constants(clock.now())),

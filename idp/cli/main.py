@@ -27,7 +27,7 @@ COMMANDS = {
     "employees": ("idp.cli.employees:employees", "People in a company: list, show, block, change roles."),
     "keys": ("idp.cli.keys:keys", "Signing keys: list, rotate, revoke."),
     "events": ("idp.cli.events:events", "What happened: follow it, export it."),
-    "messages": ("idp.cli.messages:messages", "Text messages, calls and mail: what became of them; send a test."),
+    "messages": ("idp.cli.messages:messages", "Text messages, calls and mail: what became of them, what they cost; send a test."),
     "demo": ("idp.cli.demo:demo", "Provider and portals on loopback, with a seeded story."),
 }
 

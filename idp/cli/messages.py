@@ -15,6 +15,7 @@ from idp.cli.failures import Failure
 from idp.cli.operator import named, past, read_phone
 from idp.cli.output import FORMAT, as_json, record, remark, table
 from idp.cli.setting import at_work
+from idp.cli.spend import simulate, spend
 from idp.config import Settings
 from idp.config_messages import KINDS
 from idp.db.session import reads, writes
@@ -76,6 +77,10 @@ def show(message_id: str, form: str) -> None:
         as_json(found)
     else:
         record({name: value for name, value in found.items() if value is not None})
+
+
+messages.add_command(spend)
+messages.add_command(simulate)
 
 
 @messages.command()

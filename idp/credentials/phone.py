@@ -17,10 +17,20 @@ LONGEST = 40  # what people paste, with brackets and spaces; libphonenumber itse
 
 NOT_A_NUMBER = N_("Enter a phone number, for example +7 912 345-67-89.")
 NOT_MOBILE = N_("Codes cannot be sent to this number. Enter a mobile number.")
+NOT_FIXED = N_("Codes cannot be sent to a landline. Enter a mobile number.")
+NOT_SERVICE = N_("Codes cannot be sent to a service number. Enter the number of your own mobile phone.")
 OTHER_COUNTRY = N_("Codes are not sent to numbers of this country. Enter another number.")
 
-# Everything else is a landline, or a number that somebody is paid to be called on (premium, shared cost, UAN: SMS pumping).
-_GETS_CODES = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+# What `[spend] number_kinds` may name. Everything else never gets a code: somebody is paid for being called there (premium, shared cost),
+# or it is nobody's own (toll-free, company-wide, voicemail, pagers).
+_KINDS = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE: "fixed",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.PERSONAL_NUMBER: "personal",
+}
+_REFUSED = {"fixed": NOT_FIXED, "": NOT_SERVICE}
 
 
 def read_number(text: str, default_country: str | None = None) -> str:
@@ -42,6 +52,20 @@ def read_number(text: str, default_country: str | None = None) -> str:
         raise BadInput(NOT_A_NUMBER)
     if phonenumbers.region_code_for_number(number) not in login.allowed_countries:
         raise BadInput(OTHER_COUNTRY)
-    if phonenumbers.number_type(number) not in _GETS_CODES:
-        raise BadInput(NOT_MOBILE)
+    kind = _KINDS.get(phonenumbers.number_type(number), "")
+    if kind not in settings().spend.number_kinds:
+        raise BadInput(_REFUSED.get(kind, NOT_MOBILE))
     return phone
+
+
+def kind_of(phone: str) -> str:
+    """The kind of a number (E.164): `mobile`, `fixed`, `voip`, `personal`, or empty for what never gets a code."""
+    try:
+        return _KINDS.get(phonenumbers.number_type(phonenumbers.parse(phone)), "")
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def carries(phone: str, channel: str) -> bool:
+    """Whether a code can reach this number by `channel`: a landline is called, and shows neither a text nor who calls."""
+    return channel in {"voice", "email"} or kind_of(phone) != "fixed"

@@ -8,6 +8,7 @@ exactly five are judged, and of two right ones exactly one wins.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +18,13 @@ import sqlalchemy as sa
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
 from idp.credentials import phone_limits
+from idp.credentials.phone import carries
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
 from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.messages import channels
+from idp.messages import channels, spend, spend_ledger
 
 SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
 AMR = {"sms": "sms", "voice": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
@@ -109,27 +111,36 @@ def read_code(text: str) -> str:
 
 
 def begin(
-    phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None, email: str | None = None
+    phone: str,
+    *,
+    flow_id: str,
+    purpose: str,
+    language: str,
+    network: str,
+    device_id: str | None = None,
+    email: str | None = None,
+    work: str | None = None,
 ) -> Transaction:
     """Open a transaction for `phone` (E.164) and send its code; the same work whether anybody has the number (case 70).
 
     `network`: the caller's, as limits count it. `device_id`: the trusted browser of the person with this number, which has limits of its
-    own. `email`: the address that the code goes to instead; it counts against the number all the same. Raises TooManyTries.
+    own. `email`: the address that the code goes to instead; it counts against the number all the same. `work`: what the browser did for it,
+    as `spend.require_open` knows it. Raises TooManyTries, WorkNeeded.
     """
     login, now = settings().login, clock.now()
     budget = phone_limits.budget(phone, device_id)
     is_test = _is_test(phone)
     phone_limits.require_open(budget)
-    if not is_test:
-        _spend(phone, budget, network)
+    code_id, channel = crypto.new_id("otp"), "email" if email else "sms" if carries(phone, "sms") else "voice"
+    paid = None if is_test else _spend(phone, channel, budget, network, code_id=code_id, purpose=purpose, work=work)
     row: dict[str, Any] = {
-        "id": crypto.new_id("otp"),
+        "id": code_id,
         "flow_id": flow_id,
         "purpose": purpose,
         "phone": crypto.seal(SEAL, phone),
         "phone_digest": phone_limits.phone_digest(phone),
         "budget": budget,
-        "channel": "email" if email else "sms",
+        "channel": channel,
         "language": language,
         "network": network,
         "is_test": is_test,
@@ -140,8 +151,8 @@ def begin(
         "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
     }
     insert_or_ignore(PhoneCode, **row)
-    _send(row, email or phone)
-    details = {"code": row["id"], "purpose": purpose, "channel": row["channel"], "test": is_test}
+    _send(paid, channel, row, email or phone)
+    details = {"code": row["id"], "purpose": purpose, "channel": channel, "test": is_test}
     events.record("code.sent", details=details, personal={"phone": phone})
     return _shown({**row, "used_at": None}, phone)
 
@@ -152,10 +163,11 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
-def resend(code_id: str, flow_id: str, *, email: str | None = None) -> None:
+def resend(code_id: str, flow_id: str, *, email: str | None = None, work: str | None = None) -> None:
     """Send the same code once more (one that went by e-mail: to `email`); it does not live longer for it, and the tries go on.
 
-    Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit).
+    Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit),
+    WorkNeeded.
     """
     login, now = settings().login, clock.now()
     row = session.execute(_LOCK, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
@@ -167,8 +179,9 @@ def resend(code_id: str, flow_id: str, *, email: str | None = None) -> None:
         wait = int((row["next_send_at"] - now).total_seconds()) + 1
         raise TooManyTries(TOO_EARLY, retry_after=wait, retry_at=row["next_send_at"])
     phone = crypto.unseal(SEAL, row["phone"])
+    paid = None
     if not row["is_test"]:
-        _spend(phone, row["budget"], row["network"])
+        paid = _spend(phone, row["channel"], row["budget"], row["network"], code_id=code_id, purpose=row["purpose"], work=work)
     claim = (
         sa.update(_codes)
         .where(_codes.c.id == code_id, _codes.c.sends == row["sends"], _codes.c.used_at.is_(None), _codes.c.expires_at > now)
@@ -176,7 +189,7 @@ def resend(code_id: str, flow_id: str, *, email: str | None = None) -> None:
     )
     if not changed(claim):  # the button was pressed twice: the other press sends it
         return
-    _send(row, email or phone)
+    _send(paid, row["channel"], dict(row), email or phone)
     details = {"code": row["id"], "purpose": row["purpose"], "channel": row["channel"], "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
 
@@ -214,6 +227,7 @@ def redeem(guess: Guess) -> bool:
         return False
     telemetry.observe_code((now - begun).total_seconds())
     phone_limits.give_back(guess.budget, guess.mark)
+    spend_ledger.note_verified(guess.id)  # after all else that is locked here: the rows of a budget are everybody's
     if guess.is_test:
         events.record("code.test_number_used", details={"code": guess.id}, personal={"phone": guess.phone})
     return True
@@ -262,18 +276,27 @@ def _is_test(phone: str) -> bool:
     return user is not None and user.is_test
 
 
-def _spend(phone: str, budget: str, network: str) -> None:
-    """Count one message: against the number over all purposes, and against the network. Raises TooManyTries."""
+def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str, purpose: str, work: str | None) -> str:
+    """Count one message: its money, against the number over all purposes, and against the network; answers the id it is sent under.
+
+    Raises TooManyTries, and WorkNeeded before anything is counted.
+    """
     login = settings().login
     number = phone_limits.phone_digest(phone)
-    if budget != number and limits.would_allow("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY):
+    is_known = budget != number and limits.would_allow(
+        "code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY
+    )
+    ticket = spend.require_open(phone, channel, network=network, work=work, is_known=is_known)
+    if is_known:
         limits.spend("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY)
-        return
-    limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)
-    phone_limits.count_message(phone)
+    else:
+        limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)
+        phone_limits.count_message(phone)
+    return spend.admit(ticket, purpose=purpose, code_id=code_id)
 
 
-def _send(row: Any, to: str) -> None:
-    if not row["is_test"]:
+def _send(paid: str | None, channel: str, row: Mapping[str, Any], to: str) -> None:
+    """Put the code of a transaction into the outbox, under the id it was paid for; a test number's is not sent."""
+    if paid is not None:
         code = derive_code(row["id"])
-        channels.send(row["channel"], to, "sign_in_code", row["language"], code=code, expires_at=row["expires_at"])
+        channels.send(channel, to, "sign_in_code", row["language"], code=code, expires_at=row["expires_at"], message_id=paid)

@@ -2,6 +2,7 @@
 
     people         somebody is known in this browser            -> one press, if that is enough for who asks
     identify       which number?
+    proof_of_work  while somebody pumps messages: first the browser works for the code
     phone_code     prove it
     further_proof  the number alone does not open its ID: another proof, or a fresh ID
     email_code     the other proof
@@ -13,6 +14,7 @@ A page only says what was proved, and goes where `next_address` says. The id in 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +32,7 @@ from idp.db.session import changed, delete_some
 from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
-from idp.errors import N_, BadInput, Forbidden, Gone
+from idp.errors import N_, BadInput, Forbidden, Gone, WorkNeeded
 from idp.login import browser, policy, session, situation
 from idp.login.browser import PersonHere
 from idp.login.policy import Demand, Proved
@@ -40,6 +42,7 @@ from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
 
 HINT = "login hint"
+WORK = "awaiting work"
 KEPT = timedelta(days=2)
 ID = re.compile("flw_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
@@ -59,6 +62,7 @@ _MINE = sa.select(*(_flows.c[name] for name in _READ)).where(
 )
 _MINE_LOCKED = _MINE.with_for_update()
 _WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
+_AWAITS = sa.select(_flows.c.awaiting_work).where(_flows.c.id == sa.bindparam("of_flow"))
 _INSERT = sa.insert(_flows)
 _FINISH = _WRITE.where(_flows.c.finished_at.is_(None))
 
@@ -232,21 +236,47 @@ def is_over(flow: Flow, request: Request) -> bool:
     return flow.finished_at is not None or policy.is_met(flow.demand, browser.signed_in(request))
 
 
-def ask_for_code(flow: Flow, request: Request, phone: str) -> Answer:
-    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries."""
+def ask_for_code(flow: Flow, request: Request, phone: str, *, work: str | None = None) -> Answer:
+    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries.
+
+    `work`: what the browser did for it already, as `spend.require_open` knows it; where it has to, this leads there.
+    """
     sent = code_of(flow)
     if sent is None or sent.phone != phone or not sent.is_open:
-        begun = phone_code.begin(
-            phone,
-            flow_id=flow.id,
-            purpose=phone_code.SIGN_IN,
-            language=language_of(request, flow.ui_locales),
-            network=request.network,
-            device_id=browser.device_of(request, phone),
-        )
+        try:
+            begun = phone_code.begin(
+                phone,
+                flow_id=flow.id,
+                purpose=phone_code.SIGN_IN,
+                language=language_of(request, flow.ui_locales),
+                network=request.network,
+                device_id=browser.device_of(request, phone),
+                work=work,
+            )
+        except WorkNeeded:
+            return await_work(flow, phone)
         write(flow, phone_code_id=begun.id, **NOT_DOUBTED)
         flow.code = begun
     return see_other(next_address(flow, request))
+
+
+def await_work(flow: Flow, phone: str, *, again: str | None = None) -> Answer:
+    """Keep what was asked for, a code to `phone` or (`again`) one more message with the code of that id, and lead to where it is earned."""
+    wanted = crypto.seal(WORK, json.dumps({"phone": phone, "again": again}))
+    changed(_WRITE, of_flow=flow.id, awaiting_work=wanted)
+    return see_other(f"{flow.address}/proof_of_work")
+
+
+def awaited(flow: Flow) -> tuple[str, str | None] | None:
+    """What `await_work` kept; None when nothing waits for work."""
+    sealed = database.execute(_AWAITS, {"of_flow": flow.id}).scalar_one_or_none()
+    wanted = json.loads(crypto.unseal(WORK, sealed)) if sealed else None
+    return (wanted["phone"], wanted["again"]) if wanted else None
+
+
+def worked(flow: Flow) -> None:
+    """Nothing waits any more."""
+    changed(_WRITE, of_flow=flow.id, awaiting_work=None)
 
 
 def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) -> Answer:

@@ -12,7 +12,7 @@ from idp.config import settings
 from idp.credentials import phone_code
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
-from idp.errors import N_, BadInput, Gone, TooManyTries
+from idp.errors import N_, BadInput, Gone, TooManyTries, WorkNeeded
 from idp.login import browser
 from idp.login import flow as flows
 from idp.login.flow import Flow
@@ -81,6 +81,8 @@ def resend(request: Request, flow: str) -> Answer:
             return flows.ask_for_code(row, request, code.phone)
         if code.resend_at is not None and code.resend_at <= clock.now():
             phone_code.resend(code.id, row.id)
+    except WorkNeeded:
+        return flows.await_work(row, code.phone, again=code.id)
     except (Gone, TooManyTries) as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
         form.remember.data = row.remember and not browser.is_shared(request)

@@ -47,6 +47,7 @@ class LoginFlow(Base):
     another number or skip the proof.
     NOTE: once `doubted_user_id` is set, a code to the number opens that ID in this sign-in no more: either the row of `email_code_id` is
     proved too, or (`anew_at`) a fresh ID begins with the number.
+    NOTE: `awaiting_work` is what was asked for (a number, sealed) while the browser proves that it works for it.
     """
 
     __tablename__ = "login_flows"
@@ -61,6 +62,7 @@ class LoginFlow(Base):
     client_logo: Mapped[str | None] = mapped_column(sa.Text)
     ui_locales: Mapped[list[str]] = mapped_column(Json)
     phone_code_id: Mapped[str | None] = mapped_column(Id)
+    awaiting_work: Mapped[str | None] = mapped_column(sa.Text)
     remember: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)

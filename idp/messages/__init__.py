@@ -12,5 +12,11 @@ webhook.py    text messages and calls by one HTTP request that the settings desc
 smpp.py       text messages straight to a message centre, in the parts that parts.py makes, over the line that smpp_link.py keeps
 mail.py       mail by SMTP
 receipts.py   what became of each message
+spend_rules.py    what messages may cost: the rules, each with a name
+spend_counts.py   the budgets of a day, counted exactly
+spend.py          who may have a message sent, and pays for it
+spend_ledger.py   what was sent, delivered, entered, and what it cost
+spend_replay.py   a day's ledger against other rules
+proof_of_work.py  the second of work that a browser does while somebody pumps messages
 tables.py     their rows
 """

@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import phonenumbers
-
 from idp import clock, outbox, telemetry
 from idp.config import settings
-from idp.messages import gateways, inbox, receipts, wording
+from idp.messages import gateways, inbox, parts, receipts, spend_ledger, spend_rules, wording
 from idp.messages.gateway import Taken
 from idp.messages.wording import Text
 
@@ -57,18 +55,20 @@ def send(
     key: str | None = None,
     expires_at: datetime | None = None,
     person_note: str | None = None,
+    message_id: str | None = None,
 ) -> str | None:
     """Have the wording `words` reach `to` (a phone number in E.164, an e-mail address) once the present transaction is committed.
 
     `channel`: `sms`, `voice`, `flash_call` (the number that calls ends in `code`) or `email`; `language`: a code of ours. `key`: the same
     one sends nothing twice. `expires_at`: later it is not sent at all. `person_note`: the user's id, for the operator's ledger; it is never
     part of the text.
+    `message_id`: the one that the ledger gave it (`spend.admit`).
     Answers the message's id, or None when `key` was used before. Raises KeyError for a wording that has nothing to say on this channel.
     """
     wording.WORDINGS[words][channel]
     payload: dict[str, Any] = {"channel": channel, "to": to, "wording": words, "language": language, "code": code}
     payload |= {"params": dict(params or {}), "person": person_note}
-    return outbox.put(KIND, payload, key=key, expires_at=expires_at)
+    return outbox.put(KIND, payload, key=key, expires_at=expires_at, row_id=message_id)
 
 
 def is_carried(kind: str) -> bool:
@@ -101,6 +101,8 @@ def deliver(message_id: str, payload: Mapping[str, Any], *, expires_at: datetime
         delivered=taken.delivered,
         passed=taken.passed,
     )
+    in_parts = parts.count(text.text) if kind == "sms" else 1
+    spend_ledger.note_sent(message_id, to, kind, taken.gateway, parts=in_parts, delivered=taken.delivered)
     return taken
 
 
@@ -115,7 +117,7 @@ def _hand_over(message_id: str, kind: str, to: str, text: Text, **more: Any) -> 
 def _tell(message_id: str, payload: Mapping[str, Any], began: datetime, result: str, **more: str) -> None:
     """A line in the log and, for a code, in the metrics: nothing of the person, nothing of the text."""
     if payload["code"] is not None:
-        telemetry.count_message(payload["channel"], _country(payload["to"]), result)
+        telemetry.count_message(payload["channel"], spend_rules.country_of(payload["to"]), result)
     duration = round((clock.now() - began).total_seconds() * 1000)
     said = {"channel": payload["channel"], "wording": payload["wording"], "result": result, "duration_ms": duration, **more}
     telemetry.log.info("message", message_id=message_id, **said)
@@ -134,6 +136,9 @@ def note_failure(message_id: str, payload: Mapping[str, Any], error: Exception, 
         expires_at=expires_at,
         passed=getattr(error, "passed", ()),
     )
+    # One gateway may have taken it although another one then said no.
+    word = "timeout" if getattr(error, "is_doubtful", False) else word_of(error)
+    spend_ledger.note_failed(message_id, word, given_up=given_up)
 
 
 def word_of(error: Exception) -> str:
@@ -145,12 +150,3 @@ def _find(kind: str) -> Channel | None:
     """The channel of the settings, if it carries this."""
     wanted = settings().messages.channel
     return next((channel for channel in CHANNELS if channel.name == wanted and kind in channel.carries and channel.is_ready(kind)), None)
-
-
-def _country(to: str) -> str:
-    if not to.startswith("+"):
-        return ""
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(to)) or ""
-    except phonenumbers.NumberParseException:
-        return ""

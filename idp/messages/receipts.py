@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, outbox
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.messages import spend_ledger
 from idp.messages.gateway import UNKNOWN
 from idp.messages.tables import Receipt
 
@@ -99,6 +100,8 @@ def reported(gateway: str, known_as: str, *, delivered: bool, reason: str | None
     word = None if delivered else re.sub(r"[^a-z0-9_]+", "_", (reason or "not_delivered").lower())[:40]
     values = {"state": "delivered" if delivered else "failed", "reason": word, "settled_at": clock.now()}
     if changed(sa.update(_rows).where(which, _rows.c.state.in_(("queued", "sent"))).values(**values)):
+        if delivered:
+            spend_ledger.note_delivered(sa.select(_rows.c.id).where(which))
         return True
     return False if session.scalar(sa.select(_rows.c.id).where(sa.or_(theirs, perhaps)).limit(1)) else None
 

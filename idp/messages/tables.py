@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.db.columns import Base, Digest, Id, Instant, Json
 
+_UNSENT = sa.text("sent_at IS NULL AND returned_at IS NULL")
+
 RECEIPT_STATES = ("queued", "sent", "delivered", "failed")
 BREAKER_STATES = ("closed", "open")
 
@@ -80,3 +82,78 @@ class Breaker(Base):
     pause: Mapped[int]
     opened_at: Mapped[datetime | None] = mapped_column(Instant)
     probe_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SpendCount(Base):
+    """What has gone against one budget in one day (UTC): money in ten-thousandths, messages, and how many of them were entered.
+
+    NOTE: counted by one conditional upsert, so that no number of processes together spends more than `most`, the limit of whoever counted
+    last. A large budget has several rows (`shard`), each with a part of the limit.
+    """
+
+    __tablename__ = "spend_counts"
+
+    day: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(Digest, primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)
+    cost: Mapped[int] = mapped_column(sa.BigInteger)
+    messages: Mapped[int] = mapped_column(sa.BigInteger)
+    verified: Mapped[int] = mapped_column(sa.BigInteger)
+    most: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class SpendAlarm(Base):
+    """What has been told today of a budget or a rule, so that it is told once: `mark` is a percentage, or a rule's name."""
+
+    __tablename__ = "spend_alarms"
+
+    day: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(Digest, primary_key=True)
+    mark: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    told_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SpendEntry(Base):
+    """The ledger: one message, what it costs, and what became of it. `id` is its outbox row's.
+
+    NOTE: the number does not stand here, only its first seven digits; the network is a digest. `day` and `shard` say where it was counted.
+    `is_doubtful`: a gateway may have taken it although it did not say so: its money is not given back.
+    """
+
+    __tablename__ = "spend_ledger"
+    __table_args__ = (
+        sa.Index("ix_spend_ledger_day_created_at", "day", "created_at"),
+        sa.Index("ix_spend_ledger_unsent", "created_at", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    day: Mapped[str] = mapped_column(sa.String(10))
+    purpose: Mapped[str] = mapped_column(sa.String(40))
+    code_id: Mapped[str | None] = mapped_column(Id, index=True)
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    country: Mapped[str] = mapped_column(sa.String(2))
+    prefix: Mapped[str] = mapped_column(sa.String(8))
+    network: Mapped[str] = mapped_column(Digest)
+    reserve: Mapped[str] = mapped_column(sa.String(8))
+    day_shard: Mapped[int]
+    country_shard: Mapped[int]
+    gateway: Mapped[str | None] = mapped_column(sa.String(32))
+    parts: Mapped[int]
+    cost: Mapped[int] = mapped_column(sa.BigInteger)
+    is_doubtful: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    verified_at: Mapped[datetime | None] = mapped_column(Instant)
+    returned_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class UsedWork(Base):
+    """A proof of work that was shown. It works once: whoever inserts the row has it."""
+
+    __tablename__ = "used_work"
+
+    nonce: Mapped[str] = mapped_column(Digest, primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)

@@ -224,11 +224,22 @@ class Page(Answer):
     """A page: a template and what it shows, rendered after the commit.
 
     `parked`: an unfinished authorization request waits behind it, so its policy carries no `form-action` (Chromium applies that directive
-    to the whole chain of redirects, the relying party's own included). `ui_locales`: languages the relying party asked for.
+    to the whole chain of redirects, the relying party's own included). `ui_locales`: languages the relying party asked for. `works`: its
+    script has workers.
     """
 
-    def __init__(self, template: str, *, status: int = 200, parked: bool = False, ui_locales: tuple[str, ...] = (), **context: Any) -> None:
+    def __init__(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        parked: bool = False,
+        works: bool = False,
+        ui_locales: tuple[str, ...] = (),
+        **context: Any,
+    ) -> None:
         super().__init__(status)
+        self.works = works
         self.template = template
         self.parked = parked
         self.ui_locales = ui_locales

@@ -86,6 +86,8 @@ def render(page: Page, request: Request) -> Response:
     csrf = Csrf(request)
     context = _globals(request, language_of(request, page.ui_locales), nonce)
     body = environment().get_template(page.template).render(context | {"csrf": csrf} | page.context)
-    response = Response(body.encode(), status=page.status, headers=[*page_headers(nonce, parked=page.parked), *page.headers])
+    response = Response(
+        body.encode(), status=page.status, headers=[*page_headers(nonce, parked=page.parked, works=page.works), *page.headers]
+    )
     csrf.settle(response)
     return response

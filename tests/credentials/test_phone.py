@@ -53,9 +53,11 @@ def test_other_countries_and_test_numbers() -> None:
         ("+7 771 123 4567", phone.OTHER_COUNTRY),
         ("+1 212 555 0123", phone.OTHER_COUNTRY),
         ("+1 900 555 0100", phone.OTHER_COUNTRY),
-        ("+7 809 200-00-00", phone.NOT_MOBILE),
-        ("8 800 123-45-67", phone.NOT_MOBILE),
-        ("+7 495 123-45-67", phone.NOT_MOBILE),
+        ("+7 809 200-00-00", phone.NOT_SERVICE),
+        ("8 800 123-45-67", phone.NOT_SERVICE),
+        ("+86 400 123 4567", phone.NOT_SERVICE),
+        ("+7 495 123-45-67", phone.NOT_FIXED),
+        ("+86 10 6552 9988", phone.NOT_FIXED),
     ],
 )
 def test_refused(typed: str, why: str) -> None:
@@ -63,6 +65,18 @@ def test_refused(typed: str, why: str) -> None:
     with pytest.raises(BadInput) as refused:
         phone.read_number(typed)
     assert refused.value.message == why
+
+
+def test_landlines_by_a_setting() -> None:
+    """Where the settings let landlines in they are called: no text goes there, and no flash call, which nobody could see."""
+    spend = {"number_kinds": ["mobile", "fixed"]}
+    config.use(Settings(spend=spend))  # type: ignore[arg-type] # pydantic reads the table
+    landline, mobile = phone.read_number("+7 495 123-45-67"), phone.read_number("+7 912 345-67-89")
+    channels = ("sms", "voice", "flash_call", "email")
+    assert [each for each in channels if phone.carries(landline, each)] == ["voice", "email"]
+    assert all(phone.carries(mobile, each) for each in channels)
+    with pytest.raises(BadInput, match="service number"):
+        phone.read_number("+7 809 200-00-00")
 
 
 @given(st.text(max_size=60))

@@ -23,6 +23,7 @@ import httpx2
 from tests import machine
 from tests.cli.running import is_alive, wait_until
 from tests.conftest import Told
+from tests.plenty import PLENTY
 from tests.world import Browser, World
 
 WORKERS = 4
@@ -57,6 +58,7 @@ class Served(World):
         tables: dict[str, dict[str, object]] = {
             "server": {"issuer": self.issuer, "port": self.port, "workers": workers},
             "login": dict.fromkeys(ROOMY, 10**6),
+            "spend": PLENTY,
         }
         for name, given in changes.items():
             tables[name] = tables.get(name, {}) | given
@@ -68,7 +70,7 @@ class Served(World):
         """The settings, as `idp` reads them from the environment."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         ours["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "keys", "login", "oidc", "telemetry"):
+        for section in ("server", "database", "keys", "login", "oidc", "telemetry", "spend"):
             for name, value in getattr(self.settings, section).model_dump(exclude_unset=True, mode="json").items():
                 ours[f"IDP_{section.upper()}__{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)
         return ours

@@ -17,8 +17,11 @@ from idp.delegation import clients
 from idp.directory import accounts, employees, invitations, roles
 from idp.directory.tables import User
 from idp.errors import Refusal
+from idp.login import flow
+from idp.login.policy import Demand
 from idp.oidc.change_phone import change_phone
 from tests.faults.crash import Step
+from tests.messages.pumping import solve
 from tests.world import Browser, Party, World, answer_of
 
 KNOWN, KNOWN_MAIL, NEW = "+79005553509", "zimina@post.example", "+79015550000"
@@ -111,6 +114,17 @@ def resend(world: World) -> Act:
             return _sending(request)(other)
 
     return later
+
+
+def earn_code(world: World) -> Act:
+    """The browser has worked for it: a code goes out, and the work is used up."""
+    browser = world.browser()
+    page = browser.authorize(world.party())
+    flow_id = str(page.url).split("/")[4]
+    with world.writes():
+        flow.await_work(flow.Flow(flow_id, "/", Demand(clock.now()), clock.now()), KNOWN)
+    page = browser.get(str(page.url).replace("identify", "proof_of_work"))
+    return _sending(browser.filled(page, altcha=solve(page)))
 
 
 def right_code(world: World) -> Act:
@@ -437,6 +451,7 @@ STEPS = (
     Step("begin", begin),
     Step("identify", identify),
     Step("resend", resend),
+    Step("earn a code", earn_code),
     Step("right code", right_code, uneven=COUNTED),
     Step("right code of a new number", right_code_of_new_number, uneven=COUNTED),
     Step("wrong code", wrong_code, uneven=COUNTED | {"events": {"details"}}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -39,6 +40,12 @@ class Mail(Form):
     """`login/email_code.html`."""
 
     code = StringField()
+
+
+class Work(Form):
+    """`login/proof_of_work.html`."""
+
+    altcha = StringField()
 
 
 class Sign(Form):
@@ -151,6 +158,16 @@ REFUSAL = {
 }
 
 # page -> template and what makes its context; forms are made anew each time.
+# A task that no worker ever solves, so that the page stays.
+ENDLESS = {"algorithm": "PBKDF2/SHA-256", "nonce": "00" * 16, "salt": "00" * 16, "cost": 100_000, "keyLength": 32, "keyPrefix": "f" * 64}
+WORK = {
+    "flow": _flow(),
+    "phone": PHONE,
+    "challenge": json.dumps({"parameters": ENDLESS}),
+    "plain_from": None,
+    "identify_url": "/login/flw_1/identify",
+}
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -172,6 +189,11 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "people-removing": (
         "login/people.html",
         lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": True, "remembered": True},
+    ),
+    "proof_of_work": ("login/proof_of_work.html", lambda: {**WORK, "form": Work()}),
+    "proof_of_work-refused": (
+        "login/proof_of_work.html",
+        lambda: {**WORK, "form": filled(Work(), {"altcha": "That did not count. Press the button to try again."}), "plain_from": NOW},
     ),
     "phone_code": ("login/phone_code.html", lambda: {**CODE, "form": Code(data={"remember": True})}),
     "phone_code-wrong": (

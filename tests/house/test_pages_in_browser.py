@@ -44,7 +44,7 @@ class Handler(SimpleHTTPRequestHandler):
         body = rendered(parts[0], parts[1], Handler.change).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Security-Policy", policy("n0nce", parked=False))
+        self.send_header("Content-Security-Policy", policy("n0nce", parked=False, works=parts[0].startswith("proof_of_work")))
         self.end_headers()
         self.wfile.write(body)
 

@@ -26,6 +26,7 @@ from idp.cli.demo_story import PARTNERS
 from idp.delegation import clients
 from tests import machine
 from tests.conftest import Told
+from tests.plenty import PLENTY
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +89,8 @@ class Stage:
         server: dict[str, object] = {"issuer": self.provider, "port": port, "workers": 1}
         if self.tls:
             server |= {"certificate": self.tls.certificate, "key": self.tls.key}
-        self.world = World(told.settings(database, server=server, login=dict.fromkeys(LIMITS, 10**6), telemetry={"log_level": "WARNING"}))
+        limits = {"login": dict.fromkeys(LIMITS, 10**6), "spend": PLENTY}
+        self.world = World(told.settings(database, server=server, telemetry={"log_level": "WARNING"}, **limits))
         secrets = self.register()
         self._run("provider", ["idp.cli.main", "serve"], self._environment())
         for name, address in self.portals.items():
@@ -133,7 +135,7 @@ class Stage:
         """The settings of `world`, as `idp` reads them from the environment."""
         found = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         found["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "keys", "login", "telemetry"):
+        for section in ("server", "database", "keys", "login", "telemetry", "spend"):
             for name, value in getattr(self.world.settings, section).model_dump(exclude_unset=True, mode="json").items():
                 found[f"IDP_{section.upper()}__{name.upper()}"] = str(value)
         return found

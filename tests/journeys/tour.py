@@ -17,6 +17,8 @@ from idp.db.columns import table
 from idp.db.session import session
 from idp.delegation.tables import Consent
 from idp.directory.tables import User
+from idp.login import flow
+from idp.login.policy import Demand
 from tests.journeys.visitor import ROMASHKA, Visitor
 from tests.world import new_phone
 
@@ -49,6 +51,7 @@ def _sign_in(visitor: Visitor, look: Look) -> None:
     visitor.button(visitor.idp("Get a code")).click()
     expect(page.locator("#phone-error")).to_be_visible()
     look("login-identify-wrong")
+    _earning(visitor, look)
     code = visitor.ask_for_code(ANNA)
     look("login-phone_code")
     visitor.enter("000000" if code != "000000" else "111111")
@@ -59,6 +62,20 @@ def _sign_in(visitor: Visitor, look: Look) -> None:
     look("oidc-account")
     visitor.choose(ROMASHKA)
     visitor.arrived("seller")
+
+
+def _earning(visitor: Visitor, look: Look) -> None:
+    """The page of somebody whose browser has to work for the code, with a worker that never comes to an end."""
+    page = visitor.page
+    identify = page.url
+    with visitor.stage.world.writes():
+        flow.await_work(flow.Flow(identify.split("/")[4], "/", Demand(clock.now()), clock.now()), ANNA)
+    page.route("**/proof-of-work-worker.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(identify.replace("identify", "proof_of_work"))
+    expect(page.locator("[data-status]")).not_to_be_empty()
+    look("login-proof_of_work")
+    page.unroute("**/proof-of-work-worker.js*")
+    page.goto(identify)
 
 
 def _seller_portal(visitor: Visitor, look: Look) -> None:

@@ -1,0 +1,85 @@
+"""While messages are pumped a code has to be earned: the browser works for a second, by itself, and the sign-in goes on.
+
+Nobody has to read, click or drag anything (WCAG 2.2, 3.3.8). A browser without scripts cannot work: it gets one message in ten minutes for
+its network, from a small budget of its own. What was asked for waits, sealed, in the row of the sign-in. `product.md` §2.7.
+"""
+
+from __future__ import annotations
+
+from wtforms import HiddenField
+
+from idp import clock
+from idp.credentials import phone_code
+from idp.errors import N_, Gone, TooManyTries
+from idp.login import flow as flows
+from idp.login.flow import Flow
+from idp.messages import proof_of_work, spend
+from idp.web.forms import Form
+from idp.web.http import Answer, Page, Request, see_other
+
+REFUSED = N_("That did not count. Press the button to try again.")
+
+
+class WorkForm(Form):
+    """The solution, under the name that altcha's own page gives it; empty from a browser without scripts."""
+
+    altcha = HiddenField()
+
+
+def show(request: Request, flow: str) -> Answer:
+    """`GET /login/<flow>/proof_of_work`."""
+    row = flows.get(request, flow)
+    wanted = None if flows.is_over(row, request) else flows.awaited(row)
+    if wanted is None:
+        return see_other(flows.next_address(row, request))
+    return _page(row, request, WorkForm(request, ui_locales=row.ui_locales), wanted[0])
+
+
+def answer(request: Request, flow: str) -> Answer:
+    """`POST /login/<flow>/proof_of_work`, `altcha`: what waited is sent, as if nobody had been asked for anything."""
+    row = flows.get(request, flow, lock=True)
+    wanted = None if flows.is_over(row, request) else flows.awaited(row)
+    if wanted is None:
+        return see_other(flows.next_address(row, request))
+    phone, again = wanted
+    form = WorkForm(request, ui_locales=row.ui_locales)
+    solution = form.altcha.data or ""
+    if solution and not proof_of_work.accept(solution, row.id):
+        form.refuse_with("altcha", form.translate(REFUSED))
+        return _page(row, request, form, phone, status=422)
+    try:
+        following = _send(row, request, phone, again, work="solved" if solution else "plain")
+    except TooManyTries as refusal:
+        form.refuse("altcha", refusal)
+        return form.wait(_page(row, request, form, phone, status=429), refusal)
+    flows.worked(row)
+    return following
+
+
+def _send(row: Flow, request: Request, phone: str, again: str | None, *, work: str) -> Answer:
+    """What waited: the message once more, or, when its time is over or there was none, a new code."""
+    code = flows.code_of(row)
+    if again is None or code is None or code.id != again or not code.is_open:
+        return flows.ask_for_code(row, request, phone, work=work)
+    if code.resend_at is not None and code.resend_at <= clock.now():
+        try:
+            phone_code.resend(again, row.id, work=work)
+        except Gone:
+            return flows.ask_for_code(row, request, phone, work=work)
+    return see_other(flows.next_address(row, request))
+
+
+def _page(row: Flow, request: Request, form: WorkForm, phone: str, *, status: int = 200) -> Page:
+    return Page(
+        "login/proof_of_work.html",
+        status=status,
+        parked=True,
+        works=True,
+        ui_locales=row.ui_locales,
+        form=form,
+        flow=row,
+        phone=phone,
+        challenge=proof_of_work.challenge(row.id),
+        plain_from=spend.plain_from(request.network),
+        identify_url=f"{row.address}/identify",
+    )
