@@ -133,6 +133,10 @@ class Brand(_Section):
     """The name in other languages, by language code."""
     support_url: str = ""
     """Where `Help` leads; left out when empty."""
+    support_email: str = ""
+    """The address of support on the help pages; left out when empty."""
+    support_phone: str = ""
+    """The number of support on the help pages, in international form; left out when empty."""
     privacy_url: str = ""
     """Where `Privacy` leads; left out when empty."""
     terms_url: str = ""
@@ -153,9 +157,13 @@ class Login(_Section):
     code_tries: int = Field(5, ge=1, le=10)
     """Wrong codes per sign-in."""
     code_sends: int = Field(3, ge=1, le=5)
-    """Messages per sign-in."""
+    """Messages per sign-in, spoken calls apart."""
+    code_calls: int = Field(1, ge=0, le=3)
+    """Spoken calls per sign-in."""
     code_pauses: list[int] = [30, 60, 120]
-    """Seconds before the first, second and third new sending."""
+    """Seconds before the first, second and third new sending. A sending that has failed is followed by another at once."""
+    silent_after: Seconds = 30
+    """Seconds without word of a message's arrival after which the next channel of the ladder is offered."""
     number_wrong_per_hour: int = Field(10, ge=1)
     """Wrong codes per phone number and hour, over all sign-ins."""
     number_wrong_per_day: int = Field(20, ge=1)
@@ -207,8 +215,11 @@ class Messages(_Section):
     gateways: dict[str, Gateway] = {}
     """The gateways, each a table of its own: `[messages.gateways.<name>]`, as below. They hold secrets: a key can come from a file, as in
     IDP_MESSAGES__GATEWAYS__<NAME>__URL_FILE."""
+    ladder: dict[str, list[Literal["flash_call", "sms", "voice", "email"]]] = {"": ["sms", "voice", "email"]}
+    """By which channels a code is sent, the first one first, by the beginning of the number; the longest that fits counts."""
     bound_host: str = ""
-    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host."""
+    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host. `idp check`
+    refuses one with which not even the short form of the text is one message."""
 
     @model_validator(mode="after")
     def _gateways(self) -> Messages:

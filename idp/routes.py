@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from idp.api import message_receipts
 from idp.console import health, inbox
-from idp.login import flow, identify, people, phone_code, register
+from idp.login import flow, identify, people, phone_code, receipts, register
+from idp.login import help as guidance
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
@@ -71,6 +72,11 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/phone_code", phone_code.answer),
     _page("/login/<flow>/phone_code/resend", flow.view, "writes"),
     _form("/login/<flow>/phone_code/resend", phone_code.resend),
+    _page("/login/<flow>/phone_code/receipts", receipts.show, "reads"),
+    _form("/login/<flow>/phone_code/receipts", receipts.leave),
+    _page("/login/<flow>/phone_code/state", receipts.state, "reads"),
+    _page("/login/<flow>/help", guidance.show, "reads"),
+    _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
     # Everywhere

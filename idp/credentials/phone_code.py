@@ -1,5 +1,8 @@
 """The one-time code: six digits to a phone, for one sign-in, five guesses, five minutes, once (`product.md` §2, NIST SP 800-63B-4 §3.1.3).
 
+It is sent by the channels of the ladder (`phone_sendings`): text, spoken call and e-mail repeat one value; of a flash call the last six
+digits of the calling number are a second value, good once such a call was made. All of them share the five guesses and the five minutes.
+
 A guess goes through three calls, and the edge commits between the first and the second:
 `guess` counts it by one conditional UPDATE, `judge` compares, `redeem` uses the code up by another one. So of a hundred guesses at once
 exactly five are judged, and of two right ones exactly one wins.
@@ -8,7 +11,7 @@ exactly five are judged, and of two right ones exactly one wins.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,16 +19,16 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
-from idp.credentials import phone_limits
+from idp.credentials import phone_limits, phone_sendings
+from idp.credentials.phone_sendings import EMAIL, FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
-from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.messages import channels
+from idp.errors import N_, BadInput, Gone
 
 SIGN_IN = "sign_in"
-AMR = {"sms": "sms", "voice": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
+AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
 KEPT = timedelta(days=2)
 
@@ -46,12 +49,12 @@ _COUNT = (
         _codes.c.expires_at > _NOW,
     )
     .values(tries=_codes.c.tries + 1)
-    .returning(_codes.c.tries, _codes.c.phone, _codes.c.channel, _codes.c.budget, _codes.c.is_test)
+    .returning(_codes.c.tries, _codes.c.phone, _codes.c.sent, _codes.c.budget, _codes.c.is_test)
 )
 _USE = (
     sa.update(_codes)
     .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
-    .values(used_at=_NOW)
+    .values(used_at=_NOW, channel=sa.bindparam("by"))
     .returning(_codes.c.created_at)
 )
 _SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
@@ -61,20 +64,23 @@ NOT_DIGITS = N_("The code is made of digits. Enter the six digits from the messa
 TOO_SHORT = N_("The code has six digits. Some are missing.")
 TOO_LONG = N_("The code has six digits. There are too many.")
 TIME_OVER = N_("The time of this code is over. Ask for a new one.")
-TOO_EARLY = N_("A new code can be asked for a little later.")
-ALL_SENT = N_("No more codes can be sent for this sign-in. Wait for the last one, or start again later.")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One code as a page may show it; the code itself is not in it. `resend_at`: when the next sending may be asked for, None: never."""
+    """One code as a page may show it; the code itself is not in it.
+
+    `sent`: the channel of each sending; `channel`: of the last one, or by which the value came that was typed. `next_send_at`: the end of
+    the pause.
+    """
 
     id: str
     phone: str
     channel: str
     created_at: datetime
     expires_at: datetime
-    resend_at: datetime | None
+    next_send_at: datetime
+    sent: tuple[str, ...]
     tries_left: int
     used_at: datetime | None
     is_test: bool
@@ -84,18 +90,26 @@ class Transaction:
         """Whether a guess can still win."""
         return self.used_at is None and self.tries_left > 0 and clock.now() < self.expires_at
 
+    def progress(self) -> phone_sendings.Progress:
+        """How its ladder stands: two looks at the database."""
+        return phone_sendings.progress(self.id, self.phone, self.sent, self.next_send_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58)."""
+    """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58).
+
+    `sent`: the channels by which something was sent; `channel`: the one by which the value that was typed came, once it was judged right.
+    """
 
     id: str
     phone: str
-    channel: str
+    sent: tuple[str, ...]
     tries_left: int
     is_test: bool
     budget: str
     mark: int
+    channel: str = ""
 
 
 def read_code(text: str) -> str:
@@ -108,18 +122,20 @@ def read_code(text: str) -> str:
     raise BadInput(TOO_SHORT if len(code) < 6 else TOO_LONG)
 
 
-def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None) -> Transaction:
+def begin(
+    phone: str, *, flow_id: str, purpose: str, language: str, network: str, device_id: str | None = None, channel: str | None = None
+) -> Transaction:
     """Open a transaction for `phone` (E.164) and send its code; the same work whether anybody has the number (case 70).
 
     `network`: the caller's, as limits count it. `device_id`: the trusted browser of the person with this number, which has limits of its
-    own. Raises TooManyTries.
+    own. `channel`: by which to begin, if it is offered; else by the ladder's first. Raises TooManyTries.
     """
-    login, now = settings().login, clock.now()
+    login, now, channel = settings().login, clock.now(), phone_sendings.first(phone, channel)
     budget = phone_limits.budget(phone, device_id)
     is_test = _is_test(phone)
     phone_limits.require_open(budget)
     if not is_test:
-        _spend(phone, budget, network)
+        _spend(phone, budget, network, channel)
     row: dict[str, Any] = {
         "id": crypto.new_id("otp"),
         "flow_id": flow_id,
@@ -127,19 +143,20 @@ def begin(phone: str, *, flow_id: str, purpose: str, language: str, network: str
         "phone": crypto.seal(SEAL, phone),
         "phone_digest": phone_limits.phone_digest(phone),
         "budget": budget,
-        "channel": "sms",
+        "channel": channel,
         "language": language,
         "network": network,
         "is_test": is_test,
         "tries": 0,
         "sends": 1,
+        "sent": [channel],
         "created_at": now,
         "expires_at": now + timedelta(seconds=login.code_lifetime),
         "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
     }
     insert_or_ignore(PhoneCode, **row)
-    _send(row["id"], phone, row["language"], row["expires_at"], is_test=is_test)
-    details = {"code": row["id"], "purpose": purpose, "channel": "sms", "test": is_test}
+    _send(row, phone, channel)
+    details = {"code": row["id"], "purpose": purpose, "channel": channel, "test": is_test}
     events.record("code.sent", details=details, personal={"phone": phone})
     return _shown({**row, "used_at": None}, phone)
 
@@ -150,32 +167,30 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
-def resend(code_id: str, flow_id: str) -> None:
-    """Send the same code once more; it does not live longer for it, and the tries go on.
+def resend(code_id: str, flow_id: str, channel: str) -> None:
+    """Send the code once more by `channel`; it does not live longer for it, and the tries go on.
 
-    Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit).
+    Raises Gone (over: a new sending is a new transaction), BadInput (not this way now), TooManyTries (too early; no more; the number's or
+    the network's limit).
     """
     login, now = settings().login, clock.now()
     row = session.execute(_LOCK, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
     if row is None or row["used_at"] or row["expires_at"] <= now or row["tries"] >= login.code_tries:
         raise Gone(TIME_OVER)
-    if row["sends"] >= login.code_sends:
-        raise TooManyTries(ALL_SENT)
-    if row["next_send_at"] > now:
-        wait = int((row["next_send_at"] - now).total_seconds()) + 1
-        raise TooManyTries(TOO_EARLY, retry_after=wait, retry_at=row["next_send_at"])
     phone = crypto.unseal(SEAL, row["phone"])
+    _shown(row, phone).progress().require(channel)
     if not row["is_test"]:
-        _spend(phone, row["budget"], row["network"])
+        _spend(phone, row["budget"], row["network"], channel)
+    pause = login.code_pauses[min(row["sends"], len(login.code_pauses) - 1)]
     claim = (
         sa.update(_codes)
         .where(_codes.c.id == code_id, _codes.c.sends == row["sends"], _codes.c.used_at.is_(None), _codes.c.expires_at > now)
-        .values(sends=row["sends"] + 1, next_send_at=now + timedelta(seconds=login.code_pauses[row["sends"]]))
+        .values(sends=row["sends"] + 1, sent=[*row["sent"], channel], channel=channel, next_send_at=now + timedelta(seconds=pause))
     )
     if not changed(claim):  # the button was pressed twice: the other press sends it
         return
-    _send(row["id"], phone, row["language"], row["expires_at"], is_test=row["is_test"])
-    details = {"code": row["id"], "purpose": row["purpose"], "channel": row["channel"], "again": row["sends"]}
+    _send(row, phone, channel)
+    details = {"code": row["id"], "purpose": row["purpose"], "channel": channel, "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
 
 
@@ -191,23 +206,26 @@ def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None
     if row is None:
         return None
     mark = phone_limits.count_guess(row.budget)
-    return Guess(code_id, crypto.unseal(SEAL, row.phone), row.channel, tries - row.tries, row.is_test, row.budget, mark)
+    return Guess(code_id, crypto.unseal(SEAL, row.phone), tuple(row.sent), tries - row.tries, row.is_test, row.budget, mark)
 
 
-def judge(guess: Guess, code: str) -> bool:
-    """Whether `code` (of `read_code`) is right; takes the same time for every wrong one. Writes down a wrong one."""
-    right = settings().login.test_numbers.get(guess.phone, "") if guess.is_test else derive_code(guess.id)
-    if right and crypto.equal(right, code):
-        return True
+def judge(guess: Guess, code: str) -> Guess | None:
+    """The guess with the channel by which `code` (of `read_code`) came, if it is right; None, and written down, when it is wrong.
+
+    Takes the same time for every wrong one. A value that was never sent is not right.
+    """
+    found = [by for by, value in _values(guess) if crypto.equal(value, code)]
+    if found:
+        return replace(guess, channel=found[0])
     details = {"code": guess.id, "tries_left": guess.tries_left}
     events.record("code.wrong", outcome="refused", details=details, personal={"phone": guess.phone})
-    return False
+    return None
 
 
 def redeem(guess: Guess) -> bool:
-    """Use the code up after a right guess; False when it was used or ran out meanwhile: then nothing may follow from it."""
+    """Use the code up after a right guess (of `judge`); False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
-    begun = session.execute(_USE, {"code_id": guess.id, "now": now}).scalar_one_or_none()
+    begun = session.execute(_USE, {"code_id": guess.id, "now": now, "by": guess.channel}).scalar_one_or_none()
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())
@@ -220,7 +238,7 @@ def redeem(guess: Guess) -> bool:
 def derive_code(code_id: str, kind: str = "repeated") -> str:
     """The six digits of a transaction: derived, so that every sending says the same; each of the million is as likely as the others.
 
-    `kind`: `repeated` is what text, call and e-mail have in common.
+    `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in.
     """
     counter = 0
     while True:
@@ -243,7 +261,8 @@ def _shown(row: Any, phone: str) -> Transaction:
         channel=row["channel"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        resend_at=row["next_send_at"] if row["sends"] < login.code_sends else None,
+        next_send_at=row["next_send_at"],
+        sent=tuple(row["sent"]),
         tries_left=max(0, login.code_tries - row["tries"]),
         used_at=row["used_at"],
         is_test=row["is_test"],
@@ -260,7 +279,23 @@ def _is_test(phone: str) -> bool:
     return user is not None and user.is_test
 
 
-def _spend(phone: str, budget: str, network: str) -> None:
+def _values(guess: Guess) -> list[tuple[str, str]]:
+    """What is right for this guess, and by which channel it came.
+
+    NOTE: when one value went out by several channels, nobody knows which of them was read. Then the last one counts; but never `sms` or
+    `tel` where an e-mail was among them: that would claim a phone that perhaps nobody held (RFC 8176).
+    """
+    if guess.is_test:
+        right = settings().login.test_numbers.get(guess.phone, "")
+        return [(guess.sent[-1], right)] if right else []
+    repeated = [each for each in guess.sent if each != FLASH]
+    values = [(FLASH, derive_code(guess.id, FLASH))] if len(repeated) < len(guess.sent) else []
+    if repeated:
+        values.append((EMAIL if EMAIL in repeated else repeated[-1], derive_code(guess.id)))
+    return values
+
+
+def _spend(phone: str, budget: str, network: str, channel: str) -> None:  # noqa: ARG001 - what a message costs depends on it
     """Count one message: against the number over all purposes, and against the network. Raises TooManyTries."""
     login = settings().login
     number = phone_limits.phone_digest(phone)
@@ -271,6 +306,7 @@ def _spend(phone: str, budget: str, network: str) -> None:
     phone_limits.count_message(phone)
 
 
-def _send(code_id: str, phone: str, language: str, expires_at: datetime, *, is_test: bool) -> None:
-    if not is_test:
-        channels.send("sms", phone, "sign_in_code", language, code=derive_code(code_id), expires_at=expires_at)
+def _send(row: Any, phone: str, channel: str) -> None:
+    if not row["is_test"]:
+        value = derive_code(row["id"], FLASH) if channel == FLASH else derive_code(row["id"])
+        phone_sendings.send(row["id"], channel, phone, row["language"], value=value, expires_at=row["expires_at"])

@@ -214,8 +214,11 @@ def is_over(flow: Flow, request: Request) -> bool:
     return flow.finished_at is not None or policy.is_met(flow.demand, browser.signed_in(request))
 
 
-def ask_for_code(flow: Flow, request: Request, phone: str) -> Answer:
-    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries."""
+def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | None = None) -> Answer:
+    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries.
+
+    `channel`: by which to begin, else by the ladder's first.
+    """
     sent = code_of(flow)
     if sent is None or sent.phone != phone or not sent.is_open:
         begun = phone_code.begin(
@@ -225,6 +228,7 @@ def ask_for_code(flow: Flow, request: Request, phone: str) -> Answer:
             language=language_of(request, flow.ui_locales),
             network=request.network,
             device_id=browser.device_of(request, phone),
+            channel=channel,
         )
         _write(flow, phone_code_id=begun.id)
         flow.code = begun
@@ -324,6 +328,7 @@ def _require_welcome(flow: Flow, user: User | None) -> None:
     else:
         return
     _write(flow, phone_code_id=None)
+    refusal.shown["help_url"] = f"{flow.address}/help?about={'linked' if reason == 'another_id' else 'locked'}"
     events.record("login.refused", outcome="refused", user_id=user.id if user else None, details={"reason": reason, "flow": flow.id})
     refusal.shown["restart_url"] = flow.address
     raise refusal

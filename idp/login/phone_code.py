@@ -1,27 +1,33 @@
-"""Prove the number: the code from the message, five guesses, and the tick that remembers this browser.
+"""Prove the number: the code from the message, five guesses, and the tick that remembers this browser; and the ladder, by which it comes.
 
 NOTE: `answer` commits between counting the guess and looking at it. Whoever sends a hundred guesses at once gets five looked at.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from wtforms import BooleanField, StringField
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import phone_code
+from idp.credentials import phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
-from idp.errors import N_, BadInput, Gone, TooManyTries
+from idp.errors import N_, BadInput, Gone, Refusal, TooManyTries
+from idp.login import drafts, receipts
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
 DAY = 86400
+RENEWED = timedelta(hours=2)  # a code that ran out within them is replaced when somebody enters it
 
 WRONG = N_("This code is wrong. Check the message and enter it again.")
+WRONG_DIGITS = N_("These digits are wrong. Enter the last six digits of the number that called.")
 ALL_TRIED = N_("Too many wrong codes. Ask for a new one.")
+SENT_NEW = N_("The time of this code is over. A new one has been sent.")
 
 
 class CodeForm(Form):
@@ -32,12 +38,12 @@ class CodeForm(Form):
 
 
 def show(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>/phone_code`."""
+    """`GET /login/<flow>/phone_code`; with `?back=1` as it was left for help."""
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
-    form = CodeForm(request, ui_locales=row.ui_locales)
+    form = CodeForm(request, ui_locales=row.ui_locales, **drafts.restored(request, row, "phone_code", {"code": "", "remember": True}))
     return _dead(row, form, code, status=200) or _page(row, form, code)
 
 
@@ -58,35 +64,66 @@ def answer(request: Request, flow: str) -> Answer:
         form.refuse("code", refusal)
         return form.wait(_again(row, request, form, status=429), refusal)
     if guess is None:
-        return _again(row, request, form, status=422)
+        return _late(request, flow, form)
     database.commit()  # counted, whatever happens from here on
-    if not phone_code.judge(guess, code):
-        form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
+    right = phone_code.judge(guess, code)
+    if right is None:
+        wrong = WRONG_DIGITS if guess.sent[-1] == phone_sendings.FLASH else WRONG
+        form.refuse_with("code", form.translate(wrong if guess.tries_left else ALL_TRIED))
         return _again(row, request, form, status=422)
     row = flows.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
-    if not phone_code.redeem(guess):  # the same code, right twice at once: the other one signs in (case 54)
+    if not phone_code.redeem(right):  # the same code, right twice at once: the other one signs in (case 54)
         return see_other(flows.next_address(row, request))
-    return flows.proved_phone(row, request, guess, remember=bool(form.remember.data))
+    return flows.proved_phone(row, request, right, remember=bool(form.remember.data))
 
 
 def resend(request: Request, flow: str) -> Answer:
-    """`POST /login/<flow>/phone_code/resend`: the same code once more; when its time is over, a new one."""
+    """`POST /login/<flow>/phone_code/resend`, `channel`: the code once more, by this channel; when its time is over, a new one.
+
+    Pressed too early, or when nothing more is sent, it changes nothing: the page says from when, or that there is no more.
+    """
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
+    channel = request.form.get("channel") or code.sent[-1]
     try:
         if not code.is_open:
-            return flows.ask_for_code(row, request, code.phone)
-        if code.resend_at is not None and code.resend_at <= clock.now():
-            phone_code.resend(code.id, row.id)
-    except (Gone, TooManyTries) as refusal:
-        form = CodeForm(request, ui_locales=row.ui_locales)
-        form.remember.data = row.remember
-        form.refuse("code", refusal)
-        page = _page(row, form, code, status=429)
-        return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
+            usual = [way.channel for way in phone_sendings.again(code.phone, code.sent)]
+            return flows.ask_for_code(row, request, code.phone, channel=channel if channel in usual else None)
+        way = next((way for way in code.progress().ways if way.channel == channel), None)
+        if way is not None and way.at <= clock.now():
+            phone_code.resend(code.id, row.id, channel)
+    except (BadInput, Gone, TooManyTries) as refusal:
+        return _refused(request, row, code, refusal)
     return see_other(flows.next_address(row, request))
+
+
+def _refused(request: Request, row: Flow, code: Transaction, refusal: Refusal) -> Answer:
+    form = CodeForm(request, ui_locales=row.ui_locales)
+    form.remember.data = row.remember
+    form.refuse("code", refusal)
+    page = _page(row, form, code, status=429 if isinstance(refusal, TooManyTries) else refusal.status)
+    return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
+
+
+def _late(request: Request, flow: str, form: CodeForm) -> Answer:
+    """A code was entered that takes no more guesses. When its time has just run out, a new one goes out, and the page says so."""
+    row = flows.get(request, flow, lock=True)
+    code = flows.get_code(row)
+    if code.used_at or code.is_open or code.tries_left == 0:  # of another tab; or there is nothing to renew
+        return _again(row, request, form, status=422)
+    form.code.data = ""
+    if clock.now() - code.expires_at > RENEWED:
+        form.refuse_with("code", form.translate(WRONG))
+        return _again(row, request, form, status=422)
+    try:
+        flows.ask_for_code(row, request, code.phone, channel=code.sent[-1])
+    except TooManyTries as refusal:
+        form.refuse("code", refusal)
+        return form.wait(_again(row, request, form, status=429), refusal)
+    form.refuse_with("code", form.translate(SENT_NEW))
+    return _again(row, request, form, status=422)
 
 
 def _again(row: Flow, request: Request, form: CodeForm, *, status: int) -> Answer:
@@ -107,9 +144,10 @@ def _dead(row: Flow, form: CodeForm, code: Transaction, *, status: int) -> Page 
 
 
 def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) -> Page:
-    now = clock.now()
-    # A code that is over is not sent again: the button then asks for a new one, and works at once.
-    resend_at = code.resend_at if code.is_open else now
+    # A code that is over is not sent again: the buttons then ask for a new one, and work at once.
+    progress = code.progress() if code.is_open else None
+    if not code.is_open:
+        form.code.data = ""  # what was typed can win nothing any more, and is not shown again
     return Page(
         "login/phone_code.html",
         status=status,
@@ -118,12 +156,16 @@ def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) ->
         form=form,
         flow=row,
         phone=code.phone,
-        channel=code.channel,
+        channel=code.sent[-1],
+        sent=code.sent,
         expires_at=code.expires_at,
-        resend_at=resend_at,
-        resends=["sms"] if resend_at else [],
+        state=progress.state if progress else "over",
+        mark=receipts.mark(code, progress),
+        why=receipts.why(progress.reason) if progress else "",
+        ways=progress.ways if progress else phone_sendings.again(code.phone, code.sent),
         identify_url=f"{row.address}/identify",
         remember_days=settings().login.remember_browser // DAY,
         tries_left=code.tries_left,
-        now=now,
+        about="locked" if status == TooManyTries.status or code.tries_left == 0 else "code",
+        now=clock.now(),
     )

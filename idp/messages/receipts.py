@@ -28,6 +28,7 @@ KEEP = timedelta(days=90)
 _rows = table(Receipt)
 _OF = sa.update(_rows).where(_rows.c.id == sa.bindparam("of_message"))
 _SENT = _OF.where(_rows.c.state.in_(("queued", "failed"))).values(tries=_rows.c.tries + 1, reason=None)
+_STATES = sa.select(_rows).where(_rows.c.id.in_(sa.bindparam("ids", expanding=True)))
 _FAILED = _OF.where(_rows.c.state == "queued").values(tries=_rows.c.tries + 1)
 
 
@@ -82,6 +83,12 @@ def find(message_id: str) -> sa.Row[tuple[object, ...]] | None:
 def newest(limit: int = 100) -> Sequence[sa.Row[tuple[object, ...]]]:
     """The receipts, the newest first."""
     return session.execute(sa.select(_rows).order_by(_rows.c.created_at.desc(), _rows.c.id.desc()).limit(limit)).all()
+
+
+def states_of(message_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """The receipts of these messages, by id; one that nobody has tried yet has none."""
+    found = session.execute(_STATES, {"ids": list(message_ids)}).all() if message_ids else []
+    return {row.id: row for row in found}
 
 
 def sweep(now: datetime) -> int:
