@@ -215,8 +215,9 @@ class Messages(_Section):
     gateways: dict[str, Gateway] = {}
     """The gateways, each a table of its own: `[messages.gateways.<name>]`, as below. They hold secrets: a key can come from a file, as in
     IDP_MESSAGES__GATEWAYS__<NAME>__URL_FILE."""
-    ladder: dict[str, list[Literal["flash_call", "sms", "voice", "email"]]] = {"": ["sms", "voice", "email"]}
-    """By which channels a code is sent, the first one first, by the beginning of the number; the longest that fits counts."""
+    ladder: dict[str, list[Literal["flash_call", "sms", "voice", "email"]]] = {}
+    """By which channels a code is sent, the first one first, by the first digits of the number (without +); the longest that fits counts,
+    and `default` where none does. Left out: sms, voice, email."""
     bound_host: str = ""
     """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host. `idp check`
     refuses one with which not even the short form of the text is one message."""

@@ -155,7 +155,7 @@ def begin(
         "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
     }
     insert_or_ignore(PhoneCode, **row)
-    _send(row, phone, channel)
+    _send(row, 0, channel, phone)
     details = {"code": row["id"], "purpose": purpose, "channel": channel, "test": is_test}
     events.record("code.sent", details=details, personal={"phone": phone})
     return _shown({**row, "used_at": None}, phone)
@@ -189,7 +189,7 @@ def resend(code_id: str, flow_id: str, channel: str) -> None:
     )
     if not changed(claim):  # the button was pressed twice: the other press sends it
         return
-    _send(row, phone, channel)
+    _send(row, row["sends"], channel, phone)
     details = {"code": row["id"], "purpose": row["purpose"], "channel": channel, "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
 
@@ -306,7 +306,8 @@ def _spend(phone: str, budget: str, network: str, channel: str) -> None:  # noqa
     phone_limits.count_message(phone)
 
 
-def _send(row: Any, phone: str, channel: str) -> None:
+def _send(row: Any, place: int, channel: str, phone: str) -> None:
     if not row["is_test"]:
         value = derive_code(row["id"], FLASH) if channel == FLASH else derive_code(row["id"])
-        phone_sendings.send(row["id"], channel, phone, row["language"], value=value, expires_at=row["expires_at"])
+        how = {"phone": phone, "language": row["language"], "value": value, "expires_at": row["expires_at"]}
+        phone_sendings.send(row["id"], place, channel, **how)

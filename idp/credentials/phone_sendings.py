@@ -35,7 +35,7 @@ NOT_OPEN = N_("The code cannot be sent this way now. Choose another one.")
 State = Literal["waiting", "silent", "failed", "delivered"]
 
 _rows = table(PhoneCodeSending)
-_OF_CODE = sa.select(_rows).where(_rows.c.code_id == sa.bindparam("of_code")).order_by(_rows.c.created_at, _rows.c.message_id)
+_OF_CODE = sa.select(_rows).where(_rows.c.code_id == sa.bindparam("of_code")).order_by(_rows.c.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def first(phone: str, wanted: str | None = None) -> str:
     return wanted if wanted in order else next((each for each in order if each != EMAIL), "sms")
 
 
-def send(code_id: str, channel: str, phone: str, language: str, *, value: str, expires_at: datetime) -> None:
+def send(code_id: str, place: int, channel: str, *, phone: str, language: str, value: str, expires_at: datetime) -> None:
     """Put a message with the code `value` out and write down which it was. The same statements whoever has the number (case 70)."""
     to, until = phone, expires_at
     if channel == EMAIL:
@@ -99,7 +99,7 @@ def send(code_id: str, channel: str, phone: str, language: str, *, value: str, e
         if not to:
             to, until = NOBODY, clock.now()
     message_id = channels.send(channel, to, WORDING, language, code=value, expires_at=until)
-    insert_or_ignore(PhoneCodeSending, message_id=message_id, code_id=code_id, channel=channel, created_at=clock.now())
+    insert_or_ignore(PhoneCodeSending, message_id=message_id, code_id=code_id, place=place, channel=channel, created_at=clock.now())
 
 
 def of(code_id: str) -> tuple[Sending, ...]:

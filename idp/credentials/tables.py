@@ -43,12 +43,13 @@ class PhoneCode(Base):
 
 
 class PhoneCodeSending(Base):
-    """A message that was put out for a one-time code; what became of it stands in the receipt of that message."""
+    """A message that was put out for a one-time code, the first one in `place` 0; its fate stands in the receipt of that message."""
 
     __tablename__ = "phone_code_sendings"
 
     message_id: Mapped[str] = mapped_column(Id, primary_key=True)
     code_id: Mapped[str] = mapped_column(Id, index=True)
+    place: Mapped[int]
     channel: Mapped[str] = mapped_column(sa.String(16))
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
