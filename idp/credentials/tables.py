@@ -35,7 +35,7 @@ class PhoneCode(Base):
     is_test: Mapped[bool] = mapped_column(default=False)
     tries: Mapped[int] = mapped_column(default=0)
     sends: Mapped[int] = mapped_column(default=1)
-    sent: Mapped[list[str]] = mapped_column(Json)
+    sent: Mapped[list[str]] = mapped_column(Json, server_default='["sms"]')  # of a process that is one version behind
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     next_send_at: Mapped[datetime] = mapped_column(Instant)
