@@ -206,19 +206,12 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {
             **CODE,
             "form": Code(),
-            "state": "failed",
-            "why": "The phone is off, busy or out of coverage.",
-            "ways": (Way("voice", NOW), Way("email", NOW), Way("sms", NOW)),
-        },
-    ),
-    "phone_code-flash": (
-        "login/phone_code.html",
-        lambda: {
-            **CODE,
-            "form": Code(data={"code": "48 29"}),
             "channel": "flash_call",
-            "sent": ("flash_call",),
-            "ways": (Way("flash_call", NOW + timedelta(seconds=42)),),
+            "sent": ("sms", "flash_call"),
+            "state": "failed",
+            "mark": "2-failed",
+            "why": WHY,
+            "ways": (Way("voice", NOW), Way("email", NOW), Way("sms", NOW), Way("flash_call", NOW)),
         },
     ),
     "phone_code-over": (
@@ -245,11 +238,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "here": "/login/flw_1/phone_code/receipts",
         },
     ),
-    "receipts-none": (
-        "login/receipts.html",
-        lambda: {"flow": _flow(), "phone": PHONE, "code_id": "otp_1", "sendings": [], "back_url": "/login/flw_1", "here": "/login/flw_1"},
-    ),
-    **{f"help-{about}": ("login/help.html", partial(_help, about)) for about in ("code", "number", "locked", "linked")},
+    **{f"help-{about}": ("login/help.html", partial(_help, about)) for about in ("code", "linked")},
     "register": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow()}),
     "register-wrong": (
         "login/register.html",

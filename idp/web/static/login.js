@@ -21,7 +21,10 @@
     const listening = new AbortController();
     let sent = false;
 
-    if (input.getAttribute("aria-invalid")) input.select(); // what was typed is still there, and the next digit replaces it
+    if (input.getAttribute("aria-invalid")) { // what was typed is still there, and the next digit replaces it
+      if (document.activeElement === input) input.select();
+      else input.addEventListener("focus", () => input.select(), { once: true });
+    }
 
     form.addEventListener("submit", (event) => {
       if (sent) event.preventDefault(); // a second press would spend a second try
