@@ -35,6 +35,12 @@ KEPT = timedelta(days=2)
 SEAL = "phone code"
 _codes = table(PhoneCode)
 _FIND = sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow"))
+_OF_NUMBER = (
+    sa.select(_codes)
+    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"))
+    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
+    .limit(1)
+)
 # First the code, then its number's counters, as `guess` does it: a guess and a sending in one instant never wait for each other.
 _LOCK = _FIND.with_for_update()
 _NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
@@ -165,6 +171,12 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
     """The transaction, if it belongs to this sign-in."""
     row = session.execute(_FIND, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
+
+
+def find_last(phone: str, flow_id: str) -> Transaction | None:
+    """The last transaction for this number (E.164) in this sign-in."""
+    row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
+    return _shown(row, phone) if row else None
 
 
 def resend(code_id: str, flow_id: str, channel: str) -> None:

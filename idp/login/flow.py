@@ -217,10 +217,15 @@ def is_over(flow: Flow, request: Request) -> bool:
 def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | None = None) -> Answer:
     """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries.
 
-    `channel`: by which to begin, else by the ladder's first.
+    `channel`: by which to begin, else by the ladder's first. NOTE: whoever changes the number and changes it back finds the code that is
+    under way, with the guesses it has left: no way around gives new ones.
     """
     sent = code_of(flow)
-    if sent is None or sent.phone != phone or not sent.is_open:
+    if sent is None or sent.phone != phone:
+        sent = phone_code.find_last(phone, flow.id)
+        if sent is not None and sent.is_open:
+            _write(flow, phone_code_id=sent.id)
+    if sent is None or not sent.is_open:
         begun = phone_code.begin(
             phone,
             flow_id=flow.id,

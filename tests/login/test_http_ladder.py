@@ -315,3 +315,16 @@ class TestEmail:
             later(30)
             page = ask(browser, page, "email")
             assert claims(ladder, portal, browser.onward(browser.submit(page, code=ladder.code_for(EMAIL))))["amr"] == ["otp"]
+
+
+def test_a_number_that_is_changed_back(ladder: World, portal: Party) -> None:
+    """Case 53: another number and the first one again: nothing is sent anew, and the guesses go on where they were."""
+    browser = ladder.browser()
+    page = at_code(ladder, browser, portal, ANNA)
+    guess_wrong(ladder, browser, page, 3)
+    identify = str(page.url).replace("phone_code", "identify")
+    for phone in (new_phone(5), ANNA, new_phone(5), ANNA):
+        page = browser.onward(browser.submit(browser.get(identify), phone=phone))
+    assert len(ladder.events("code.sent")) == 2
+    assert "1 tr" in text_of(guess_wrong(ladder, browser, page)[0])
+    assert "code" in answer_of(browser.onward(browser.submit(page, code=ladder.code_for(ANNA))))
