@@ -7,9 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 
 from idp.languages import LANGUAGES
 from tests import machine
-from tests.journeys.tour import tour
+from tests.journeys.tour import SETTINGS, tour
 from tests.journeys.visitor import Visitors
 
+__all__ = ["SETTINGS"]  # the stage is set up with them
 pytestmark = pytest.mark.browser
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -6,6 +6,7 @@ The tests look with axe, `make screens` with a camera.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -14,11 +15,19 @@ from playwright.sync_api import expect
 from idp.db.columns import table
 from idp.db.session import session
 from idp.delegation.tables import Consent
+from idp.directory import users
+from tests.journeys.rungs import HEADINGS, says
 from tests.journeys.visitor import ROMASHKA, Visitor
 from tests.world import new_phone
 
 ANNA, KARIMOV = "+79005553501", "+79005553507"
 Look = Callable[[str], None]
+# Whoever walks needs them: a ladder with all rungs, that begins with a flash call for some, and who is silent soon.
+SETTINGS: dict[str, dict[str, object]] = {
+    "login": {"silent_after": 2},
+    "messages": {"ladder": {"default": ["sms", "voice", "email"], "7902": ["flash_call", "sms", "voice", "email"]}},
+    "brand": {"support_email": "help@bazar.example", "support_phone": "+78005553535"},
+}
 
 
 def tour(visitor: Visitor, look: Look) -> None:
@@ -31,6 +40,7 @@ def tour(visitor: Visitor, look: Look) -> None:
     _people_and_sign_out(visitor, look)
     _sign_up(visitor, look)
     _blocked(visitor, look)
+    _ladder(visitor, look)
     _astray(visitor, look)
 
 
@@ -156,6 +166,42 @@ def _blocked(visitor: Visitor, look: Look) -> None:
     visitor.enter(visitor.new_code(KARIMOV, known))
     expect(visitor.page.locator("[aria-disabled=true]").first).to_be_visible()
     look("oidc-account-blocked")
+
+
+def _ladder(visitor: Visitor, look: Look) -> None:
+    """Up the ladder, rung by rung; help on the way, and a blocked ID at the end."""
+    page, phone = visitor.page, f"+7902{secrets.randbelow(10**7):07d}"
+    with visitor.stage.world.writes():
+        users.block(users.register(phone, "Blocked", "ru", "1").id, "fraud")
+    page.goto(f"{visitor.stage.provider}/end_session")
+    visitor.button(visitor.idp("Sign out")).click()
+    expect(page.locator("form[action*=end_session]")).to_have_count(0)
+    visitor.begin("staff")
+    visitor.link(visitor.idp("Another number")).click()
+    code = visitor.ask_for_code(phone)
+    look("login-phone_code-flash_call")
+    for following in ("sms", "voice", "email"):
+        if following == "voice":
+            says(visitor, "sent")
+            expect(page.locator("#news")).not_to_be_empty()
+            look("login-phone_code-silent")
+        says(visitor, "failed", "absent_subscriber")
+        page.reload()
+        expect(page.locator("#ways .button")).to_be_visible()
+        look(f"login-phone_code-failed-before-{following}")
+        page.locator("#ways .button").click()
+        expect(visitor.heading).to_have_text(visitor.idp(HEADINGS[following]))
+        look(f"login-phone_code-{following}")
+    visitor.button(visitor.idp("What became of the code")).click()
+    expect(page.locator(".rows")).to_be_visible()
+    look("login-receipts")
+    for about in ("code", "number", "locked", "linked"):
+        page.goto(re.sub(r"/phone_code/receipts|/help.*", "", page.url) + f"/help?about={about}&from=phone_code")
+        look(f"login-help-{about}")
+    page.goto(re.sub(r"/help.*", "/phone_code", page.url))
+    visitor.enter(code)
+    expect(visitor.link(visitor.idp("What can I do now?"))).to_be_visible()
+    look("errors-blocked")
 
 
 def _astray(visitor: Visitor, look: Look) -> None:
