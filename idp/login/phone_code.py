@@ -94,8 +94,10 @@ def resend(request: Request, flow: str) -> Answer:
         way = next((way for way in code.progress().ways if way.channel == channel), None)
         if way is not None and way.at <= clock.now():
             phone_code.resend(code.id, row.id, channel)
-    except (BadInput, Gone, TooManyTries) as refusal:
+    except (BadInput, TooManyTries) as refusal:
         return _refused(request, row, code, refusal)
+    except Gone:  # used or guessed up in this very moment: the page says so
+        row.code = None
     return see_other(flows.next_address(row, request))
 
 
