@@ -182,7 +182,7 @@ def find_last(phone: str, flow_id: str) -> Transaction | None:
 def resend(code_id: str, flow_id: str, channel: str) -> None:
     """Send the code once more by `channel`; it does not live longer for it, and the tries go on.
 
-    Raises Gone (over: a new sending is a new transaction), BadInput (not this way now), TooManyTries (too early; no more; the number's or
+    Raises Gone (over: a new sending is a new transaction), NotOpen (too early, no more, or not this way now), TooManyTries (the number's or
     the network's limit).
     """
     login, now = settings().login, clock.now()

@@ -21,7 +21,7 @@ from idp.credentials.tables import PhoneCodeSending
 from idp.db.columns import table
 from idp.db.session import delete_some, insert_or_ignore, session
 from idp.directory import users
-from idp.errors import N_, BadInput, TooManyTries
+from idp.errors import N_, TooManyTries
 from idp.messages import channels, ladder, receipts
 
 EMAIL, FLASH, VOICE = "email", "flash_call", "voice"
@@ -31,6 +31,11 @@ NOBODY = "nobody@invalid"  # where an e-mail goes that has nowhere to go; it has
 TOO_EARLY = N_("A new code can be asked for a little later.")
 ALL_SENT = N_("No more codes can be sent for this sign-in. Wait for the last one, or start again later.")
 NOT_OPEN = N_("The code cannot be sent this way now. Choose another one.")
+
+
+class NotOpen(TooManyTries):
+    """This way is not open now: it is too early for it, nothing more is sent, or another way is due."""
+
 
 State = Literal["waiting", "silent", "failed", "delivered"]
 
@@ -72,13 +77,13 @@ class Progress:
         return self.sendings[-1].reason if self.sendings and self.state == "failed" else None
 
     def require(self, channel: str) -> None:
-        """Raise unless `channel` may be asked for at this moment: TooManyTries (too early, or no more), BadInput (not this way)."""
+        """Raise NotOpen unless `channel` may be asked for at this moment."""
         way = next((way for way in self.ways if way.channel == channel), None)
         if way is None:
-            raise BadInput(NOT_OPEN) if self.ways else TooManyTries(ALL_SENT)
+            raise NotOpen(NOT_OPEN if self.ways else ALL_SENT)
         now = clock.now()
         if way.at > now:
-            raise TooManyTries(TOO_EARLY, retry_after=int((way.at - now).total_seconds()) + 1, retry_at=way.at)
+            raise NotOpen(TOO_EARLY, retry_after=int((way.at - now).total_seconds()) + 1, retry_at=way.at)
 
 
 def first(phone: str, wanted: str | None = None) -> str:

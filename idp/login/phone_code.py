@@ -14,7 +14,7 @@ from idp.config import settings
 from idp.credentials import phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
-from idp.errors import N_, BadInput, Gone, Refusal, TooManyTries
+from idp.errors import N_, BadInput, Gone, TooManyTries
 from idp.login import drafts, receipts
 from idp.login import flow as flows
 from idp.login.flow import Flow
@@ -63,9 +63,11 @@ def answer(request: Request, flow: str) -> Answer:
     except TooManyTries as refusal:
         form.refuse("code", refusal)
         return form.wait(_again(row, request, form, status=429), refusal)
+    # Counted, whatever happens from here on. One that was not counted lets go of the code as well: PostgreSQL keeps a row locked that an
+    # UPDATE looked at, and whoever sends the code again takes first the sign-in, then its code.
+    database.commit()
     if guess is None:
-        return _late(request, flow, form)
-    database.commit()  # counted, whatever happens from here on
+        return _late(request, row, form)
     right = phone_code.judge(guess, code)
     if right is None:
         wrong = WRONG_DIGITS if guess.sent[-1] == phone_sendings.FLASH else WRONG
@@ -91,29 +93,25 @@ def resend(request: Request, flow: str) -> Answer:
         if not code.is_open:
             usual = [way.channel for way in phone_sendings.again(code.phone, code.sent)]
             return flows.ask_for_code(row, request, code.phone, channel=channel if channel in usual else None)
-        way = next((way for way in code.progress().ways if way.channel == channel), None)
-        if way is not None and way.at <= clock.now():
-            phone_code.resend(code.id, row.id, channel)
-    except (BadInput, TooManyTries) as refusal:
-        return _refused(request, row, code, refusal)
-    except Gone:  # used or guessed up in this very moment: the page says so
+        phone_code.resend(code.id, row.id, channel)
+    except (phone_sendings.NotOpen, Gone):  # Gone: used or guessed up in this very moment
         row.code = None
+    except TooManyTries as refusal:
+        form = CodeForm(request, ui_locales=row.ui_locales)
+        form.remember.data = row.remember
+        form.refuse("code", refusal)
+        return form.wait(_page(row, form, code, status=429), refusal)
     return see_other(flows.next_address(row, request))
 
 
-def _refused(request: Request, row: Flow, code: Transaction, refusal: Refusal) -> Answer:
-    form = CodeForm(request, ui_locales=row.ui_locales)
-    form.remember.data = row.remember
-    form.refuse("code", refusal)
-    page = _page(row, form, code, status=429 if isinstance(refusal, TooManyTries) else refusal.status)
-    return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
-
-
-def _late(request: Request, flow: str, form: CodeForm) -> Answer:
+def _late(request: Request, row: Flow, form: CodeForm) -> Answer:
     """A code was entered that takes no more guesses. When its time has just run out, a new one goes out, and the page says so."""
-    row = flows.get(request, flow, lock=True)
+    row.code = None
+    if not _has_run_out(flows.get_code(row)):
+        return _again(row, request, form, status=422)
+    row = flows.get(request, row.id, lock=True)
     code = flows.get_code(row)
-    if code.used_at or code.is_open or code.tries_left == 0:  # of another tab; or there is nothing to renew
+    if not _has_run_out(code):  # another tab was quicker
         return _again(row, request, form, status=422)
     form.code.data = ""
     if clock.now() - code.expires_at > RENEWED:
@@ -126,6 +124,11 @@ def _late(request: Request, flow: str, form: CodeForm) -> Answer:
         return form.wait(_again(row, request, form, status=429), refusal)
     form.refuse_with("code", form.translate(SENT_NEW))
     return _again(row, request, form, status=422)
+
+
+def _has_run_out(code: Transaction) -> bool:
+    """Whether only its time is over: it was neither used nor guessed up."""
+    return code.used_at is None and code.tries_left > 0 and not code.is_open
 
 
 def _again(row: Flow, request: Request, form: CodeForm, *, status: int) -> Answer:

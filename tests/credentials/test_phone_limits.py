@@ -12,7 +12,7 @@ from idp import clock
 from idp.cli.demo_story import Story
 from idp.config import Settings
 from idp.credentials import phone_code, phone_limits, phone_sendings, trusted_device
-from idp.errors import BadInput, Gone, TooManyTries
+from idp.errors import Gone, TooManyTries
 from tests.credentials.lab import PHONE, Desk, wrong
 from tests.world import new_phone
 
@@ -167,7 +167,7 @@ class TestSendingAgain:
             assert again.expires_at == sent.expires_at
             assert again.tries_left == 4
             later(60)
-            with pytest.raises(BadInput) as no_more:
+            with pytest.raises(phone_sendings.NotOpen) as no_more:
                 desk.resend(sent)
             assert no_more.value.message == phone_sendings.NOT_OPEN  # one spoken call is left
             assert desk.world.waiting() == 3

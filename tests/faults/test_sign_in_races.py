@@ -82,8 +82,8 @@ def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party) ->
 
 
 def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
-    """Case 53, R3: three guesses, the number is changed and changed back, and the code is asked for by every channel in two tabs, while a
-    hundred more guesses arrive at once: five are judged over all of it.
+    """Case 53, R3: three guesses, then the number is changed and changed back, and the code is asked for by two channels in two tabs while
+    many more guesses arrive: five are judged over all of it.
     """
     for _ in range(FEW):
         browser, phone, other = provider.browser(), new_phone(), new_phone()
@@ -93,9 +93,9 @@ def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
         at_once([browser.filled(page, code=_wrong(right)) for _ in range(3)])
         for number in (other, phone):
             page = browser.onward(browser.submit(browser.get(identify), phone=number))
-        channels = [browser.filled(page, channel=channel) for channel in ("flash_call", "sms", "voice", "email") * 2]
+        channels = [browser.filled(page, channel=channel) for channel in ("flash_call", "voice") * 2]
         # A number that is changed and restored now would find the code spent, and ask for a new one: that is a new sending, and counted.
-        guesses = [browser.filled(page, code=_wrong(right)) for _ in range(GUESSES)]
+        guesses = [browser.filled(page, code=_wrong(right)) for _ in range(count(30, 100))]
         requests = [*channels, *guesses]
         random.shuffle(requests)
         answers = at_once(requests)
