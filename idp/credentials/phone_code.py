@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
 from idp.credentials import phone_limits, phone_sendings
-from idp.credentials.phone_sendings import EMAIL, FLASH
+from idp.credentials.phone_sendings import FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
@@ -28,6 +28,7 @@ from idp.directory import users
 from idp.errors import N_, BadInput, Gone
 
 SIGN_IN = "sign_in"
+REPEATED = "repeated"  # the value that text, spoken call and e-mail have in common
 AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
 KEPT = timedelta(days=2)
@@ -227,8 +228,11 @@ def judge(guess: Guess, code: str) -> Guess | None:
     Takes the same time for every wrong one. A value that was never sent is not right.
     """
     found = [by for by, value in _values(guess) if crypto.equal(value, code)]
-    if found:
-        return replace(guess, channel=found[0])
+    channel = found[0] if found else None
+    if found and channel == REPEATED:
+        channel = phone_sendings.by_phone_or_mail(guess.id, guess.phone, [each for each in guess.sent if each != FLASH])
+    if channel:
+        return replace(guess, channel=channel)
     details = {"code": guess.id, "tries_left": guess.tries_left}
     events.record("code.wrong", outcome="refused", details=details, personal={"phone": guess.phone})
     return None
@@ -247,7 +251,7 @@ def redeem(guess: Guess) -> bool:
     return True
 
 
-def derive_code(code_id: str, kind: str = "repeated") -> str:
+def derive_code(code_id: str, kind: str = REPEATED) -> str:
     """The six digits of a transaction: derived, so that every sending says the same; each of the million is as likely as the others.
 
     `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in.
@@ -292,18 +296,13 @@ def _is_test(phone: str) -> bool:
 
 
 def _values(guess: Guess) -> list[tuple[str, str]]:
-    """What is right for this guess, and by which channel it came.
-
-    NOTE: when one value went out by several channels, nobody knows which of them was read. Then the last one counts; but never `sms` or
-    `tel` where an e-mail was among them: that would claim a phone that perhaps nobody held (RFC 8176).
-    """
+    """What is right for this guess, and of which kind it is."""
     if guess.is_test:
         right = settings().login.test_numbers.get(guess.phone, "")
         return [(guess.sent[-1], right)] if right else []
-    repeated = [each for each in guess.sent if each != FLASH]
-    values = [(FLASH, derive_code(guess.id, FLASH))] if len(repeated) < len(guess.sent) else []
-    if repeated:
-        values.append((EMAIL if EMAIL in repeated else repeated[-1], derive_code(guess.id)))
+    values = [(FLASH, derive_code(guess.id, FLASH))] if FLASH in guess.sent else []
+    if any(each != FLASH for each in guess.sent):
+        values.append((REPEATED, derive_code(guess.id)))
     return values
 
 

@@ -97,14 +97,32 @@ def first(phone: str, wanted: str | None = None) -> str:
 
 def send(code_id: str, place: int, channel: str, *, phone: str, language: str, value: str, expires_at: datetime) -> None:
     """Put a message with the code `value` out and write down which it was. The same statements whoever has the number (case 70)."""
-    to, until = phone, expires_at
+    to, until, person_id = phone, expires_at, None
     if channel == EMAIL:
         user = users.find_by_phone(phone)
-        to = (user.email or "") if user is not None and user.email_verified_at else ""
-        if not to:
+        if user is not None and user.email and user.email_verified_at:
+            to, person_id = user.email, user.id
+        else:
             to, until = NOBODY, clock.now()
     message_id = channels.send(channel, to, WORDING, language, code=value, expires_at=until)
-    insert_or_ignore(PhoneCodeSending, message_id=message_id, code_id=code_id, place=place, channel=channel, created_at=clock.now())
+    values = {"code_id": code_id, "place": place, "channel": channel, "person_id": person_id, "created_at": clock.now()}
+    insert_or_ignore(PhoneCodeSending, message_id=message_id, **values)
+
+
+def by_phone_or_mail(code_id: str, phone: str, repeated: list[str]) -> str | None:
+    """The channel by which the value came that `repeated` have in common, now that it was typed and is right; None: it cannot have come.
+
+    NOTE: when one value went out by several channels, nobody knows which of them was read. Then the last one counts; but never `sms` or
+    `tel` where an e-mail was really sent: that would claim a phone that perhaps nobody held (RFC 8176). And that e-mail opens only the ID
+    whose address it went to: when the number has changed hands since, the value is nothing.
+    """
+    calls_and_texts = [each for each in repeated if each != EMAIL]
+    if EMAIL in repeated:
+        went_to = {row.person_id for row in session.execute(_OF_CODE, {"of_code": code_id}) if row.person_id}
+        if went_to:
+            owner = users.find_by_phone(phone)
+            return EMAIL if owner is not None and went_to == {owner.id} else None
+    return calls_and_texts[-1] if calls_and_texts else None
 
 
 def of(code_id: str) -> tuple[Sending, ...]:

@@ -43,7 +43,10 @@ class PhoneCode(Base):
 
 
 class PhoneCodeSending(Base):
-    """A message that was put out for a one-time code, the first one in `place` 0; its fate stands in the receipt of that message."""
+    """A message that was put out for a one-time code, the first one in `place` 0; its fate stands in the receipt of that message.
+
+    `person_id`: of an e-mail, whose address it went to; none: nobody's.
+    """
 
     __tablename__ = "phone_code_sendings"
 
@@ -51,6 +54,7 @@ class PhoneCodeSending(Base):
     code_id: Mapped[str] = mapped_column(Id, index=True)
     place: Mapped[int]
     channel: Mapped[str] = mapped_column(sa.String(16))
+    person_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 

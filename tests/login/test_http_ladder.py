@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from idp import clock
+from idp.db.session import session
 from idp.directory import users
+from idp.directory.tables import User
 from tests.conftest import Told
 from tests.login.http_lab import claims, drop_cookies, guess_wrong, judged, people_on, post, provider, right_code, statements, text_of
 from tests.login.lab import ANNA, at_code, where, wrong
@@ -302,6 +305,36 @@ class TestEmail:
             later(60)
             page = ask(browser, page, "sms")
             assert where(browser.onward(browser.submit(page, code=ladder.code_for(phone)))) == "register"
+
+    def test_a_number_that_changes_hands_meanwhile(self, ladder: World, portal: Party) -> None:
+        """The mail went to the ID that had the number: whoever has the number a minute later is not entered by it, and no ID is made."""
+        browser = ladder.browser()
+        with clock.freeze(clock.now()) as later:
+            page = at_code(ladder, browser, portal, ANNA)
+            later(30)
+            page = ask(browser, page, "email")
+            code = ladder.code_for(EMAIL)
+            with ladder.writes():
+                session.execute(sa.update(User).where(User.phone == ANNA).values(phone=None))
+            assert browser.submit(page, code=code).status_code == 422
+            with ladder.writes():
+                users.register(ANNA, "Somebody else", "ru", "1")
+            assert browser.submit(page, code=code).status_code == 422
+
+    def test_an_address_that_nobody_has_proves_the_phone(self, ladder: World, portal: Party) -> None:
+        """RFC 8176: where the e-mail went to nobody, the code came by the text message, and `amr` says so."""
+        browser, phone = ladder.browser(), new_phone(7)
+        with ladder.writes():
+            users.register(phone, "Without an address", "ru", "1")
+        with clock.freeze(clock.now()) as later:
+            page = at_code(ladder, browser, portal, phone)
+            later(30)
+            page = ask(browser, page, "email")
+            assert browser.submit(page, code=values(ladder, page)[0]).status_code == 422, "it was never sent to anybody"
+            later(60)
+            page = ask(browser, page, "sms")
+            answer = browser.onward(browser.submit(page, code=ladder.code_for(phone)))
+            assert claims(ladder, portal, answer)["amr"] == ["sms"]
 
     def test_in_a_known_browser(self, ladder: World, portal: Party) -> None:
         """Pressing one's name where a code is due climbs the same ladder."""

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("code_id", sa.String(length=40), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_phone_code_sendings")),
     )
