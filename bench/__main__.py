@@ -1,6 +1,8 @@
 """`make bench`: operations per second, p50 and p99 of what relying parties and people do, each beside its floor of the same run.
 
-    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U]
+    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U] [--tries N]
+
+At the end: whether known and unknown numbers can be told apart by time (`--tries` of each, 0: left out), and what a sign-in by phone costs.
 
 Servers run on the first core (or all but the last, with more workers), the load on the last. Rounds of ours and of the floor take turns and
 the medians count, since a machine is never quiet for long. The database is durable: SQLite WAL, synchronous FULL, or PostgreSQL as it is.
@@ -19,7 +21,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import load, workloads
+from bench import load, people, workloads
 from bench.load import Result, Script
 from bench.provider import Served, floor_command, free_port, provider_command, serving, settings
 from bench.workloads import CALLBACK, FLOORS, Lab
@@ -50,6 +52,7 @@ def prepare(environment: dict[str, str]) -> dict[str, tuple[str, str]]:
         with writes():
             roles.install()
             users.register(PHONE, "Анна Смирнова", "ru", "1")
+            people.move_in()
             made = {}
             for format_ in ("jwt", "opaque"):
                 web = {"redirect_uris": [CALLBACK], "first_party": True, "id_token_signed_response_alg": "ES256"}
@@ -115,6 +118,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--tries", type=int, default=2000)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -122,7 +126,8 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="idp-bench-")))
         port = free_port()
-        environment = settings(folder, port, options.database, options.workers) | {"IDP_LOGIN__TEST_NUMBERS": json.dumps({PHONE: CODE})}
+        environment = settings(folder, port, options.database, options.workers) | people.AT_ONCE
+        environment["IDP_LOGIN__TEST_NUMBERS"] = json.dumps({PHONE: CODE})
         made = prepare(environment)
         began = time.perf_counter()
         ours = stack.enter_context(serving(provider_command(options.workers), environment, port, cores=server_cores, ready="/health/live"))
@@ -167,6 +172,9 @@ def main() -> None:
             ]
             out.write(line(name, rounds, plain))
             out.flush()
+        out.write(people.whole_sign_in(ours, lab, people.codes(environment["IDP_DATABASE__URL"])))
+        if options.tries:
+            out.write(people.timing(ours, lab, options.tries))
         sizes = ", ".join(f"{size:.0f}" for size in ours.megabytes())
         out.write(f"first answer {first:.2f} s after the process started; memory of its processes, MB: {sizes}\n")
 

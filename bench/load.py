@@ -101,18 +101,22 @@ class _User:
 
     def receive(self) -> Answer | None:
         """The answer, once all of it is here."""
-        self.buffer += self.socket.recv(262144)
-        end = self.buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return None
-        head = self.buffer[: end + 2]
-        marker = head.lower().find(b"content-length: ")
-        length = int(head[marker + 16 : head.index(b"\r\n", marker)]) if marker >= 0 else 0
-        if len(self.buffer) < end + 4 + length:
-            return None
-        body = self.buffer[end + 4 : end + 4 + length]
-        self.buffer = self.buffer[end + 4 + length :]
-        return Answer(int(head[9:12]), head, body)
+        answer, self.buffer = receive(self.buffer + self.socket.recv(262144))
+        return answer
+
+
+def receive(buffer: bytes) -> tuple[Answer | None, bytes]:
+    """The answer at the beginning of `buffer`, once all of it is there, and what follows it."""
+    end = buffer.find(b"\r\n\r\n")
+    if end < 0:
+        return None, buffer
+    head = buffer[: end + 2]
+    marker = head.lower().find(b"content-length: ")
+    length = int(head[marker + 16 : head.index(b"\r\n", marker)]) if marker >= 0 else 0
+    whole = end + 4 + length
+    if len(buffer) < whole:
+        return None, buffer
+    return Answer(int(head[9:12]), head, buffer[end + 4 : whole]), buffer[whole:]
 
 
 def run(port: int, begin: Callable[[], Script], *, users: int, seconds: float) -> Result:

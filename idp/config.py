@@ -128,6 +128,10 @@ class Brand(_Section):
     """The name in other languages, by language code."""
     support_url: str = ""
     """Where `Help` leads; left out when empty."""
+    support_email: str = ""
+    """The address of support on the help pages; left out when empty."""
+    support_phone: str = ""
+    """The number of support on the help pages, in international form; left out when empty."""
     privacy_url: str = ""
     """Where `Privacy` leads; left out when empty."""
     terms_url: str = ""
@@ -148,9 +152,13 @@ class Login(_Section):
     code_tries: int = Field(5, ge=1, le=10)
     """Wrong codes per sign-in."""
     code_sends: int = Field(3, ge=1, le=5)
-    """Messages per sign-in."""
+    """Messages per sign-in, spoken calls apart."""
+    code_calls: int = Field(1, ge=0, le=3)
+    """Spoken calls per sign-in."""
     code_pauses: list[int] = [30, 60, 120]
-    """Seconds before the first, second and third new sending."""
+    """Seconds before the first, second and third new sending. A sending that has failed is followed by another at once."""
+    silent_after: Seconds = 30
+    """Seconds without word of a message's arrival after which the next channel of the ladder is offered."""
     number_wrong_per_hour: int = Field(10, ge=1)
     """Wrong codes per phone number and hour, over all sign-ins."""
     number_wrong_per_day: int = Field(20, ge=1)

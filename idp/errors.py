@@ -34,7 +34,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
     """A refusal that can be shown: status, machine word, title and message (English, translated when it is rendered).
 
     `detail` is for the log and never shown to a person; `params` fill `%(name)s` in the message. Who knows more adds it to `shown`, for the
-    page: `client_id`, `client_name`, `client_logo`, `restart_url` (where to begin again), `support_url`.
+    page: `client_id`, `client_name`, `client_logo`, `restart_url` (where to begin again), `help_url`, `support_url`.
     """
 
     status: ClassVar[int] = 400

@@ -205,14 +205,18 @@ def sweep(now: datetime) -> int:
 
 
 def backlog() -> dict[str, float]:
-    """For the metrics: rows `waiting` and `dead`, and the `age` in seconds of the oldest row that is due. In a `reads()` unit."""
+    """For the metrics: rows `waiting` and `dead`, and the `age` in seconds of the oldest row that is due; without those that are too late.
+
+    In a `reads()` unit.
+    """
     now = clock.now()
+    in_time = sa.or_(Outbox.expires_at.is_(None), Outbox.expires_at > now)
     counts = session.execute(
-        sa.select(Outbox.state, sa.func.count().label("rows")).where(Outbox.state.in_(("waiting", "dead"))).group_by(Outbox.state)
+        sa.select(Outbox.state, sa.func.count().label("rows")).where(Outbox.state.in_(("waiting", "dead")), in_time).group_by(Outbox.state)
     )
     found: dict[str, float] = {"waiting": 0, "dead": 0, "age": 0}
     found.update({row.state: row.rows for row in counts})
-    oldest = session.scalar(sa.select(sa.func.min(Outbox.due_at)).where(Outbox.state == "waiting", Outbox.due_at <= now))
+    oldest = session.scalar(sa.select(sa.func.min(Outbox.due_at)).where(Outbox.state == "waiting", Outbox.due_at <= now, in_time))
     return {**found, "age": (now - oldest).total_seconds()} if oldest else found
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from idp.api import message_receipts
 from idp.console import health, inbox
-from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, register
+from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
+from idp.login import help as guidance
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
 from idp.web.http import Answer
@@ -75,12 +76,17 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/phone_code", phone_code.answer),
     _page("/login/<flow>/phone_code/resend", flow.view, "writes"),
     _form("/login/<flow>/phone_code/resend", phone_code.resend),
+    _page("/login/<flow>/phone_code/receipts", receipts.show, "reads"),
+    _form("/login/<flow>/phone_code/receipts", receipts.leave),
+    _page("/login/<flow>/phone_code/state", receipts.state, "reads"),
     _page("/login/<flow>/further_proof", further_proof.show, "reads"),
     _form("/login/<flow>/further_proof", further_proof.answer),
     _page("/login/<flow>/email_code", email_code.show, "reads"),
     _form("/login/<flow>/email_code", email_code.answer),
     _page("/login/<flow>/email_code/resend", flow.view, "writes"),
     _form("/login/<flow>/email_code/resend", email_code.resend),
+    _page("/login/<flow>/help", guidance.show, "reads"),
+    _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
     # Everywhere

@@ -17,7 +17,7 @@ from idp.languages import LANGUAGES
 from tests import machine
 from tests.conftest import Told
 from tests.journeys.stage import Stage, set_up
-from tests.journeys.tour import tour
+from tests.journeys.tour import SETTINGS, tour
 from tests.journeys.visitor import Visitors
 
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
@@ -69,7 +69,7 @@ def main() -> int:
     if reason := machine.missing("chromium"):
         sys.stderr.write(f"{reason}\n")
         return 1
-    with tempfile.TemporaryDirectory() as scratch, set_up(Told(Path(scratch), None), Path(scratch)) as stage:
+    with tempfile.TemporaryDirectory() as scratch, set_up(Told(Path(scratch), None), Path(scratch), **SETTINGS) as stage:
         taken = pictures(stage, given)
     machine.say(f"{taken} pictures in {given.folder}/")
     return 0

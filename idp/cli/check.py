@@ -1,4 +1,6 @@
-"""`idp check`: the configuration in force. Unknown keys and what is unsafe in production are refused while it is read."""
+"""`idp check`: the configuration in force. Unknown keys and what is unsafe in production are refused while it is read;
+a host that makes a code's text more than one message, here.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import click
 from idp import config
 from idp.cli.output import FORMAT, as_json, remark, table
 from idp.config_gateways import AppriseGateway, SmppGateway, SmtpGateway, WebhookGateway
+from idp.messages import wording
 
 HIDDEN = "[hidden]"
 SECRET = re.compile(r"secret|password|token$|api_key")
@@ -21,6 +24,9 @@ SECRET = re.compile(r"secret|password|token$|api_key")
 def check(form: str) -> None:
     """Print the configuration in force, secrets hidden; exit code 1 when it cannot be used."""
     settings = config.load()
+    config.use(settings)
+    if problems := wording.problems():
+        raise config.ConfigurationError(problems)
     values = {name: {key: hide(key, value) for key, value in part.items()} for name, part in settings.model_dump(mode="python").items()}
     if form == "json":
         as_json(values)

@@ -1,5 +1,8 @@
 """The one-time code: six digits to a phone, for one sign-in, five guesses, five minutes, once (`product.md` §2, NIST SP 800-63B-4 §3.1.3).
 
+It is sent by the channels of the ladder (`phone_sendings`): text, spoken call and e-mail repeat one value; of a flash call the last six
+digits of the calling number are a second value, good once such a call was made. All of them share the five guesses and the five minutes.
+
 A guess goes through three calls, and the edge commits between the first and the second:
 `guess` counts it by one conditional UPDATE, `judge` compares, `redeem` uses the code up by another one. So of a hundred guesses at once
 exactly five are judged, and of two right ones exactly one wins.
@@ -8,8 +11,7 @@ exactly five are judged, and of two right ones exactly one wins.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,23 +19,30 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
-from idp.credentials import phone_limits
-from idp.credentials.phone import carries
+from idp.credentials import phone_limits, phone_sendings
+from idp.credentials.phone_sendings import EMAIL, FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
-from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.messages import channels, spend, spend_ledger
+from idp.errors import N_, BadInput, Gone
+from idp.messages import spend, spend_ledger
 
 SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
-AMR = {"sms": "sms", "voice": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
+REPEATED = "repeated"  # the value that text, spoken call and e-mail have in common
+AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
 KEPT = timedelta(days=2)
 
 SEAL = "phone code"
 _codes = table(PhoneCode)
 _FIND = sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow"))
+_OF_NUMBER = (
+    sa.select(_codes)
+    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"))
+    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
+    .limit(1)
+)
 # First the code, then its number's counters, as `guess` does it: a guess and a sending in one instant never wait for each other.
 _LOCK = _FIND.with_for_update()
 _NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
@@ -48,12 +57,12 @@ _COUNT = (
         _codes.c.expires_at > _NOW,
     )
     .values(tries=_codes.c.tries + 1)
-    .returning(_codes.c.tries, _codes.c.phone, _codes.c.channel, _codes.c.budget, _codes.c.is_test)
+    .returning(_codes.c.tries, _codes.c.phone, _codes.c.sent, _codes.c.budget, _codes.c.is_test)
 )
 _USE = (
     sa.update(_codes)
     .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
-    .values(used_at=_NOW)
+    .values(used_at=_NOW, channel=sa.bindparam("by"))
     .returning(_codes.c.created_at)
 )
 _SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
@@ -63,20 +72,24 @@ NOT_DIGITS = N_("The code is made of digits. Enter the six digits from the messa
 TOO_SHORT = N_("The code has six digits. Some are missing.")
 TOO_LONG = N_("The code has six digits. There are too many.")
 TIME_OVER = N_("The time of this code is over. Ask for a new one.")
-TOO_EARLY = N_("A new code can be asked for a little later.")
-ALL_SENT = N_("No more codes can be sent for this sign-in. Wait for the last one, or start again later.")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One code as a page may show it; the code itself is not in it. `resend_at`: when the next sending may be asked for, None: never."""
+    """One code as a page may show it; the code itself is not in it.
+
+    `sent`: the channel of each sending; `channel`: of the last one, or by which the value came that was typed. `next_send_at`: the end of
+    the pause.
+    """
 
     id: str
+    purpose: str
     phone: str
     channel: str
     created_at: datetime
     expires_at: datetime
-    resend_at: datetime | None
+    next_send_at: datetime
+    sent: tuple[str, ...]
     tries_left: int
     used_at: datetime | None
     is_test: bool
@@ -86,18 +99,27 @@ class Transaction:
         """Whether a guess can still win."""
         return self.used_at is None and self.tries_left > 0 and clock.now() < self.expires_at
 
+    def progress(self) -> phone_sendings.Progress:
+        """How its ladder stands: two looks at the database. The further proof has one rung."""
+        only = EMAIL if self.purpose == FURTHER_PROOF else None
+        return phone_sendings.progress(self.id, self.phone, self.sent, self.next_send_at, only=only)
+
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58)."""
+    """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58).
+
+    `sent`: the channels by which something was sent; `channel`: the one by which the value that was typed came, once it was judged right.
+    """
 
     id: str
     phone: str
-    channel: str
+    sent: tuple[str, ...]
     tries_left: int
     is_test: bool
     budget: str
     mark: int
+    channel: str = ""
 
 
 def read_code(text: str) -> str:
@@ -118,20 +140,21 @@ def begin(
     language: str,
     network: str,
     device_id: str | None = None,
-    email: str | None = None,
+    channel: str | None = None,
     work: str | None = None,
 ) -> Transaction:
     """Open a transaction for `phone` (E.164) and send its code; the same work whether anybody has the number (case 70).
 
     `network`: the caller's, as limits count it. `device_id`: the trusted browser of the person with this number, which has limits of its
-    own. `email`: the address that the code goes to instead; it counts against the number all the same. `work`: what the browser did for it,
-    as `spend.require_open` knows it. Raises TooManyTries, WorkNeeded.
+    own. `channel`: by which to begin, if it is offered, else by the ladder's first; the further proof goes by e-mail and no other way.
+    `work`: what the browser did for it, as `spend.require_open` knows it. Raises TooManyTries, WorkNeeded.
     """
     login, now = settings().login, clock.now()
+    channel = EMAIL if purpose == FURTHER_PROOF else phone_sendings.first(phone, channel)
     budget = phone_limits.budget(phone, device_id)
     is_test = _is_test(phone)
     phone_limits.require_open(budget)
-    code_id, channel = crypto.new_id("otp"), "email" if email else "sms" if carries(phone, "sms") else "voice"
+    code_id = crypto.new_id("otp")
     paid = None if is_test else _spend(phone, channel, budget, network, code_id=code_id, purpose=purpose, work=work)
     row: dict[str, Any] = {
         "id": code_id,
@@ -146,12 +169,13 @@ def begin(
         "is_test": is_test,
         "tries": 0,
         "sends": 1,
+        "sent": [channel],
         "created_at": now,
         "expires_at": now + timedelta(seconds=login.code_lifetime),
         "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
     }
     insert_or_ignore(PhoneCode, **row)
-    _send(paid, channel, row, email or phone)
+    _send(paid, row, 0, channel, phone)
     details = {"code": row["id"], "purpose": purpose, "channel": channel, "test": is_test}
     events.record("code.sent", details=details, personal={"phone": phone})
     return _shown({**row, "used_at": None}, phone)
@@ -163,34 +187,37 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
-def resend(code_id: str, flow_id: str, *, email: str | None = None, work: str | None = None) -> None:
-    """Send the same code once more (one that went by e-mail: to `email`); it does not live longer for it, and the tries go on.
+def find_last(phone: str, flow_id: str) -> Transaction | None:
+    """The last transaction for this number (E.164) in this sign-in."""
+    row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
+    return _shown(row, phone) if row else None
 
-    Raises Gone (over: a new sending is a new transaction), TooManyTries (too early; no more; the number's or the network's limit),
-    WorkNeeded.
+
+def resend(code_id: str, flow_id: str, channel: str, *, work: str | None = None) -> None:
+    """Send the code once more by `channel`; it does not live longer for it, and the tries go on.
+
+    Raises Gone (over: a new sending is a new transaction), NotOpen (too early, no more, or not this way now), TooManyTries (the number's or
+    the network's limit), WorkNeeded.
     """
     login, now = settings().login, clock.now()
     row = session.execute(_LOCK, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
     if row is None or row["used_at"] or row["expires_at"] <= now or row["tries"] >= login.code_tries:
         raise Gone(TIME_OVER)
-    if row["sends"] >= login.code_sends:
-        raise TooManyTries(ALL_SENT)
-    if row["next_send_at"] > now:
-        wait = int((row["next_send_at"] - now).total_seconds()) + 1
-        raise TooManyTries(TOO_EARLY, retry_after=wait, retry_at=row["next_send_at"])
     phone = crypto.unseal(SEAL, row["phone"])
+    _shown(row, phone).progress().require(channel)
     paid = None
     if not row["is_test"]:
-        paid = _spend(phone, row["channel"], row["budget"], row["network"], code_id=code_id, purpose=row["purpose"], work=work)
+        paid = _spend(phone, channel, row["budget"], row["network"], code_id=code_id, purpose=row["purpose"], work=work)
+    pause = login.code_pauses[min(row["sends"], len(login.code_pauses) - 1)]
     claim = (
         sa.update(_codes)
         .where(_codes.c.id == code_id, _codes.c.sends == row["sends"], _codes.c.used_at.is_(None), _codes.c.expires_at > now)
-        .values(sends=row["sends"] + 1, next_send_at=now + timedelta(seconds=login.code_pauses[row["sends"]]))
+        .values(sends=row["sends"] + 1, sent=[*row["sent"], channel], channel=channel, next_send_at=now + timedelta(seconds=pause))
     )
     if not changed(claim):  # the button was pressed twice: the other press sends it
         return
-    _send(paid, row["channel"], dict(row), email or phone)
-    details = {"code": row["id"], "purpose": row["purpose"], "channel": row["channel"], "again": row["sends"]}
+    _send(paid, row, row["sends"], channel, phone)
+    details = {"code": row["id"], "purpose": row["purpose"], "channel": channel, "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
 
 
@@ -206,23 +233,29 @@ def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None
     if row is None:
         return None
     mark = phone_limits.count_guess(row.budget)
-    return Guess(code_id, crypto.unseal(SEAL, row.phone), row.channel, tries - row.tries, row.is_test, row.budget, mark)
+    return Guess(code_id, crypto.unseal(SEAL, row.phone), tuple(row.sent), tries - row.tries, row.is_test, row.budget, mark)
 
 
-def judge(guess: Guess, code: str) -> bool:
-    """Whether `code` (of `read_code`) is right; takes the same time for every wrong one. Writes down a wrong one."""
-    right = settings().login.test_numbers.get(guess.phone, "") if guess.is_test else derive_code(guess.id)
-    if right and crypto.equal(right, code):
-        return True
+def judge(guess: Guess, code: str) -> Guess | None:
+    """The guess with the channel by which `code` (of `read_code`) came, if it is right; None, and written down, when it is wrong.
+
+    Takes the same time for every wrong one. A value that was never sent is not right.
+    """
+    found = [by for by, value in _values(guess) if crypto.equal(value, code)]
+    channel = found[0] if found else None
+    if found and channel == REPEATED:
+        channel = phone_sendings.by_phone_or_mail(guess.id, guess.phone, [each for each in guess.sent if each != FLASH])
+    if channel:
+        return replace(guess, channel=channel)
     details = {"code": guess.id, "tries_left": guess.tries_left}
     events.record("code.wrong", outcome="refused", details=details, personal={"phone": guess.phone})
-    return False
+    return None
 
 
 def redeem(guess: Guess) -> bool:
-    """Use the code up after a right guess; False when it was used or ran out meanwhile: then nothing may follow from it."""
+    """Use the code up after a right guess (of `judge`); False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
-    begun = session.execute(_USE, {"code_id": guess.id, "now": now}).scalar_one_or_none()
+    begun = session.execute(_USE, {"code_id": guess.id, "now": now, "by": guess.channel}).scalar_one_or_none()
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())
@@ -233,10 +266,10 @@ def redeem(guess: Guess) -> bool:
     return True
 
 
-def derive_code(code_id: str, kind: str = "repeated") -> str:
+def derive_code(code_id: str, kind: str = REPEATED) -> str:
     """The six digits of a transaction: derived, so that every sending says the same; each of the million is as likely as the others.
 
-    `kind`: `repeated` is what text, call and e-mail have in common.
+    `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in.
     """
     counter = 0
     while True:
@@ -255,11 +288,13 @@ def _shown(row: Any, phone: str) -> Transaction:
     login = settings().login
     return Transaction(
         id=row["id"],
+        purpose=row["purpose"],
         phone=phone,
         channel=row["channel"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        resend_at=row["next_send_at"] if row["sends"] < login.code_sends else None,
+        next_send_at=row["next_send_at"],
+        sent=tuple(row["sent"]),
         tries_left=max(0, login.code_tries - row["tries"]),
         used_at=row["used_at"],
         is_test=row["is_test"],
@@ -274,6 +309,17 @@ def _is_test(phone: str) -> bool:
         return True
     user = users.find_by_phone(phone)
     return user is not None and user.is_test
+
+
+def _values(guess: Guess) -> list[tuple[str, str]]:
+    """What is right for this guess, and of which kind it is."""
+    if guess.is_test:
+        right = settings().login.test_numbers.get(guess.phone, "")
+        return [(guess.sent[-1], right)] if right else []
+    values = [(FLASH, derive_code(guess.id, FLASH))] if FLASH in guess.sent else []
+    if any(each != FLASH for each in guess.sent):
+        values.append((REPEATED, derive_code(guess.id)))
+    return values
 
 
 def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str, purpose: str, work: str | None) -> str:
@@ -295,8 +341,9 @@ def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str,
     return spend.admit(ticket, purpose=purpose, code_id=code_id)
 
 
-def _send(paid: str | None, channel: str, row: Mapping[str, Any], to: str) -> None:
+def _send(paid: str | None, row: Any, place: int, channel: str, phone: str) -> None:
     """Put the code of a transaction into the outbox, under the id it was paid for; a test number's is not sent."""
     if paid is not None:
-        code = derive_code(row["id"])
-        channels.send(channel, to, "sign_in_code", row["language"], code=code, expires_at=row["expires_at"], message_id=paid)
+        value = derive_code(row["id"], FLASH) if channel == FLASH else derive_code(row["id"])
+        how = {"phone": phone, "language": row["language"], "value": value, "expires_at": row["expires_at"]}
+        phone_sendings.send(row["id"], place, channel, message_id=paid, **how)

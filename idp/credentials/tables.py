@@ -1,4 +1,4 @@
-"""The rows behind what proves a person: one-time codes, guesses at them, browsers, and the people whom a browser knows."""
+"""The rows behind what proves a person: one-time codes, their sendings, guesses at them, browsers, and the people they know."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ class PhoneCode(Base):
     NOTE: the code itself stands nowhere. It is derived from `id` by a key in `keys/`, so it comes out the same for every sending, and a
     copy of the database does not hold it. The number is sealed for the same reason; its digest only tells whether two are the same.
     NOTE: `tries` counts guesses, not wrong guesses, and is raised and committed before the guess is looked at.
+
+    `sent`: the channel of each sending, the first one first; `sends` is how many, and decides who sends when two ask at once. `channel`: of
+    the last one; once the code was used, the one by which the value came that was typed.
     """
 
     __tablename__ = "phone_codes"
@@ -32,10 +35,27 @@ class PhoneCode(Base):
     is_test: Mapped[bool] = mapped_column(default=False)
     tries: Mapped[int] = mapped_column(default=0)
     sends: Mapped[int] = mapped_column(default=1)
+    sent: Mapped[list[str]] = mapped_column(Json, server_default='["sms"]')  # of a process that is one version behind
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     next_send_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PhoneCodeSending(Base):
+    """A message that was put out for a one-time code, the first one in `place` 0; its fate stands in the receipt of that message.
+
+    `person_id`: of an e-mail, whose address it went to; none: nobody's.
+    """
+
+    __tablename__ = "phone_code_sendings"
+
+    message_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    code_id: Mapped[str] = mapped_column(Id, index=True)
+    place: Mapped[int]
+    channel: Mapped[str] = mapped_column(sa.String(16))
+    person_id: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 class PhoneGuesses(Base):

@@ -9,6 +9,7 @@ from wtforms import StringField
 
 from idp import clock, languages
 from idp.credentials import phone_code
+from idp.credentials.phone_sendings import EMAIL, NotOpen
 from idp.db.session import session as database
 from idp.errors import BadInput, Gone, TooManyTries
 from idp.login import flow as flows
@@ -48,14 +49,15 @@ def answer(request: Request, flow: str) -> Answer:
     except TooManyTries as refusal:
         form.refuse("code", refusal)
         return form.wait(_page(row, form, status=429), refusal)
+    database.commit()  # counted, whatever happens from here on; one that was not lets go of the code, as in `phone_code`
     if guess is None:
         return _page(row, form, status=422)
-    database.commit()  # counted, whatever happens from here on
-    if not phone_code.judge(guess, code):
+    right = phone_code.judge(guess, code)
+    if right is None:
         form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
         return _page(row, form, status=422)
     row = flows.get(request, flow, lock=True)
-    if row.email_code_id != guess.id or flows.elsewhere(row, request, "email_code") or not phone_code.redeem(guess):
+    if row.email_code_id != guess.id or flows.elsewhere(row, request, "email_code") or not phone_code.redeem(right):
         return see_other(flows.next_address(row, request))  # another tab was quicker
     return further_proof.proved(row, request)
 
@@ -69,14 +71,14 @@ def resend(request: Request, flow: str) -> Answer:
     address = further_proof.address_of(user)
     try:
         if address is None or sent is None or not sent.is_open:
-            return further_proof.ask(row, request, user) if address else see_other(f"{row.address}/further_proof")
-        if sent.resend_at is not None and sent.resend_at <= clock.now():
-            phone_code.resend(sent.id, row.id, email=address)
-    except (Gone, TooManyTries) as refusal:
+            return further_proof.ask(row, request) if address else see_other(f"{row.address}/further_proof")
+        phone_code.resend(sent.id, row.id, EMAIL)
+    except (NotOpen, Gone):  # too early, or no more: the page says from when
+        pass
+    except TooManyTries as refusal:
         form = EmailCodeForm(request, ui_locales=row.ui_locales)
         form.refuse("code", refusal)
-        page = _page(row, form, status=429)
-        return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
+        return form.wait(_page(row, form, status=429), refusal)
     return see_other(flows.next_address(row, request))
 
 
@@ -96,6 +98,6 @@ def _page(row: Flow, form: EmailCodeForm, *, status: int = 200) -> Page:
         email=languages.mask_email(user.email or ""),
         sent=sent,
         # A code that is over is not sent again: the button then asks for a new one, and works at once.
-        resend_at=sent.resend_at if sent.is_open else now,
+        resend_at=next((way.at for way in sent.progress().ways), None) if sent.is_open else now,
         now=now,
     )

@@ -14,7 +14,6 @@ A page only says what was proved, and goes where `next_address` says. The id in 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,14 +26,14 @@ from idp.config import settings
 from idp.credentials import phone_code, trusted_device
 from idp.credentials.phone import read_number
 from idp.credentials.phone_code import Guess, Transaction
+from idp.credentials.phone_sendings import EMAIL
 from idp.db.columns import table
 from idp.db.session import changed, delete_some
 from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
-from idp.errors import N_, BadInput, Forbidden, Gone, WorkNeeded
+from idp.errors import N_, BadInput, Forbidden, Gone
 from idp.login import browser, policy, session, situation
-from idp.login.browser import PersonHere
 from idp.login.policy import Demand, Proved
 from idp.login.situation import Scene
 from idp.login.tables import LoginFlow
@@ -42,11 +41,12 @@ from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
 
 HINT = "login hint"
-WORK = "awaiting work"
 KEPT = timedelta(days=2)
 ID = re.compile("flw_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 
 OVER = N_("It stood open for too long, or was begun in another browser. Start again from the app you want to enter.")
+NUMBER_TITLE = N_("The number is asked for as well")
+NUMBER_FIRST = N_("A code by e-mail alone does not open this ID. Start again and have the code sent to the phone.")
 OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
@@ -62,7 +62,6 @@ _MINE = sa.select(*(_flows.c[name] for name in _READ)).where(
 )
 _MINE_LOCKED = _MINE.with_for_update()
 _WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
-_AWAITS = sa.select(_flows.c.awaiting_work).where(_flows.c.id == sa.bindparam("of_flow"))
 _INSERT = sa.insert(_flows)
 _FINISH = _WRITE.where(_flows.c.finished_at.is_(None))
 
@@ -236,55 +235,14 @@ def is_over(flow: Flow, request: Request) -> bool:
     return flow.finished_at is not None or policy.is_met(flow.demand, browser.signed_in(request))
 
 
-def ask_for_code(flow: Flow, request: Request, phone: str, *, work: str | None = None) -> Answer:
-    """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries.
-
-    `work`: what the browser did for it already, as `spend.require_open` knows it; where it has to, this leads there.
-    """
-    sent = code_of(flow)
-    if sent is None or sent.phone != phone or not sent.is_open:
-        try:
-            begun = phone_code.begin(
-                phone,
-                flow_id=flow.id,
-                purpose=phone_code.SIGN_IN,
-                language=language_of(request, flow.ui_locales),
-                network=request.network,
-                device_id=browser.device_of(request, phone),
-                work=work,
-            )
-        except WorkNeeded:
-            return await_work(flow, phone)
-        write(flow, phone_code_id=begun.id, **NOT_DOUBTED)
-        flow.code = begun
-    return see_other(next_address(flow, request))
-
-
-def await_work(flow: Flow, phone: str, *, again: str | None = None) -> Answer:
-    """Keep what was asked for, a code to `phone` or (`again`) one more message with the code of that id, and lead to where it is earned."""
-    wanted = crypto.seal(WORK, json.dumps({"phone": phone, "again": again}))
-    changed(_WRITE, of_flow=flow.id, awaiting_work=wanted)
-    return see_other(f"{flow.address}/proof_of_work")
-
-
-def awaited(flow: Flow) -> tuple[str, str | None] | None:
-    """What `await_work` kept; None when nothing waits for work."""
-    sealed = database.execute(_AWAITS, {"of_flow": flow.id}).scalar_one_or_none()
-    wanted = json.loads(crypto.unseal(WORK, sealed)) if sealed else None
-    return (wanted["phone"], wanted["again"]) if wanted else None
-
-
-def worked(flow: Flow) -> None:
-    """Nothing waits any more."""
-    changed(_WRITE, of_flow=flow.id, awaiting_work=None)
-
-
 def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) -> Answer:
     """The code was right and is used up: sign in whose number it is, or let them register. Which number, says the guess, no form (case 58).
 
     Only now does it show whether the number was known, or its ID is blocked (case 70).
     """
     user, proved = users.find_by_phone(guess.phone), _by_code(guess.channel, clock.now())
+    if user is None and guess.channel == EMAIL:  # the number has left the ID in this very moment: nobody proved it
+        raise _number_first(flow, None)
     if user is not None:
         return _by_number(flow, request, user, proved, code_id=guess.id, remember=remember)
     require_welcome(flow, None)
@@ -301,6 +259,8 @@ def _by_number(flow: Flow, request: Request, user: User, proved: Proved, *, code
     judged = scene.judged
     if judged.after.due != policy.FURTHER_PROOF:
         return finish(flow, request, user, proved, remember=remember, scene=scene)
+    if proved.amr == (phone_code.AMR[EMAIL],):
+        raise _number_first(flow, user)
     if not policy.OF_NUMBER.isdisjoint(judged.after.rules):
         numbers.doubt(user.id, user.phone or "")
     write(flow, phone_code_id=code_id, remember=remember, **NOT_DOUBTED | {"doubted_user_id": user.id})
@@ -322,15 +282,6 @@ def registered(flow: Flow, request: Request, name: str) -> Answer:
     locale = language_of(request, flow.ui_locales)
     user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
     return _by_number(flow, request, user, _by_code(code.channel, code.used_at), code_id=code.id, remember=flow.remember)
-
-
-def pressed(flow: Flow, request: Request, person: PersonHere) -> Answer:
-    """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
-    if situation.of_press(flow.demand, request, browser.recognise(request), person).is_enough:
-        return finish(flow, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
-    if person.phone is None:
-        return see_other(f"{flow.address}/identify")
-    return ask_for_code(flow, request, person.phone)
 
 
 def finish(
@@ -414,10 +365,21 @@ def require_welcome(flow: Flow, user: User | None) -> None:
     else:
         return
     write(flow, phone_code_id=None)
+    refusal.shown["help_url"] = f"{flow.address}/help?about={'linked' if reason == 'another_id' else 'locked'}"
     details = {"reason": reason, "flow": flow.id, "rules": [rule]}
     events.record("login.refused", outcome="refused", user_id=user.id if user else None, details=details)
     refusal.shown["restart_url"] = flow.address
     raise refusal
+
+
+def _number_first(flow: Flow, user: User | None) -> Forbidden:
+    """NOTE: whoever read the e-mail has not shown that the number is theirs; else they could begin a fresh ID with somebody's number."""
+    write(flow, phone_code_id=None)
+    details = {"reason": "number_first", "flow": flow.id, "rules": ["number_first"]}
+    events.record("login.refused", outcome="refused", user_id=user.id if user else None, details=details)
+    refusal = Forbidden(NUMBER_FIRST, title=NUMBER_TITLE)
+    refusal.shown |= {"help_url": f"{flow.address}/help?about=number", "restart_url": flow.address}
+    return refusal
 
 
 def write(flow: Flow, **values: Any) -> None:

@@ -36,7 +36,7 @@ def answer(request: Request, flow: str) -> Answer:
     user, wanted = doubted(row), request.form.get("answer")
     if wanted == "email" and address_of(user):
         try:
-            return ask(row, request, user)
+            return ask(row, request)
         except TooManyTries as refusal:
             form = Form(request, ui_locales=row.ui_locales)
             return form.wait(_page(row, user, problem=form.explain(refusal), status=429), refusal)
@@ -45,7 +45,7 @@ def answer(request: Request, flow: str) -> Answer:
     return _page(row, user, status=422)
 
 
-def ask(row: Flow, request: Request, user: User) -> Answer:
+def ask(row: Flow, request: Request) -> Answer:
     """Send a code to the address; while the last one can still be entered, nothing is sent. Raises TooManyTries."""
     sent = email_code_of(row)
     if sent is None or not sent.is_open:
@@ -55,7 +55,6 @@ def ask(row: Flow, request: Request, user: User) -> Answer:
             purpose=phone_code.FURTHER_PROOF,
             language=language_of(request, row.ui_locales),
             network=request.network,
-            email=address_of(user),
         )
     flows.write(row, email_code_id=sent.id, anew_at=None)
     return see_other(flows.next_address(row, request))

@@ -6,7 +6,7 @@ from wtforms import TelField
 
 from idp.credentials.phone import read_number
 from idp.errors import BadInput, TooManyTries
-from idp.login import browser
+from idp.login import browser, drafts, sending
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -20,11 +20,12 @@ class IdentifyForm(Form):
 
 
 def show(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>/identify`."""
+    """`GET /login/<flow>/identify`; with `?back=1` as it was left for help."""
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "identify"):
         return see_other(there)
-    return _page(row, request, IdentifyForm(request, ui_locales=row.ui_locales, phone=flows.hinted_phone(row)))
+    values = drafts.restored(request, row, "identify", {"phone": flows.hinted_phone(row)})
+    return _page(row, request, IdentifyForm(request, ui_locales=row.ui_locales, **values))
 
 
 def answer(request: Request, flow: str) -> Answer:
@@ -34,7 +35,7 @@ def answer(request: Request, flow: str) -> Answer:
         return see_other(there)
     form = IdentifyForm(request, ui_locales=row.ui_locales)
     try:
-        return flows.ask_for_code(row, request, read_number(form.phone.data or ""))
+        return sending.ask_for_code(row, request, read_number(form.phone.data or ""))
     except BadInput as refusal:
         form.refuse("phone", refusal)
         return _page(row, request, form, status=422)
@@ -55,4 +56,5 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         create=demand.create,
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,
         cancel_url=row.cancel_to,
+        about="locked" if status == TooManyTries.status else "number",
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from idp import languages
 from idp.credentials import trusted_device
-from idp.login import browser, session, situation
+from idp.directory import users
+from idp.login import browser, sending, session, situation
 from idp.login import flow as flows
+from idp.login.browser import PersonHere
+from idp.login.flow import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
 
@@ -41,7 +44,16 @@ def answer(request: Request, flow: str) -> Answer:
     browser.expel_thief(request)
     wanted = request.form.get("person")
     person = next((person for person in browser.people(request, row.demand) if person.id == wanted), None)
-    return flows.pressed(row, request, person) if person else see_other(flows.next_address(row, request))
+    return _pressed(row, request, person) if person else see_other(flows.next_address(row, request))
+
+
+def _pressed(row: Flow, request: Request, person: PersonHere) -> Answer:
+    """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
+    if situation.of_press(row.demand, request, browser.recognise(request), person).is_enough:
+        return flows.finish(row, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
+    if person.phone is None:
+        return see_other(f"{row.address}/identify")
+    return sending.ask_for_code(row, request, person.phone)
 
 
 def forget(request: Request, flow: str) -> Answer:

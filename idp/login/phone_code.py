@@ -1,28 +1,33 @@
-"""Prove the number: the code from the message, five guesses, and the tick that remembers this browser.
+"""Prove the number: the code from the message, five guesses, and the tick that remembers this browser; and the ladder, by which it comes.
 
 NOTE: `answer` commits between counting the guess and looking at it. Whoever sends a hundred guesses at once gets five looked at.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from wtforms import BooleanField, StringField
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import phone_code
+from idp.credentials import phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries, WorkNeeded
-from idp.login import browser
+from idp.login import browser, drafts, receipts, sending
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
 DAY = 86400
+RENEWED = timedelta(hours=2)  # a code that ran out within them is replaced when somebody enters it
 
 WRONG = N_("This code is wrong. Check the message and enter it again.")
+WRONG_DIGITS = N_("These digits are wrong. Enter the last six digits of the number that called.")
 ALL_TRIED = N_("Too many wrong codes. Ask for a new one.")
+SENT_NEW = N_("The time of this code is over. A new one has been sent.")
 
 
 class CodeForm(Form):
@@ -33,12 +38,13 @@ class CodeForm(Form):
 
 
 def show(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>/phone_code`."""
+    """`GET /login/<flow>/phone_code`; with `?back=1` as it was left for help."""
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
-    form = CodeForm(request, ui_locales=row.ui_locales, remember=not browser.is_shared(request))
+    fresh = {"code": "", "remember": not browser.is_shared(request)}
+    form = CodeForm(request, ui_locales=row.ui_locales, **drafts.restored(request, row, "phone_code", fresh))
     return _dead(row, form, code, status=200) or _page(row, form, code)
 
 
@@ -58,38 +64,76 @@ def answer(request: Request, flow: str) -> Answer:
     except TooManyTries as refusal:
         form.refuse("code", refusal)
         return form.wait(_again(row, request, form, status=429), refusal)
+    # Counted, whatever happens from here on. One that was not counted lets go of the code as well: PostgreSQL keeps a row locked that an
+    # UPDATE looked at, and whoever sends the code again takes first the sign-in, then its code.
+    database.commit()
     if guess is None:
-        return _again(row, request, form, status=422)
-    database.commit()  # counted, whatever happens from here on
-    if not phone_code.judge(guess, code):
-        form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
+        return _late(request, row, form)
+    right = phone_code.judge(guess, code)
+    if right is None:
+        wrong = WRONG_DIGITS if guess.sent[-1] == phone_sendings.FLASH else WRONG
+        form.refuse_with("code", form.translate(wrong if guess.tries_left else ALL_TRIED))
         return _again(row, request, form, status=422)
     row = flows.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
-    if not phone_code.redeem(guess):  # the same code, right twice at once: the other one signs in (case 54)
+    if not phone_code.redeem(right):  # the same code, right twice at once: the other one signs in (case 54)
         return see_other(flows.next_address(row, request))
-    return flows.proved_phone(row, request, guess, remember=bool(form.remember.data))
+    return flows.proved_phone(row, request, right, remember=bool(form.remember.data))
 
 
 def resend(request: Request, flow: str) -> Answer:
-    """`POST /login/<flow>/phone_code/resend`: the same code once more; when its time is over, a new one."""
+    """`POST /login/<flow>/phone_code/resend`, `channel`: the code once more, by this channel; when its time is over, a new one.
+
+    Pressed too early, or when nothing more is sent, it changes nothing: the page says from when, or that there is no more.
+    """
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
+    channel = request.form.get("channel") or code.sent[-1]
     try:
         if not code.is_open:
-            return flows.ask_for_code(row, request, code.phone)
-        if code.resend_at is not None and code.resend_at <= clock.now():
-            phone_code.resend(code.id, row.id)
+            usual = [way.channel for way in phone_sendings.again(code.phone, code.sent)]
+            return sending.ask_for_code(row, request, code.phone, channel=channel if channel in usual else None)
+        phone_code.resend(code.id, row.id, channel)
     except WorkNeeded:
-        return flows.await_work(row, code.phone, again=code.id)
-    except (Gone, TooManyTries) as refusal:
+        return sending.await_work(row, code.phone, channel, again=code.id)
+    except (phone_sendings.NotOpen, Gone):  # Gone: used or guessed up in this very moment
+        row.code = None
+    except TooManyTries as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
         form.remember.data = row.remember and not browser.is_shared(request)
         form.refuse("code", refusal)
-        page = _page(row, form, code, status=429)
-        return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
+        return form.wait(_page(row, form, code, status=429), refusal)
     return see_other(flows.next_address(row, request))
+
+
+def _late(request: Request, row: Flow, form: CodeForm) -> Answer:
+    """A code was entered that takes no more guesses. When its time has just run out, a new one goes out, and the page says so."""
+    row.code = None
+    if not _has_run_out(flows.get_code(row)):
+        return _again(row, request, form, status=422)
+    row = flows.get(request, row.id, lock=True)
+    code = flows.get_code(row)
+    if not _has_run_out(code):  # another tab was quicker
+        return _again(row, request, form, status=422)
+    form.code.data = ""
+    if clock.now() - code.expires_at > RENEWED:
+        form.refuse_with("code", form.translate(WRONG))
+        return _again(row, request, form, status=422)
+    try:
+        following = sending.ask_for_code(row, request, code.phone, channel=code.sent[-1])
+    except TooManyTries as refusal:
+        form.refuse("code", refusal)
+        return form.wait(_again(row, request, form, status=429), refusal)
+    if flows.get_code(row).id == code.id:  # first the browser has to work for it
+        return following
+    form.refuse_with("code", form.translate(SENT_NEW))
+    return _again(row, request, form, status=422)
+
+
+def _has_run_out(code: Transaction) -> bool:
+    """Whether only its time is over: it was neither used nor guessed up."""
+    return code.used_at is None and code.tries_left > 0 and not code.is_open
 
 
 def _again(row: Flow, request: Request, form: CodeForm, *, status: int) -> Answer:
@@ -110,9 +154,10 @@ def _dead(row: Flow, form: CodeForm, code: Transaction, *, status: int) -> Page 
 
 
 def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) -> Page:
-    now = clock.now()
-    # A code that is over is not sent again: the button then asks for a new one, and works at once.
-    resend_at = code.resend_at if code.is_open else now
+    # A code that is over is not sent again: the buttons then ask for a new one, and work at once.
+    progress = code.progress() if code.is_open else None
+    if not code.is_open:
+        form.code.data = ""  # what was typed can win nothing any more, and is not shown again
     return Page(
         "login/phone_code.html",
         status=status,
@@ -121,12 +166,16 @@ def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) ->
         form=form,
         flow=row,
         phone=code.phone,
-        channel=code.channel,
+        channel=code.sent[-1],
+        sent=code.sent,
         expires_at=code.expires_at,
-        resend_at=resend_at,
-        resends=["sms"] if resend_at else [],
+        state=progress.state if progress else "over",
+        mark=receipts.mark(code, progress),
+        why=receipts.why(progress.reason) if progress else "",
+        ways=progress.ways if progress else phone_sendings.again(code.phone, code.sent),
         identify_url=f"{row.address}/identify",
         remember_days=settings().login.remember_browser // DAY,
         tries_left=code.tries_left,
-        now=now,
+        about="locked" if status == TooManyTries.status or code.tries_left == 0 else "code",
+        now=clock.now(),
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from wtforms import HiddenField
 
-from idp import clock
 from idp.credentials import phone_code
+from idp.credentials.phone_sendings import NotOpen
 from idp.errors import N_, Gone, TooManyTries
 from idp.login import flow as flows
+from idp.login import sending
 from idp.login.flow import Flow
 from idp.messages import proof_of_work, spend
 from idp.web.forms import Form
@@ -29,44 +30,44 @@ class WorkForm(Form):
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/proof_of_work`."""
     row = flows.get(request, flow)
-    wanted = None if flows.is_over(row, request) else flows.awaited(row)
+    wanted = None if flows.is_over(row, request) else sending.awaited(row)
     if wanted is None:
         return see_other(flows.next_address(row, request))
-    return _page(row, request, WorkForm(request, ui_locales=row.ui_locales), wanted[0])
+    return _page(row, request, WorkForm(request, ui_locales=row.ui_locales), wanted.phone)
 
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/proof_of_work`, `altcha`: what waited is sent, as if nobody had been asked for anything."""
     row = flows.get(request, flow, lock=True)
-    wanted = None if flows.is_over(row, request) else flows.awaited(row)
+    wanted = None if flows.is_over(row, request) else sending.awaited(row)
     if wanted is None:
         return see_other(flows.next_address(row, request))
-    phone, again = wanted
     form = WorkForm(request, ui_locales=row.ui_locales)
     solution = form.altcha.data or ""
     if solution and not proof_of_work.accept(solution, row.id):
         form.refuse_with("altcha", form.translate(REFUSED))
-        return _page(row, request, form, phone, status=422)
+        return _page(row, request, form, wanted.phone, status=422)
     try:
-        following = _send(row, request, phone, again, work="solved" if solution else "plain")
+        following = _send(row, request, wanted, work="solved" if solution else "plain")
     except TooManyTries as refusal:
         form.refuse("altcha", refusal)
-        return form.wait(_page(row, request, form, phone, status=429), refusal)
-    flows.worked(row)
+        return form.wait(_page(row, request, form, wanted.phone, status=429), refusal)
+    sending.worked(row)
     return following
 
 
-def _send(row: Flow, request: Request, phone: str, again: str | None, *, work: str) -> Answer:
+def _send(row: Flow, request: Request, wanted: sending.Awaited, *, work: str) -> Answer:
     """What waited: the message once more, or, when its time is over or there was none, a new code."""
     code = flows.code_of(row)
-    if again is None or code is None or code.id != again or not code.is_open:
-        return flows.ask_for_code(row, request, phone, work=work)
-    if code.resend_at is not None and code.resend_at <= clock.now():
+    if wanted.again is not None and code is not None and code.id == wanted.again and code.is_open:
         try:
-            phone_code.resend(again, row.id, work=work)
+            phone_code.resend(code.id, row.id, wanted.channel or code.sent[-1], work=work)
+        except NotOpen:  # another tab was quicker
+            row.code = None
         except Gone:
-            return flows.ask_for_code(row, request, phone, work=work)
-    return see_other(flows.next_address(row, request))
+            return sending.ask_for_code(row, request, wanted.phone, work=work)
+        return see_other(flows.next_address(row, request))
+    return sending.ask_for_code(row, request, wanted.phone, channel=wanted.channel, work=work)
 
 
 def _page(row: Flow, request: Request, form: WorkForm, phone: str, *, status: int = 200) -> Page:

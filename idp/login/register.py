@@ -6,6 +6,7 @@ from wtforms import BooleanField, StringField
 
 from idp.directory.names import clean_name
 from idp.errors import N_
+from idp.login import drafts
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form, reads, ticked
@@ -20,11 +21,12 @@ class RegisterForm(Form):
 
 
 def show(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>/register`."""
+    """`GET /login/<flow>/register`; with `?back=1` as it was left for help."""
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
-    return _page(row, RegisterForm(request, ui_locales=row.ui_locales))
+    values = drafts.restored(request, row, "register", {"name": "", "terms": False})
+    return _page(row, RegisterForm(request, ui_locales=row.ui_locales, **values))
 
 
 def answer(request: Request, flow: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The rows of signing in: sessions (single sign-on) and sign-ins that are under way."""
+"""The rows of signing in: sessions (single sign-on), sign-ins that are under way, and what was typed in them."""
 
 from __future__ import annotations
 
@@ -70,3 +70,12 @@ class LoginFlow(Base):
     doubted_user_id: Mapped[str | None] = mapped_column(Id)
     email_code_id: Mapped[str | None] = mapped_column(Id)
     anew_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LoginDraft(Base):
+    """What was typed on a page of a sign-in, kept while the person looks at help. Sealed: it may be a number, a name or a code."""
+
+    __tablename__ = "login_drafts"
+
+    flow_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("login_flows.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[str] = mapped_column(sa.Text)

@@ -1,6 +1,7 @@
 """Every text that is sent, in the reader's language.
 
-A text message is short: one with a code fits one segment in every language (70 UCS-2 characters), any other fits two. Its code comes first,
+A text message is short: one with a code is one part in every language (70 characters, 160 of those that English is written in), any other
+at most two. Where host or brand are long, a code's text is the short form; `idp check` refuses what fits neither. Its code comes first,
 where a notification shows it; its last line binds it to our host, so that a phone fills it in here and nowhere else (the origin-bound
 one-time code, https://wicg.github.io/sms-one-time-codes/). No text of anybody else stands beside an address (threats: case 74).
 """
@@ -14,11 +15,16 @@ from urllib.parse import urlsplit
 
 from idp.config import settings
 from idp.errors import N_
-from idp.languages import gettext
+from idp.languages import LANGUAGES, NAMES, gettext
 
 LONGEST_PARAM = 40
 ONE_SEGMENT = 70  # UCS-2 characters, as Russian and Chinese need them
 TWO_SEGMENTS = 134
+# 3GPP TS 23.038 §6.2.1: what fits a part of 160 septets, and what takes two of them. One other character makes all of it UCS-2.
+GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM7_TWICE = frozenset("^{}\\[~]|€\f")
 
 # wording: channel: text. A wording without the channel has nothing to say there.
 WORDINGS: dict[str, dict[str, str]] = {
@@ -80,6 +86,9 @@ WORDINGS: dict[str, dict[str, str]] = {
     },
 }
 
+# What a text message says when the longer text with our host and brand is more than one part.
+SHORT: dict[str, str] = {"sign_in_code": N_("%(code)s: %(brand)s. Never share.")}
+
 # The subject of a wording's mail. NOTE: never the code.
 SUBJECTS: dict[str, str] = {
     "sign_in_code": N_("Your code for signing in to %(brand)s"),
@@ -124,7 +133,10 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
         values |= {"code": code, "digits": spoken(code)}
     text = gettext(language, WORDINGS[wording][channel], **values)
     if channel == "sms" and code is not None:
-        text += f"\n@{bound_host()} #{code}"
+        last = f"\n@{bound_host()} #{code}"
+        if wording in SHORT and parts(text + last) > 1:
+            text = gettext(language, SHORT[wording], **values)
+        text += last
     subject = gettext(language, SUBJECTS[wording], **values) if channel == "email" else ""
     prompt = gettext(language, PROMPT, **values) if channel == "voice" else ""
     return Text(text, code, None, subject, language, prompt)
@@ -133,6 +145,29 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
 def spoken(code: str) -> str:
     """A code in single digits, with a pause after each."""
     return ", ".join(code)
+
+
+def parts(text: str) -> int:
+    """How many text messages `text` is, as operators count and bill them."""
+    if all(character in GSM7 or character in GSM7_TWICE for character in text):
+        length, one, each = len(text) + sum(character in GSM7_TWICE for character in text), 160, 153
+    else:
+        length, one, each = len(text.encode("utf-16-be")) // 2, ONE_SEGMENT, ONE_SEGMENT - 3
+    return 1 if length <= one else -(-length // each)
+
+
+def problems() -> list[str]:
+    """What is wrong with the host and the brand of the settings, a sentence for each language in which a code's text is too long."""
+    found = []
+    for language in LANGUAGES:
+        text = compose("sign_in_code", "sms", language, code="0" * 6).text
+        if parts(text) > 1:
+            over = len(text) - (160 if set(text) <= GSM7 else ONE_SEGMENT)
+            found.append(
+                f'[messages] bound_host "{bound_host()}" is too long: in {NAMES[language]} even the short text of a code, with the brand '
+                f'"{brand(language)}", is more than one message, by {over} characters. Use a shorter host, or a shorter [brand] name.'
+            )
+    return found
 
 
 def brand(language: str) -> str:

@@ -63,4 +63,5 @@ def _as_page(refusal: Refusal, request: Request) -> Page:
         client_logo=refusal.shown.get("client_logo"),
         restart_url=refusal.shown.get("restart_url"),
         support_url=refusal.shown.get("support_url"),
+        help_url=refusal.shown.get("help_url"),
     )

@@ -50,6 +50,8 @@ class Brand:
         brand = settings().brand
         self.name = brand.names.get(language, brand.name)
         self.support_url = brand.support_url
+        self.support_email = brand.support_email
+        self.support_phone = brand.support_phone
         self.privacy_url = brand.privacy_url
         self.terms_url = brand.terms_url
 

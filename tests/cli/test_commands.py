@@ -136,6 +136,7 @@ def test_check_shows_what_is_in_force_without_secrets(empty: Place) -> None:
         ({"IDP_SERVER__ISUER": "x"}, "did you mean issuer"),
         ({"IDP_SERVER__ENVIRONMENT": "production"}, "[messages] channel"),
         ({"IDP_CONFIG": "none.toml"}, "none.toml cannot be read"),
+        ({"IDP_MESSAGES__BOUND_HOST": "sign-in.accounts.marketplace.example.org"}, "is more than one message, by"),
     ],
 )
 def test_check_refuses(empty: Place, variables: dict[str, str], said: str) -> None:

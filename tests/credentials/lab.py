@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from idp.credentials import phone_code
 from idp.credentials.phone_code import Guess, Transaction
+from idp.credentials.phone_sendings import Progress
 from tests.world import World
 
 PHONE = "+79012223344"
@@ -21,10 +22,17 @@ class Desk:
         with self.world.writes():
             return phone_code.begin(phone, flow_id=flow, purpose="sign_in", language="en", network=network, device_id=device)
 
-    def resend(self, sent: Transaction, *, flow: str = "flw_1") -> None:
+    def resend(self, sent: Transaction, channel: str = "sms", *, flow: str = "flw_1") -> None:
         """It goes out once more."""
         with self.world.writes():
-            phone_code.resend(sent.id, flow)
+            phone_code.resend(sent.id, flow, channel)
+
+    def progress(self, sent: Transaction, *, flow: str = "flw_1") -> Progress:
+        """How its ladder stands."""
+        with self.world.reads():
+            found = phone_code.find(sent.id, flow)
+            assert found is not None
+            return found.progress()
 
     def count(self, sent: Transaction, *, flow: str = "flw_1") -> Guess | None:
         """A guess is counted."""
@@ -37,7 +45,8 @@ class Desk:
         if guess is None:
             return False
         with self.world.writes():
-            return phone_code.judge(guess, code) and phone_code.redeem(guess)
+            right = phone_code.judge(guess, code)
+            return right is not None and phone_code.redeem(right)
 
     def look(self, sent: Transaction, *, flow: str = "flw_1") -> Transaction:
         """The transaction as it is now."""

@@ -7,6 +7,7 @@ kernel ends its children with it.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -70,9 +71,10 @@ class Served(World):
         """The settings, as `idp` reads them from the environment."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         ours["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "keys", "login", "oidc", "telemetry", "spend"):
+        for section in ("server", "database", "keys", "login", "messages", "oidc", "telemetry", "spend"):
             for name, value in getattr(self.settings, section).model_dump(exclude_unset=True, mode="json").items():
-                ours[f"IDP_{section.upper()}__{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)
+                written = value if isinstance(value, str) else json.dumps(value)  # a list of texts comes with commas
+                ours[f"IDP_{section.upper()}__{name.upper()}"] = written
         return ours
 
     def start(self) -> None:

@@ -17,7 +17,7 @@ from idp.delegation import clients
 from idp.directory import accounts, employees, invitations, roles
 from idp.directory.tables import User
 from idp.errors import Refusal
-from idp.login import flow
+from idp.login import flow, sending
 from idp.login.policy import Demand
 from idp.oidc.change_phone import change_phone
 from tests.faults.crash import Step
@@ -122,7 +122,7 @@ def earn_code(world: World) -> Act:
     page = browser.authorize(world.party())
     flow_id = str(page.url).split("/")[4]
     with world.writes():
-        flow.await_work(flow.Flow(flow_id, "/", Demand(clock.now()), clock.now()), KNOWN)
+        sending.await_work(flow.Flow(flow_id, "/", Demand(clock.now()), clock.now()), KNOWN, None)
     page = browser.get(str(page.url).replace("identify", "proof_of_work"))
     return _sending(browser.filled(page, altcha=solve(page)))
 

@@ -35,8 +35,10 @@ GUESSES = count(100, 200)
 
 @pytest.fixture(scope="module")
 def provider(told_on_both: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """As elsewhere, but a code may be sent again at once."""
-    with served(told_on_both, tmp_path_factory.mktemp("served"), login={"code_pauses": [0, 0, 0]}) as running:
+    """As elsewhere, but a code may be sent again at once, and by every channel."""
+    login = {"code_pauses": [0, 0, 0], "silent_after": 0}
+    messages = {"ladder": {"default": ["sms", "flash_call", "voice", "email"]}}
+    with served(told_on_both, tmp_path_factory.mktemp("served"), login=login, messages=messages) as running:
         yield running
 
 
@@ -81,6 +83,30 @@ def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party) ->
         assert statuses(answers) == {422: 20}
         assert not any(answer.cookie("idp_session") for answer in answers)
         assert _code(provider, flow).used_at is None
+
+
+def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
+    """Case 53, R3: three guesses, then the number is changed and changed back, and the code is asked for by two channels in two tabs while
+    many more guesses arrive: five are judged over all of it.
+    """
+    for _ in range(FEW):
+        browser, phone, other = provider.browser(), new_phone(), new_phone()
+        page, flow, right = _asked(provider, browser, party, phone)
+        identify = str(page.url).replace("/phone_code", "/identify")
+        (code_id,) = (row[0] for row in provider.rows(sa.select(PhoneCode.id).where(PhoneCode.flow_id == flow)))
+        at_once([browser.filled(page, code=_wrong(right)) for _ in range(3)])
+        for number in (other, phone):
+            page = browser.onward(browser.submit(browser.get(identify), phone=number))
+        channels = [browser.filled(page, channel=channel) for channel in ("flash_call", "voice") * 2]
+        # A number that is changed and restored now would find the code spent, and ask for a new one: that is a new sending, and counted.
+        guesses = [browser.filled(page, code=_wrong(right)) for _ in range(count(30, 100))]
+        requests = [*channels, *guesses]
+        random.shuffle(requests)
+        answers = at_once(requests)
+        assert set(statuses(answers)) <= {303, 422}
+        found = provider.rows(sa.select(PhoneCode.tries, PhoneCode.used_at).where(PhoneCode.id == code_id))
+        assert found == [(5, None)]
+        assert _judged(provider, code_id) == 5
 
 
 def test_the_right_code_among_a_hundred_guesses(provider: Served, party: Party, story_phone: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from markupsafe import Markup
 from wtforms import BooleanField, Form, StringField
 
+from idp.credentials.phone_sendings import Sending, Way
 from idp.web import languages
 from idp.web.pages import environment
 
@@ -19,6 +21,7 @@ BRANDS = {"ru": "Базар ID", "en": "Bazar ID", "zh": "Bazar ID"}
 CSRF = Markup('<input type="hidden" name="csrf_token" value="token">')
 PHONE = "+79123456789"
 WRONG_PHONE = "Enter a phone number, for example +7 912 345-67-89."
+WHY = "The phone is off, busy or out of coverage."
 WRONG_FIELD = "Fill in this field."
 WRONG_CODE = "The code has six digits. Some are missing."
 
@@ -105,9 +108,13 @@ SENT = [
 CODE = {
     "phone": PHONE,
     "channel": "sms",
+    "sent": ("sms",),
     "expires_at": NOW + timedelta(minutes=5),
-    "resend_at": NOW + timedelta(seconds=42),
-    "resends": ["sms"],
+    "state": "waiting",
+    "mark": "1-waiting",
+    "why": "",
+    "ways": (Way("sms", NOW + timedelta(seconds=42)),),
+    "about": "code",
     "flow": _flow(),
     "identify_url": "/login/flw_1/identify",
     "remember_days": 60,
@@ -122,6 +129,28 @@ MAIL = {
     "flow": _flow(),
     "now": NOW,
 }
+SENDINGS = [
+    {"sending": Sending("sms", NOW - timedelta(minutes=2), "failed", "absent_subscriber", NOW - timedelta(minutes=1)), "why": WHY},
+    {"sending": Sending("flash_call", NOW - timedelta(minutes=1), "delivered", None, NOW), "why": ""},
+    {"sending": Sending("voice", NOW, "queued"), "why": ""},
+    {"sending": Sending("email", NOW, "sent"), "why": ""},
+]
+
+
+def _help(about: str) -> dict[str, Any]:
+    return {
+        "flow": _flow(),
+        "about": about,
+        "others": [each for each in ("code", "number", "locked", "linked") if each != about],
+        "page": "phone_code",
+        "back_url": "/login/flw_1/phone_code?back=1",
+        "phone": "+7 ••• •••-67-89" if about == "code" else "",
+        "sent": ("flash_call", "sms") if about == "code" else (),
+        "receipts_url": "/login/flw_1/phone_code/receipts" if about == "code" else None,
+        "identify_url": "/login/flw_1/identify",
+    }
+
+
 CHOICE = {
     "companies": PLACES,
     "shopping": SHOPPING,
@@ -171,7 +200,7 @@ WORK = {
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
-        lambda: {"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": "/authorize/req_1/cancel"},
+        lambda: {"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": "/authorize/req_1/cancel", "about": "number"},
     ),
     "identify-wrong": (
         "login/identify.html",
@@ -180,6 +209,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "flow": _flow(client_name=None),
             "people_url": "/login/flw_1/people",
             "cancel_url": None,
+            "about": "locked",
         },
     ),
     "people": (
@@ -200,11 +230,25 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "login/phone_code.html",
         lambda: {
             **CODE,
-            "form": filled(Code(data={"remember": True}), {"code": WRONG_CODE}),
+            "form": filled(Code(data={"remember": True, "code": "48293"}), {"code": WRONG_CODE}),
             "tries_left": 3,
-            "resend_at": NOW,
-            "resends": ["sms", "voice", "email"],
+            "state": "silent",
+            "ways": tuple(Way(each, NOW) for each in ("sms", "email", "flash_call")),
             "channel": "voice",
+            "sent": ("voice",),
+        },
+    ),
+    "phone_code-failed": (
+        "login/phone_code.html",
+        lambda: {
+            **CODE,
+            "form": Code(),
+            "channel": "flash_call",
+            "sent": ("sms", "flash_call"),
+            "state": "failed",
+            "mark": "2-failed",
+            "why": WHY,
+            "ways": (Way("voice", NOW), Way("email", NOW), Way("sms", NOW), Way("flash_call", NOW)),
         },
     ),
     "phone_code-over": (
@@ -213,10 +257,12 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             **CODE,
             "form": filled(Code(), {"code": "The time of this code is over. Ask for a new one."}),
             "expires_at": NOW,
-            "resend_at": NOW,
+            "state": "over",
+            "mark": "over",
+            "ways": (Way("sms", NOW),),
+            "about": "locked",
         },
     ),
-    "phone_code-last": ("login/phone_code.html", lambda: {**CODE, "form": Code(), "resend_at": None, "resends": [], "channel": "email"}),
     "further_proof": ("login/further_proof.html", lambda: FURTHER),
     "further_proof-no-email": ("login/further_proof.html", lambda: {**FURTHER, "email": None}),
     "further_proof-administrator": ("login/further_proof.html", lambda: {**FURTHER, "anew": False}),
@@ -224,6 +270,19 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "email_code": ("login/email_code.html", lambda: {**MAIL, "form": Mail()}),
     "email_code-wrong": ("login/email_code.html", lambda: {**MAIL, "form": filled(Mail(), {"code": WRONG_CODE}), "resend_at": NOW}),
     "email_code-last": ("login/email_code.html", lambda: {**MAIL, "form": Mail(), "resend_at": None}),
+    "phone_code-last": ("login/phone_code.html", lambda: {**CODE, "form": Code(), "ways": (), "channel": "email", "sent": ("email",)}),
+    "receipts": (
+        "login/receipts.html",
+        lambda: {
+            "flow": _flow(),
+            "phone": PHONE,
+            "code_id": "otp_01jd9w3m8k6t2zb4",
+            "sendings": SENDINGS,
+            "back_url": "/login/flw_1/phone_code?back=1",
+            "here": "/login/flw_1/phone_code/receipts",
+        },
+    ),
+    **{f"help-{about}": ("login/help.html", partial(_help, about)) for about in ("code", "linked")},
     "register": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow()}),
     "register-anew": ("login/register.html", lambda: {"form": Sign(), "phone": PHONE, "flow": _flow(), "anew": True}),
     "register-wrong": (
@@ -279,6 +338,8 @@ def everywhere(lang: str) -> dict[str, Any]:
         "brand": {
             "name": BRANDS[lang],
             "support_url": "/help",
+            "support_email": "help@bazar.example",
+            "support_phone": "+78005553535",
             "privacy_url": "/privacy",
             "terms_url": "/terms",
         },

@@ -4,6 +4,7 @@ that only helps. WCAG 2.2 AA, WebOTP (https://wicg.github.io/web-otp/), `pages.m
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from idp.languages import LANGUAGES
 from idp.web.headers import policy
@@ -33,18 +34,25 @@ class Handler(SimpleHTTPRequestHandler):
     """`/<page>/<language>` is a sample under the real policy, `/static/` our files; a form that was sent is kept in `posted`."""
 
     change: Callable[[Any], Any] = staticmethod(lambda context: context)
+    mark = "1-waiting"  # what the page's script is told
     posted: list[str] = []  # noqa: RUF012 - one server, one list
 
     def do_GET(self) -> None:
         """A page or a file."""
         parts = urlsplit(self.path).path.strip("/").split("/")
+        if parts[-1] == "state":
+            self._answer("application/json", json.dumps({"mark": Handler.mark}).encode())
+            return
         if parts[0] not in SAMPLES:
             super().do_GET()
             return
         body = rendered(parts[0], parts[1], Handler.change).encode()
+        self._answer("text/html; charset=utf-8", body, works=parts[0].startswith("proof_of_work"))
+
+    def _answer(self, kind: str, body: bytes, *, works: bool = False) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Security-Policy", policy("n0nce", parked=False, works=parts[0].startswith("proof_of_work")))
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Security-Policy", policy("n0nce", parked=False, works=works))
         self.end_headers()
         self.wfile.write(body)
 
@@ -169,7 +177,7 @@ def test_counting_down(tab: Page, site: str) -> None:
     )
     button.click(force=True)
     assert Handler.posted == []
-    status = tab.get_by_role("status")
+    status = tab.locator("[data-said]")
     tab.clock.run_for(41_000)
     assert "0:01" in button.inner_text()
     assert status.text_content() == ""
@@ -180,6 +188,50 @@ def test_counting_down(tab: Page, site: str) -> None:
     with tab.expect_request(lambda request: request.method == "POST"):
         button.click()
     assert Handler.posted == ["csrf_token=token&channel=sms"]
+
+
+def wait(tab: Page, seconds: int) -> None:
+    """The page's clock goes on; what it asks for meanwhile is answered."""
+    for _ in range(seconds):
+        tab.clock.run_for(1000)
+        tab.wait_for_timeout(10)
+
+
+def test_what_became_of_the_code(tab: Page, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script asks in a word, ever more seldom; when the page would look otherwise it takes over what is below the form: the news is
+    read aloud, what is being typed stays, and so does the focus."""
+    asked: list[str] = []
+    tab.clock.install()
+    tab.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    tab.goto(f"{site}/phone_code/en")
+    tab.locator("#code").press_sequentially("48")
+    asked.clear()
+    wait(tab, 60)
+    assert set(asked) == {"/login/flw_1/phone_code/state"}
+    assert 8 <= len(asked) <= 12
+    assert tab.locator("#news").text_content() == ""
+
+    monkeypatch.setattr(Handler, "mark", "2-failed")
+    monkeypatch.setattr(Handler, "change", staticmethod(lambda _: SAMPLES["phone_code-failed"][1]()))
+    wait(tab, 20)
+    status = tab.locator("#news")
+    expect(status).to_have_text("The call did not get through. The phone is off, busy or out of coverage. Get the code another way:")
+    assert status.get_attribute("role") == "status"
+    assert tab.locator("#ways button").first.inner_text() == "Call me and say the code"
+    assert tab.locator("#ways [aria-disabled]").count() == 0
+    assert tab.locator("#code").input_value() == "48"
+    expect(tab.locator("#code")).to_be_focused()
+    with tab.expect_request(lambda request: request.method == "POST"):
+        tab.locator("#ways button").first.click()
+    assert Handler.posted == ["csrf_token=token&channel=voice"]
+
+
+def test_a_wrong_code_is_typed_over(tab: Page, site: str) -> None:
+    """What was typed is still there, and chosen: the next digit replaces it."""
+    tab.goto(f"{site}/phone_code-wrong/en")
+    expect(tab.locator("#code")).to_be_focused()
+    tab.keyboard.type("7")
+    assert tab.locator("#code").input_value() == "7"
 
 
 def test_times_are_the_readers(tab: Page, site: str) -> None:

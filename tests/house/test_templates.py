@@ -134,12 +134,12 @@ def test_long_values_stay_valid(page: str, lang: str) -> None:
 
 
 def test_code_field() -> None:
-    """One text field that phones and password managers can fill (WCAG F109, 1.3.5), emptied after a wrong code."""
+    """One text field that phones and password managers can fill (WCAG F109, 1.3.5); what was typed is still in it."""
     field = parsed(rendered("phone_code-wrong", "ru")).find(".//input[@id='code']")
     assert field is not None
     assert (field.get("type"), field.get("inputmode"), field.get("autocomplete")) == ("text", "numeric", "one-time-code")
     assert field.get("maxlength") is None
-    assert field.get("value") is None
+    assert field.get("value") == "48293"
     assert field.get("autofocus") is not None
 
 
@@ -167,4 +167,6 @@ def test_stylesheet_asks_nobody() -> None:
         assert (static / address).is_file(), address
     assert "@import" not in css
     script = (static / "login.js").read_text()
-    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|\.style\b|localStorage|fetch\(", script)
+    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(|\.style\b|localStorage", script)
+    # It asks only for this page, and for what this page names.
+    assert set(re.findall(r"fetch\((.*?)\)", script)) == {"location.pathname", "ways.dataset.look"}

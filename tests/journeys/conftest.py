@@ -13,10 +13,10 @@ from tests.journeys.visitor import PATIENCE, Visitors
 
 
 @pytest.fixture(scope="module")
-def stage(chromium: Browser, told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The provider and the portals on loopback, for all tests of a file."""
+def stage(request: pytest.FixtureRequest, chromium: Browser, told: Told, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The provider and the portals on loopback, for all tests of a file, with the `SETTINGS` of that file."""
     expect.set_options(timeout=PATIENCE)
-    with set_up(told, tmp_path_factory.mktemp("stage")) as made:
+    with set_up(told, tmp_path_factory.mktemp("stage"), **getattr(request.module, "SETTINGS", {})) as made:
         yield made
 
 

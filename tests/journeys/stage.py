@@ -52,6 +52,7 @@ class Stage:
     portals: dict[str, str]
     folder: Path
     tls: Tls | None = None
+    changes: dict[str, dict[str, object]] = field(default_factory=dict)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     world: World = field(init=False)
 
@@ -89,8 +90,15 @@ class Stage:
         server: dict[str, object] = {"issuer": self.provider, "port": port, "workers": 1}
         if self.tls:
             server |= {"certificate": self.tls.certificate, "key": self.tls.key}
-        limits = {"login": dict.fromkeys(LIMITS, 10**6), "spend": PLENTY}
-        self.world = World(told.settings(database, server=server, telemetry={"log_level": "WARNING"}, **limits))
+        tables: dict[str, dict[str, object]] = {
+            "server": server,
+            "login": dict.fromkeys(LIMITS, 10**6),
+            "telemetry": {"log_level": "WARNING"},
+            "spend": PLENTY,
+        }
+        for name, given in self.changes.items():
+            tables[name] = tables.get(name, {}) | given
+        self.world = World(told.settings(database, **tables))
         secrets = self.register()
         self._run("provider", ["idp.cli.main", "serve"], self._environment())
         for name, address in self.portals.items():
@@ -135,9 +143,9 @@ class Stage:
         """The settings of `world`, as `idp` reads them from the environment."""
         found = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         found["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "keys", "login", "telemetry", "spend"):
+        for section in ("server", "database", "keys", "brand", "login", "messages", "telemetry", "spend"):
             for name, value in getattr(self.world.settings, section).model_dump(exclude_unset=True, mode="json").items():
-                found[f"IDP_{section.upper()}__{name.upper()}"] = str(value)
+                found[f"IDP_{section.upper()}__{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
         return found
 
     def _run(self, name: str, module: list[str], variables: dict[str, str]) -> None:
@@ -179,12 +187,16 @@ class Stage:
 
 
 @contextmanager
-def set_up(told: Told, folder: Path, hosts: dict[str, str] | None = None, tls: Tls | None = None) -> Iterator[Stage]:
-    """A stage for the length of the block. `hosts`: of `provider`, `seller`, `staff`, `partner`; all localhost when left out."""
+def set_up(
+    told: Told, folder: Path, hosts: dict[str, str] | None = None, tls: Tls | None = None, **changes: dict[str, object]
+) -> Iterator[Stage]:
+    """A stage for the length of the block. `hosts`: of `provider`, `seller`, `staff`, `partner`; all localhost when left out. `changes`: of
+    the provider's settings, by table.
+    """
     scheme, hosts = "https" if tls else "http", hosts or {}
     names = ("provider", *(portal.key for portal in PORTALS))
     at = {name: f"{scheme}://{hosts.get(name, 'localhost')}:{machine.free_port()}" for name in names}
-    stage = Stage(at.pop("provider"), at, folder, tls)
+    stage = Stage(at.pop("provider"), at, folder, tls, changes)
     database = told.copy()
     try:
         stage.start(told, database)

@@ -6,6 +6,7 @@ The tests look with axe, `make screens` with a camera.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -16,19 +17,27 @@ from idp import clock
 from idp.db.columns import table
 from idp.db.session import session
 from idp.delegation.tables import Consent
+from idp.directory import users
 from idp.directory.tables import User
-from idp.login import flow
+from idp.login import flow, sending
 from idp.login.policy import Demand
+from tests.journeys.rungs import HEADINGS, says
 from tests.journeys.visitor import ROMASHKA, Visitor
 from tests.world import new_phone
 
 ANNA, KARIMOV = "+79005553501", "+79005553507"
 ZIMIN, ZIMIN_MAIL = "+79005553510", "zimin@post.example"
 Look = Callable[[str], None]
+# Whoever walks needs them: a ladder with all rungs, that begins with a flash call for some, and who is silent soon.
+SETTINGS: dict[str, dict[str, object]] = {
+    "login": {"silent_after": 2},
+    "messages": {"ladder": {"default": ["sms", "voice", "email"], "7902": ["flash_call", "sms", "voice", "email"]}},
+    "brand": {"support_email": "help@bazar.example", "support_phone": "+78005553535"},
+}
 
 
-def tour(visitor: Visitor, look: Look) -> None:
-    """All of it, in one browser; it can be walked again on the same stage."""
+def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
+    """All of it (without `ladder`: but for the rungs and help), in one browser; it can be walked again on the same stage."""
     with visitor.stage.world.writes():
         session.execute(sa.delete(table(Consent)))
     _sign_in(visitor, look)
@@ -37,6 +46,8 @@ def tour(visitor: Visitor, look: Look) -> None:
     _people_and_sign_out(visitor, look)
     _sign_up(visitor, look)
     _blocked(visitor, look)
+    if ladder:
+        _ladder(visitor, look)
     _changed_hands(visitor, look)
     _astray(visitor, look)
 
@@ -69,7 +80,7 @@ def _earning(visitor: Visitor, look: Look) -> None:
     page = visitor.page
     identify = page.url
     with visitor.stage.world.writes():
-        flow.await_work(flow.Flow(identify.split("/")[4], "/", Demand(clock.now()), clock.now()), ANNA)
+        sending.await_work(flow.Flow(identify.split("/")[4], "/", Demand(clock.now()), clock.now()), ANNA, None)
     page.route("**/proof-of-work-worker.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(identify.replace("identify", "proof_of_work"))
     expect(page.locator("[data-status]")).not_to_be_empty()
@@ -205,6 +216,43 @@ def _changed_hands(visitor: Visitor, look: Look) -> None:
     look("login-email_code-wrong")
     visitor.enter(code)
     visitor.arrived("staff")
+
+
+def _ladder(visitor: Visitor, look: Look) -> None:
+    """Up the ladder, rung by rung; help on the way, and a blocked ID at the end."""
+    page, phone = visitor.page, f"+7902{secrets.randbelow(10**7):07d}"
+    with visitor.stage.world.writes():
+        users.block(users.register(phone, "Blocked", "ru", "1").id, "fraud")
+    page.goto(f"{visitor.stage.provider}/end_session")
+    visitor.button(visitor.idp("Sign out")).click()
+    expect(page.locator("form[action*=end_session]")).to_have_count(0)
+    visitor.begin("staff")
+    visitor.link(visitor.idp("Another number")).click()
+    code = visitor.ask_for_code(phone)
+    look("login-phone_code-flash_call")
+    for following in ("sms", "voice", "email"):
+        if following == "voice":
+            says(visitor, "sent")
+            expect(page.locator("#news")).not_to_be_empty()
+            look("login-phone_code-silent")
+        says(visitor, "failed", "absent_subscriber")
+        page.reload()
+        expect(page.locator("#ways .button")).to_be_visible()
+        if following == "sms":
+            look("login-phone_code-failed")
+        page.locator("#ways .button").click()
+        expect(visitor.heading).to_have_text(visitor.idp(HEADINGS[following]))
+        look(f"login-phone_code-{following}")
+    visitor.button(visitor.idp("What became of the code")).click()
+    expect(page.locator(".rows")).to_be_visible()
+    look("login-receipts")
+    for about in ("code", "number", "locked", "linked"):
+        page.goto(re.sub(r"/phone_code/receipts|/help.*", "", page.url) + f"/help?about={about}&from=phone_code")
+        look(f"login-help-{about}")
+    page.goto(re.sub(r"/help.*", "/phone_code", page.url))
+    visitor.enter(code)
+    expect(visitor.link(visitor.idp("What can I do now?"))).to_be_visible()
+    look("errors-blocked")
 
 
 def _astray(visitor: Visitor, look: Look) -> None:

@@ -99,6 +99,7 @@ class Visitor:
 
     def enter(self, code: str) -> None:
         """Type the code and press the button."""
+        self.page.locator("#code").fill("")
         self.page.locator("#code").press_sequentially(code)
         self.button(self.idp("Sign in")).click()
 

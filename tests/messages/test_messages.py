@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from idp import clock, outbox
+from idp import clock, languages, outbox
 from idp.languages import LANGUAGES
 from idp.messages import channels, inbox, wording
 from idp.messages.inbox import Received
@@ -51,20 +51,90 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-be")) // 2
 
 
+BRANDS: list[dict[str, Any]] = [
+    {},
+    {"name": "Ozon ID", "names": {}},
+    {"name": "Маркет ID", "names": {"zh": "市场通行证"}},
+    {"name": "Northwind Marketplace", "names": {"ru": "Северный ветер"}},
+]
+HOSTS = ["", "localhost", "a.ru", "id.example.com", "auth.market.example.org", "sign-in.bazar.example"]
+
+
+@pytest.mark.parametrize("brand", BRANDS, ids=lambda brand: brand.get("name", "as it is"))
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("host", ["", "id.example.com", "auth.market.example.org"])
-def test_a_code_fits_one_segment(ground: Ground, language: str, host: str) -> None:
-    """70 characters in every language; the code first, a warning, and the last line that binds it to our host (case 63)."""
-    ground.use(messages={"bound_host": host})
+def test_a_code_is_one_part(ground: Ground, language: str, host: str, brand: dict[str, Any]) -> None:
+    """In every language, with every brand and host that `idp check` lets pass; the code first, a warning, the last line bound to our
+    host (case 63). The long form, where it fits.
+    """
+    ground.use(messages={"bound_host": host}, brand=brand)
+    refused = [problem for problem in wording.problems() if f"in {languages.NAMES[language]} " in problem]
     text = wording.compose("sign_in_code", "sms", language, code=CODE).text
-    host = host or "id.example.com"
-    assert units(text) <= wording.ONE_SEGMENT or (len(host) > 20 and units(text) <= wording.ONE_SEGMENT + len(host) - 14), text
+    fits = len(text) <= 160 if text.isascii() else units(text) <= 70
+    assert fits is (not refused), (units(text), text)
+    assert fits or len(host) + len(wording.brand(language)) > 34, text
     assert text.startswith(CODE)
     assert wording.brand(language) in text
-    lines = text.split("\n")
-    assert len(lines) == 2
-    assert lines[-1] == f"@{host} #{CODE}"
+    assert re.search("Never share|е называйте|勿告诉", text)
+    host = host or "id.example.com"
+    assert text.split("\n")[1:] == [f"@{host} #{CODE}"]
     assert text.count(CODE) == 2
+    long = wording.gettext(language, wording.WORDINGS["sign_in_code"]["sms"], code=CODE, brand=wording.brand(language))
+    both = f"{long}\n@{host} #{CODE}"
+    assert (text == both) is (len(both) <= 160 if both.isascii() else units(both) <= 70)
+
+
+def test_a_host_that_fits_no_form(ground: Ground) -> None:
+    """`idp check` names host, language, brand and by how much; English has room for more."""
+    ground.use(messages={"bound_host": "sign-in.accounts.marketplace.example.org"})
+    problems = wording.problems()
+    assert len(problems) == 2
+    assert all("sign-in.accounts.marketplace.example.org" in problem and "[brand] name" in problem for problem in problems)
+    assert any("in Русский" in problem and "Базар ID" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("[]{}~^|\\" * 10, 1),
+        ("ы" * 70, 1),
+        ("ы" * 71, 2),
+        ("ы" * 134, 2),
+        ("ы" * 135, 3),
+        ("a" * 69 + "—", 1),
+        ("a" * 70 + "—", 2),
+        ("`" + "a" * 70, 2),  # the one sign of ASCII that is not in the alphabet
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+    ],
+)
+def test_parts(text: str, parts: int) -> None:
+    """3GPP TS 23.038 §6.2.1 and 23.040 §9.2.3.24.1: 160 septets or 70 characters; a part of several holds 153 or 67."""
+    assert wording.parts(text) == parts
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", sorted(wording.WORDINGS))
+def test_no_text_is_longer_than_two_parts(ground: Ground, language: str, name: str) -> None:
+    """Each part is billed: with every brand, a code is one, a notice two at most."""
+    for brand in BRANDS:
+        ground.use(brand=brand)
+        code = CODE if name == "sign_in_code" else None
+        text = wording.compose(name, "sms", language, code=code, params=PARAMS.get(name)).text
+        assert wording.parts(text) <= (1 if code else 2), (brand, text)
+
+
+def test_what_a_flash_call_ends_in(ground: Ground) -> None:
+    """Nobody speaks: the text is for the inbox of a desk and says the digits once."""
+    for language in LANGUAGES:
+        assert wording.compose("sign_in_code", "flash_call", language, code=CODE).text.count(CODE) == 1
 
 
 def test_the_texts_are_translated(ground: Ground) -> None:
