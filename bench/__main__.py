@@ -1,6 +1,6 @@
 """`make bench`: operations per second, p50 and p99 of what relying parties and people do, each beside its floor of the same run.
 
-    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U]
+    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U] [--only WORKLOAD ...]
 
 Servers run on the first core (or all but the last, with more workers), the load on the last. Rounds of ours and of the floor take turns and
 the medians count, since a machine is never quiet for long. The database is durable: SQLite WAL, synchronous FULL, or PostgreSQL as it is.
@@ -88,7 +88,7 @@ def measured(served: Served, script: Callable[[], Script], options: argparse.Nam
     result = load.run(served.port, script, users=options.users, seconds=options.seconds)
     used = served.processor_seconds() - before
     if result.failed:
-        raise SystemExit(f"{result.failed} operations failed: the figures would mean nothing")
+        raise SystemExit(f"{result.failed} operations failed, the first with {result.first_failure}: the figures would mean nothing")
     return result, used * 1000 / max(1, result.done)
 
 
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--only", nargs="+", choices=list(FLOORS), metavar="WORKLOAD")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -161,6 +162,8 @@ def main() -> None:
             measured(floor, workloads.floor(floor.host, [workloads.PLAIN]), options)[0].rate for _ in range(options.rounds)
         )
         for name, script in scripts.items():
+            if options.only and name not in options.only:
+                continue
             rounds = [
                 (measured(ours, script, options), measured(floor, workloads.floor(floor.host, FLOORS[name]), options))
                 for _ in range(options.rounds)
