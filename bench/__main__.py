@@ -1,6 +1,6 @@
 """`make bench`: operations per second, p50 and p99 of what relying parties and people do, each beside its floor of the same run.
 
-    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U] [--tries N]
+    python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U] [--only WORKLOAD ...] [--tries N]
 
 At the end: whether known and unknown numbers can be told apart by time (`--tries` of each, 0: left out), and what a sign-in by phone costs.
 
@@ -91,7 +91,7 @@ def measured(served: Served, script: Callable[[], Script], options: argparse.Nam
     result = load.run(served.port, script, users=options.users, seconds=options.seconds)
     used = served.processor_seconds() - before
     if result.failed:
-        raise SystemExit(f"{result.failed} operations failed: the figures would mean nothing")
+        raise SystemExit(f"{result.failed} operations failed, the first with {result.first_failure}: the figures would mean nothing")
     return result, used * 1000 / max(1, result.done)
 
 
@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--only", nargs="+", choices=list(FLOORS), metavar="WORKLOAD")
     parser.add_argument("--tries", type=int, default=2000)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
@@ -166,6 +167,8 @@ def main() -> None:
             measured(floor, workloads.floor(floor.host, [workloads.PLAIN]), options)[0].rate for _ in range(options.rounds)
         )
         for name, script in scripts.items():
+            if options.only and name not in options.only:
+                continue
             rounds = [
                 (measured(ours, script, options), measured(floor, workloads.floor(floor.host, FLOORS[name]), options))
                 for _ in range(options.rounds)

@@ -69,6 +69,7 @@ class Result:
 
     done: int = 0
     failed: int = 0
+    first_failure: str = ""
     seconds: float = 0.0
     milliseconds: list[float] = field(default_factory=list)
 
@@ -141,6 +142,7 @@ def run(port: int, begin: Callable[[], Script], *, users: int, seconds: float) -
                     result.done += 1
                     result.milliseconds.append((time.perf_counter() - user.began) * 1000)
                 else:
+                    result.first_failure = result.first_failure or f"{answer.status} {answer.body[:200]!r}"
                     result.failed += 1
                 user.start()
     result.seconds = time.perf_counter() - began

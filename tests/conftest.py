@@ -103,10 +103,16 @@ def _canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(told: Told) -> Iterator[World]:
+def changed_settings() -> dict[str, dict[str, object]]:
+    """What `world` has otherwise than the defaults, by table; a module that wants something says it by a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+def world(told: Told, changed_settings: dict[str, dict[str, object]]) -> Iterator[World]:
     """A provider of this test's own."""
     url = told.copy()
-    made = World(told.settings(url))
+    made = World(told.settings(url, **changed_settings))
     before = set(CANARY.secrets)
     yield made
     made.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 import httpx2
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 from idp.routes import ROUTES
 from idp.web.serve import Route
-from tests.conftest import Told
 from tests.machine import count
 from tests.oidc.asking import phone, raw
 from tests.world import CALLBACK, SIGNED_OUT, Party, World, new_phone
@@ -49,16 +47,14 @@ WORDS = [
     ),
 ]
 RENEWED = count(40, 200)  # examples after which the sign-ins under way are begun anew: some input ends them
-UNLIMITED = {"network_messages_per_hour": 10**6, "number_messages_per_day": 10**6}  # the test signs in a hundred times
+UNLIMITED: dict[str, object] = {"network_messages_per_hour": 10**6, "number_messages_per_day": 10**6}  # the test signs in a hundred times
 PARAMETER = re.compile(r"<\w+>")
 
 
 @pytest.fixture
-def world(told: Told) -> Iterator[World]:
-    """A provider that sends as many codes as the test asks for."""
-    made = World(told.settings(told.copy(), login=UNLIMITED))
-    yield made
-    made.close()
+def changed_settings() -> dict[str, dict[str, object]]:
+    """As many codes as the test asks for."""
+    return {"login": UNLIMITED}
 
 
 class Stage:
