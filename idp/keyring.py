@@ -30,7 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from idp import clock, crypto, events, jws
 from idp.config import settings
 from idp.db.columns import Base, Instant, Json, table
-from idp.db.session import READS, changed, engine, insert_or_ignore, session
+from idp.db.session import changed, insert_or_ignore, reading_engine, session
 from idp.errors import N_, Conflict, NotFound
 from idp.jws import ALGORITHMS, Claims, Pair
 
@@ -182,7 +182,7 @@ def look() -> int:
 
 def _rows() -> list[_Row]:
     statement = sa.select(*(table(SigningKey).c[name] for name in _Row._fields)).where(SigningKey.state != "revoked")
-    with _own_connection(engine()) as connection:
+    with reading_engine().connect() as connection:
         return [_Row(*row) for row in connection.execute(statement)]
 
 
@@ -285,7 +285,7 @@ class _Store:
     def _read(self, source: sa.Engine) -> _Ring:
         keys, old = table(SigningKey).c, self.ring
         in_use = keys.state != "revoked"
-        with _own_connection(source) as connection:
+        with source.connect() as connection:
             version = frozenset((row.kid, row.state) for row in connection.execute(sa.select(keys.kid, keys.state).where(in_use)))
             if old is not None and old.version == version:
                 return old
@@ -308,7 +308,7 @@ _stores: weakref.WeakKeyDictionary[sa.Engine, _Store] = weakref.WeakKeyDictionar
 
 
 def _ring(after: float = LOOK_AGAIN) -> _Ring:
-    source = engine()
+    source = reading_engine()
     store = _stores.get(source)
     if store is None:
         store = _stores.setdefault(source, _Store())
@@ -319,17 +319,9 @@ def _ring(after: float = LOOK_AGAIN) -> _Ring:
 
 
 def _changed_here() -> None:
-    store = _stores.get(engine())
+    store = _stores.get(reading_engine())
     if store is not None:
         store.looked = -math.inf
-
-
-def _own_connection(source: sa.Engine) -> sa.Connection:
-    """A connection in autocommit beside the one of the present unit."""
-    connection = source.connect()
-    if source.dialect.name == "postgresql":
-        return connection.execution_options(isolation_level="AUTOCOMMIT")
-    return connection.execution_options(**{READS: True})
 
 
 # ---------------------------------------------------------------- tokens

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import scoped_session
 
 from idp.config import Database
@@ -29,7 +29,6 @@ from idp.db.places import Places
 from idp.errors import Refusal
 
 _NOTHING = sa.util.EMPTY_DICT
-READS = "idp.reads"
 ENGINES = "idp.engines"
 PLACES = "idp.places"
 STUCK = 0.45  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there
@@ -39,20 +38,64 @@ RECYCLE = 600  # seconds; a new connection also looks at the clock again
 
 
 class _Session(FlaskSession):
-    """Takes its connection from the engine of its unit: the one in autocommit, or the one that begins."""
+    """The ORM's session on the one connection of its unit. What the ORM need not see goes to that connection, in half the time."""
+
+    unit: sa.Connection | None = None
+    reading = False
+
+    def connection(self, *_: Any, **__: Any) -> sa.Connection:
+        """The unit's connection: of the engine in autocommit, or of the one that begins."""
+        if self.unit is None:
+            self.unit = current_app.extensions[ENGINES][self.reading].connect()
+        return self.unit
 
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **kwargs: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
-        """The engine for the unit that runs now."""
-        if bind is not None:
-            return bind
-        writing, reading = current_app.extensions[ENGINES]
-        return reading if self.info.get(READS) else writing
+        """The ORM works on the unit's connection as well, and neither begins nor commits there."""
+        return self.connection() if bind is None else bind
 
     def execute(self, statement: Any, params: Any = None, *, execution_options: Any = _NOTHING, **kwargs: Any) -> Any:
-        """As SQLAlchemy does it. Statements about tables, which the rules use, go straight to the connection, in two thirds of the time."""
-        if any(kwargs.values()) or statement._propagate_attrs or self._new or self._deleted or self.identity_map._modified:
+        """As SQLAlchemy does it. Statements about tables, which the rules use, go straight to the connection."""
+        if statement._propagate_attrs or self._new or self._deleted or self.identity_map._modified or any(kwargs.values()):
             return super().execute(statement, params, execution_options=execution_options, **kwargs)
-        return self._connection_for_bind(self.get_bind()).execute(statement, params, execution_options=execution_options)
+        return (self.unit or self.connection()).execute(statement, params, execution_options=execution_options)
+
+    def begin_nested(self) -> Any:
+        """A SAVEPOINT, made now: statements that the ORM does not see are behind it too."""
+        self._connection_for_bind(self.connection())
+        nested = super().begin_nested()
+        self._connection_for_bind(self.connection())
+        return nested
+
+    def in_transaction(self) -> bool:
+        """Whether the unit has begun."""
+        return self.unit is not None or super().in_transaction()
+
+    def commit(self) -> None:
+        """Commit what the ORM and the unit have done, and give the connection back."""
+        if super().in_transaction():
+            super().commit()
+        if self.unit is not None:
+            self.unit.commit()
+            self._give_back()
+
+    def rollback(self) -> None:
+        """Take back what the ORM and the unit have done, and give the connection back."""
+        if super().in_transaction():
+            super().rollback()
+        if self.unit is not None:
+            self.unit.rollback()  # after a commit that failed, closing alone would not
+            self._give_back()
+
+    def close(self) -> None:
+        """Forget everything; what was not committed is taken back."""
+        if super().in_transaction() or self.identity_map:
+            super().close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        unit, self.unit = self.unit, None
+        if unit is not None:
+            unit.close()
 
 
 _database = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
@@ -63,6 +106,12 @@ def engine() -> sa.Engine:
     """The engine of the present application; needs an application context."""
     writing: sa.Engine = current_app.extensions[ENGINES][0]
     return writing
+
+
+def reading_engine() -> sa.Engine:
+    """The same in autocommit: for what is looked up beside the unit that runs."""
+    reading: sa.Engine = current_app.extensions[ENGINES][1]
+    return reading
 
 
 def is_postgresql() -> bool:
@@ -93,8 +142,9 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
         reading = writing.execution_options(isolation_level="AUTOCOMMIT")
     else:
         sa.event.listen(writing, "connect", _prepare_sqlite)
+        reading = writing.execution_options()
+        reading.dialect = copy(writing.dialect)  # the one that does not begin
         _take_turns(writing, settings.lock_timeout)
-        reading = writing.execution_options(**{READS: True})
     app.extensions[ENGINES] = (writing, reading)
     # Who waits for SQLite waits for another writer, and that is no fault until `lock_timeout` is over.
     app.extensions[PLACES] = Places(threads, STUCK if on_postgresql else settings.lock_timeout)
@@ -120,31 +170,28 @@ def _take_turns(writing: sa.Engine, patience: float) -> None:
     """
     turn = threading.Lock()
 
-    def begin(connection: sa.Connection) -> None:
-        # SQLAlchemy fires `begin` for autocommit as well; only a unit that writes takes the lock.
-        if connection.get_execution_options().get(READS):
-            return
+    def begin(connection: Any) -> None:
         if not connection.info.get(TURN):
             if not turn.acquire(timeout=patience):
-                raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+                raise sqlite3.OperationalError("database is locked")
             connection.info[TURN] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.dbapi_connection.execute("BEGIN IMMEDIATE")
 
     def end(_connection: Any, record: Any) -> None:
         # Not at SQLAlchemy's `commit`, which is told before the disk is written. A session gives its connection back right after it.
         if record.info.pop(TURN, False):
             turn.release()
 
-    sa.event.listen(writing, "begin", begin)
+    writing.dialect.do_begin = begin  # type: ignore[method-assign,assignment] # an event would cost each statement its look for listeners
     sa.event.listen(writing, "checkin", end)
 
 
 @contextmanager
 def _unit(*, reading: bool) -> Iterator[None]:
-    now = session()
+    now: _Session = session()  # type: ignore[assignment] # what `class_` says
     if now.in_transaction():
         raise RuntimeError("a unit of work is already running: rules flush, only edges commit")
-    now.info[READS] = reading
+    now.reading = reading
     try:
         yield
         if now.in_transaction():  # a view that has something slow to do after its last statement has committed already
@@ -157,7 +204,7 @@ def _unit(*, reading: bool) -> Iterator[None]:
         raise
     finally:
         now.close()
-        now.info[READS] = False
+        now.reading = False
 
 
 def writes() -> Any:
