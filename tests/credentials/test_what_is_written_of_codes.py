@@ -156,7 +156,6 @@ def test_no_more(desk: Desk) -> None:
         assert refused.value.message == phone_sendings.NOT_OPEN
         with desk.world.writes():
             phone_code.resend(sent.id, "flw_1", "voice")
-        later(120)
         with desk.world.reads():
             assert desk.look(sent).progress().ways == ()
         with pytest.raises(TooManyTries) as refused:
