@@ -21,9 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp import crypto
+from idp.config_redis import Redis
 from idp.telemetry import log
 
-ANSWERS = 0.05  # seconds: to connect, and again to answer
 LOOK_AGAIN = 3.0  # seconds
 SUBJECTS = 20_000  # that are remembered here
 PREFIX = "idp:throttle:"
@@ -54,26 +54,26 @@ def count(rule: str, subject: str, *, crowd: int, pace: float) -> float:
     return _homes.here.count((rule, subject), crowd, pace)
 
 
-def use(url: str) -> None:
-    """From now on count in the Redis at `url`, which is not connected to yet, or only here when it is empty; what was counted here is
+def use(wanted: Redis) -> None:
+    """From now on count in that Redis, which is not connected to yet, or only here when it has no address; what was counted here is
     forgotten."""
     if _homes.shared is not None:
         _homes.shared.close()
-    _homes.here, _homes.shared = _Here(), _Shared(url) if url else None
+    _homes.here, _homes.shared = _Here(), _Shared(wanted) if wanted.url else None
 
 
-def look(url: str) -> tuple[bool, str]:
-    """Whether the Redis at `url` can be counted in, and a sentence about it, for an operator."""
-    parts = urlsplit(url)
+def look(wanted: Redis) -> tuple[bool, str]:
+    """Whether that Redis can be counted in, and a sentence about it, for an operator."""
+    parts = urlsplit(wanted.url)
     place = f"Redis at {parts.hostname}:{parts.port or 6379}"
-    shared = _Shared(url)
+    shared = _Shared(wanted)
     try:
         shared.probe()  # on a connection that is kept, so that the next one measures the answer alone
         began = time.perf_counter()
         shared.probe()
         return True, f"{place} answers in {(time.perf_counter() - began) * 1000:.1f} ms"
     except Exception as e:
-        return False, f"{place} cannot be counted in: {e} (it has {ANSWERS * 1000:.0f} ms)"
+        return False, f"{place} cannot be counted in: {e} (it has {wanted.timeout * 1000:.0f} ms)"
     finally:
         shared.close()
 
@@ -107,15 +107,19 @@ class _Here:
 class _Shared:
     """A Redis, and whether it is worth asking."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, wanted: Redis) -> None:
         # Late: a seventh of a second, and only who has it configured needs to have it installed.
-        from redis import Redis  # noqa: PLC0415 - as above
+        from redis import Redis as Client  # noqa: PLC0415 - as above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
         from redis.retry import Retry  # noqa: PLC0415 - as above
 
         # As few round trips as can be to connect: no word on protocols (2 is spoken by all) and none on who we are.
-        limits: dict[str, Any] = {"socket_connect_timeout": ANSWERS, "socket_timeout": ANSWERS, "retry": Retry(NoBackoff(), 0)}
-        self.client = Redis.from_url(url, protocol=2, driver_info=None, **limits)
+        limits: dict[str, Any] = {
+            "socket_connect_timeout": wanted.timeout,
+            "socket_timeout": wanted.timeout,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        self.client = Client.from_url(wanted.url, protocol=2, driver_info=None, **limits)
         self.lock = threading.Lock()
         self.is_away = False
         self.closed = threading.Event()

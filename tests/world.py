@@ -25,6 +25,7 @@ from idp import outbox, throttle
 from idp.app import WSGI, create_app, create_wsgi
 from idp.cli import worker
 from idp.config import Settings
+from idp.config_redis import Redis
 from idp.db.session import engine, reads, session, writes
 from idp.delegation import clients
 from idp.delegation.clients import Client
@@ -179,7 +180,7 @@ class World:
         """Let go of the database."""
         with self.app.app_context():
             engine().dispose()
-        throttle.use("")
+        throttle.use(Redis())
 
     def browser(
         self, *, address: str = "203.0.113.7", user_agent: str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36"

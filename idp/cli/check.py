@@ -43,7 +43,7 @@ def check(form: str) -> None:
 
 def _look_at_redis(settings: config.Settings) -> None:
     """Said, not refused: everything goes on without it."""
-    is_well, says = throttle.look(settings.redis.url) if settings.redis.url else (True, "")
+    is_well, says = throttle.look(settings.redis) if settings.redis.url else (True, "")
     if not is_well:
         remark(f"{says}. Sign-ins go on meanwhile; each process throttles for itself.")
 

@@ -157,7 +157,7 @@ def _queue(settings: Settings) -> str:
 def _redis(settings: Settings) -> str:
     if not settings.redis.url:
         return "none: each process throttles for itself"
-    is_well, says = throttle.look(settings.redis.url)
+    is_well, says = throttle.look(settings.redis)
     if not is_well:
         raise Failure(f"{says}. Sign-ins go on; each process throttles for itself.")
     return says
