@@ -22,7 +22,8 @@ class Redis(BaseModel):
     (a client, a signing key) is seen by all processes within a second, through the database too. While Redis is away, slow or full,
     sign-ins go on: each process throttles for itself, with half the room."""
     timeout: float = Field(0.05, gt=0, le=1)
-    """Seconds to connect to it, and to answer. Sign-ins that begin in the moment in which it goes wait so long, and none after that."""
+    """Seconds to connect to it, and to answer. Sign-ins that begin in the moment in which it goes wait so long, and none after that.
+    Looking its name up is the system's own affair: give an address where that may take long."""
 
     @field_validator("url")
     @classmethod

@@ -8,8 +8,9 @@ The rule is the same in both homes (GCRA): each one that is admitted owes `pace`
 the crowd's worth of it may be owed. In Redis the debt is what is left of its key's life: it goes by itself, and no machine's clock is
 asked. The key is an HMAC of the subject under a key from `keys/`: whoever reads Redis learns no address.
 
-NOTE: nobody waits for Redis, and nobody is refused because of it. One that does not answer in time, or answers no (full, read-only), is
-left alone at once; what comes meanwhile is counted here, with half the crowd's room, and a thread looks whether it is well again (R14).
+NOTE: no sign-in fails because of Redis, and none is kept by it. One that does not answer within `[redis] timeout`, or answers no (full,
+read-only), is left alone at once; what comes meanwhile is counted here, with half the crowd's room, and a thread looks whether it is well
+again (R14).
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party, re
     if is_frozen:
         redis.freeze()
     try:
-        for _ in range(count(1, 50)):
+        for _ in range(count(1, 10)):
             five_are_judged(provider, visitor(provider, "203.0.114.7"), party)
     finally:
         redis.thaw()
