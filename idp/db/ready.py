@@ -33,7 +33,7 @@ class Ready(sa.Executable):
 
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
         """Run it on `connection`, which has begun; raises what SQLAlchemy raises."""
-        if connection.engine._has_events:  # somebody listens, and would hear nothing of it
+        if connection.engine.dispatch.before_cursor_execute:  # somebody listens, and would hear nothing of it
             return connection.execute(self.statement, values, execution_options={"preserve_rowcount": True})
         key = (connection.dialect.name, tuple(values))
         made = self._made.get(key)
