@@ -32,7 +32,7 @@ from idp.errors import Refusal
 _NOTHING = sa.util.EMPTY_DICT
 ENGINES = "idp.engines"
 PLACES = "idp.places"
-STUCK = 0.45  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there
+STUCK = 0.9  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there: many may be waiting for one row
 SOME = 5000  # rows of one sweep's transaction: a tenth of a second
 TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
