@@ -39,7 +39,7 @@ _codes = table(PhoneCode)
 _FIND = sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow"))
 _OF_NUMBER = (
     sa.select(_codes)
-    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"))
+    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
     .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
     .limit(1)
 )
@@ -188,7 +188,7 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
 
 
 def find_last(phone: str, flow_id: str) -> Transaction | None:
-    """The last transaction for this number (E.164) in this sign-in."""
+    """The last transaction that is to prove this number (E.164) in this sign-in; never the one of a further proof."""
     row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
     return _shown(row, phone) if row else None
 
