@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_code, phone_limits
+from idp.credentials import phone_code, phone_limits, phone_sendings
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import session
@@ -50,6 +50,7 @@ def test_the_row(desk: Desk) -> None:
             "is_test": False,
             "tries": 0,
             "sends": 1,
+            "sent": ["sms"],
             "created_at": now,
             "expires_at": now + timedelta(minutes=5),
             "next_send_at": now + timedelta(seconds=30),
@@ -57,11 +58,13 @@ def test_the_row(desk: Desk) -> None:
         }
         shown = phone_code.Transaction(
             id=sent.id,
+            purpose="sign_in",
             phone=PHONE,
             channel="sms",
             created_at=now,
             expires_at=now + timedelta(minutes=5),
-            resend_at=now + timedelta(seconds=30),
+            next_send_at=now + timedelta(seconds=30),
+            sent=("sms",),
             tries_left=5,
             used_at=None,
             is_test=False,
@@ -125,7 +128,7 @@ def test_too_early(desk: Desk) -> None:
         later(timedelta(seconds=29, milliseconds=400))
         with pytest.raises(TooManyTries) as refused:
             desk.resend(sent)
-        assert (refused.value.message, refused.value.retry_after) == (phone_code.TOO_EARLY, 1)
+        assert (refused.value.message, refused.value.retry_after) == (phone_sendings.TOO_EARLY, 1)
         assert refused.value.retry_at == sent.created_at + timedelta(seconds=30)
         later(timedelta(seconds=-10))
         with pytest.raises(TooManyTries) as refused:
@@ -135,22 +138,27 @@ def test_too_early(desk: Desk) -> None:
         desk.resend(sent)
         row = row_of(desk, sent.id)
         assert (row["sends"], row["next_send_at"]) == (2, clock.now() + timedelta(seconds=60))
-        assert desk.look(sent).resend_at == clock.now() + timedelta(seconds=60)
+        assert desk.look(sent).next_send_at == clock.now() + timedelta(seconds=60)
 
 
 def test_no_more(desk: Desk) -> None:
-    """Three messages a sign-in; then the page offers none and a press gets the reason."""
+    """Three messages a sign-in, and one call, which is counted apart; then the page offers none and a press gets the reason."""
     with clock.freeze(clock.now()) as later:
         sent = desk.begin()
         for pause in (30, 60):
             later(pause)
             desk.resend(sent)
-        assert desk.look(sent).resend_at is None
+        assert [way.channel for way in desk.progress(sent).ways] == ["voice"]
         later(120)
         with pytest.raises(TooManyTries) as refused:
             desk.resend(sent)
-        assert refused.value.message == phone_code.ALL_SENT
-        assert len(desk.world.inbox(PHONE)) == 3
+        assert refused.value.message == phone_sendings.NOT_OPEN
+        desk.resend(sent, "voice")
+        assert desk.progress(sent).ways == ()
+        with pytest.raises(TooManyTries) as refused:
+            desk.resend(sent)
+        assert refused.value.message == phone_sendings.ALL_SENT
+        assert len(desk.world.inbox(PHONE)) == 4
 
 
 @pytest.mark.parametrize("over", ["used", "time", "tries", "another sign-in's", "none"])
@@ -169,7 +177,7 @@ def test_over(desk: Desk, over: str) -> None:
                 desk.guess(sent, wrong(sent, nth))
         which = "otp_none" if over == "none" else sent.id
         with pytest.raises(Gone) as refused, desk.world.writes():
-            phone_code.resend(which, "flw_2" if over == "another sign-in's" else "flw_1")
+            phone_code.resend(which, "flw_2" if over == "another sign-in's" else "flw_1", "sms")
         assert refused.value.message == phone_code.TIME_OVER
         assert len(desk.world.inbox(PHONE)) == 1
 
