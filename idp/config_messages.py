@@ -54,7 +54,8 @@ class Messages(BaseModel):
     """Local times of the number between which nobody is called, as in `22:00-08:00`. Empty: calls at any hour. Where a number may be in
     several zones, `[languages] timezone` decides if it is one of them, else none of them may be quiet."""
     bound_host: str = ""
-    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host."""
+    """The host in the last line of a text (`@host #123456`), by which phones fill the code in. Empty: the issuer's host.
+    `idp check` refuses one with which not even the short form of the text is one message."""
 
     @field_validator("ladder")
     @classmethod
