@@ -129,6 +129,11 @@ def by_phone_or_mail(code_id: str, phone: str, repeated: list[str]) -> str | Non
     return calls_and_texts[-1] if calls_and_texts else None
 
 
+def messages_of(code_id: str) -> list[str]:
+    """The ids of the messages with a code, the first one first: for support, to whom the person reads out the id of the code."""
+    return [row.message_id for row in session.execute(_OF_CODE, {"of_code": code_id})]
+
+
 def of(code_id: str) -> tuple[Sending, ...]:
     """What was sent for a code, the first one first."""
     rows = session.execute(_OF_CODE, {"of_code": code_id}).all()
