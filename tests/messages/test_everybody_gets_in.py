@@ -20,6 +20,7 @@ from idp import clock
 from idp.credentials.tables import PhoneCode
 from idp.db.session import session
 from tests.conftest import Told
+from tests.login.rungs import offered
 from tests.machine import count
 from tests.messages.far_end import FarEnd, http_gateway
 from tests.messages.test_gateways import a_webhook
@@ -102,17 +103,24 @@ def test_by_the_next_gateway(told: Told, far_end: FarEnd, spare: FarEnd, fault: 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_by_the_next_channel(told: Told, far_end: FarEnd, spare: FarEnd, fault: int | str) -> None:
-    """There is no second gateway for texts: after half a minute without word the page offers the call, and that says the same code."""
+    """There is no second gateway for texts: within fifteen seconds the page says so and offers the call, which says the same code; and
+    when the gateway is well again, the text message that was still tried says it as well.
+    """
     gateways = {"main": broken(far_end, fault), "caller": a_webhook(spare, asks_first=True)}
     settings = {"sms": ["main"], "voice": ["caller"], "gateways": gateways, "ladder": {"default": ["sms", "voice"]}}
     with provider(told, **settings) as world, clock.freeze(clock.now()) as later:
         party = world.party()
         waiting = {phone: begin(world, party, phone) for phone in PEOPLE[:3]}
         world.deliver()
-        later(timedelta(seconds=30))
+        for browser, page in waiting.values():
+            assert "could not" not in browser.get(str(page.url)).text, "it may be over in a moment"
+        later(timedelta(seconds=10))
         for browser, page in waiting.values():
             offers = browser.get(str(page.url))
-            assert "Nobody has confirmed yet that it arrived" in offers.text.replace("\u00a0", " ")
+            said = offers.text.replace("\u00a0", " ")
+            assert "The text message could not be delivered. We could not hand it over to the operator." in said
+            assert offered(offers)[0] == "voice"
+            assert browser.get(f"{page.url}/state").json()["mark"] == "1-failed"
             assert browser.submit(offers, channel="voice").status_code == 303
         world.deliver()
         assert nothing_was_counted(world)
@@ -121,3 +129,9 @@ def test_by_the_next_channel(told: Told, far_end: FarEnd, spare: FarEnd, fault: 
             assert said_to(far_end, phone) <= {code}, "two different codes for one person"
             assert browser.submit(page, code=code).status_code == 303
         assert len(world.events("login.succeeded")) == 3
+        if fault != "nobody":
+            far_end.clear()
+            later(timedelta(seconds=60))
+            world.deliver()
+            for phone in waiting:
+                assert said_to(far_end, phone) == said_to(spare, phone)
