@@ -13,6 +13,7 @@ from idp import clock
 from idp.directory import users
 from idp.login.receipts import OTHER, REASONS, why
 from idp.login.tables import LoginDraft
+from idp.messages import gateways
 from tests.conftest import Told
 from tests.login.http_lab import base_of, dump, guess_wrong, known, post, provider, right_code, text_of
 from tests.login.lab import ANNA, at_code, where
@@ -254,6 +255,15 @@ class TestReceipts:
             ("refused", 3),
             ("status_500", 4),
             ("timeout", 4),
+            (gateways.OPEN, 4),
+            (gateways.NOBODY, 4),
+            (gateways.LATE, 0),
+            ("login", 4),
+            ("throttled", 4),
+            ("smpp_08", 4),
+            ("unknown_host", 4),
+            ("bad_number", 2),
+            ("rejectd", 3),
         ],
     )
     def test_plain_words(self, word: str, place: int) -> None:
