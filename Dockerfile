@@ -1,4 +1,4 @@
-# The provider, with what PostgreSQL and SMPP need. Nothing of the build stays but the installed package.
+# The provider, with what PostgreSQL, Redis and SMPP need. Nothing of the build stays but the installed package.
 #
 #   docker build -t idp .
 #   docker run --read-only --tmpfs /tmp -v idp:/var/lib/idp -v ./config.toml:/etc/idp/config.toml:ro -p 127.0.0.1:8000:8000 idp
@@ -14,7 +14,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN pip install -c constraints.txt hatchling \
     && pip wheel --no-deps --no-build-isolation -w /wheels . \
     && python -m venv /opt/idp \
-    && /opt/idp/bin/pip install -c constraints.txt "$(echo /wheels/idp-*.whl)[postgresql,smpp]"
+    && /opt/idp/bin/pip install -c constraints.txt "$(echo /wheels/idp-*.whl)[postgresql,redis,smpp]"
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/idp --shell /usr/sbin/nologin idp \

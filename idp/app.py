@@ -12,7 +12,7 @@ from flask import request as flask_request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from idp import config, crypto, telemetry
+from idp import config, crypto, telemetry, throttle
 from idp.config import Settings
 from idp.db.session import connect_application
 from idp.errors import NotAllowedMethod, NotFound, Refusal
@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     config.use(chosen)
     telemetry.set_up(chosen.telemetry)
     crypto.load_keys(chosen.keys.folder)
+    throttle.use(chosen.redis)
     app = Flask("idp", static_folder=None, template_folder=None)
     # An address is what stands on the page of routes. Others werkzeug would tidy up by a 308 to the host that the Host header names (case
     # 89), and a 308 sends a form on (RFC 9700 §4.12).

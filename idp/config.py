@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from idp import config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
+from idp.config_redis import Redis
 from idp.config_source import TextList
 from idp.config_spend import Spend
 
@@ -262,6 +263,7 @@ class Settings(BaseSettings):
 
     server: Server = Server()
     database: Database = Database()
+    redis: Redis = Redis()
     keys: Keys = Keys()
     brand: Brand = Brand()
     login: Login = Login()

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, crypto, telemetry
 from idp.db.columns import LATER, Base, Digest, Id, Instant, Json, table
+from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
 
 LONGEST = 1000  # characters of one text; who sends more is not heard out
@@ -89,7 +90,7 @@ _COVERED = (
     *("id", "at", "name", "outcome", "actor_id", "user_id", "company_id", "client_id", "session_id", "request_id"),
     *("details", "personal_digest"),
 )
-_insert = sa.insert(table(Event)).execution_options(**{LATER: True})
+_insert = Ready(sa.insert(table(Event)).execution_options(**{LATER: True}))
 
 
 class _Actor(NamedTuple):

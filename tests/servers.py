@@ -132,27 +132,63 @@ def _as_postgres(signal_at_our_end: str = "") -> list[str]:
     return ["setpriv", *words, "--"] if words else []
 
 
+@dataclass
+class Redis:
+    """A running Redis. It keeps nothing: killed and started again, it is empty."""
+
+    folder: str
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Its address, as `[redis] url` has it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def freeze(self) -> None:
+        """It hangs: whoever connects is let in by the kernel, and never answered."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start again, on the same port."""
+        self.process = _start_redis(self.folder, self.port)
+        _wait_for_port(self.port, self.process)
+
+    def stop(self) -> None:
+        """End it."""
+        self.thaw()
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
+
 @contextmanager
-def redis() -> Iterator[str]:
-    """A fresh Redis that keeps nothing; its address, as `[redis] url` has it. Ask `machine.missing("redis-server")` first."""
+def redis() -> Iterator[Redis]:
+    """A fresh Redis. Ask `machine.missing("redis-server")` first."""
     folder = tempfile.mkdtemp(prefix="idp-redis-")
     port = machine.free_port()
-    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no", "logfile": f"{folder}/log"}
-    command = [
-        "setpriv",
-        "--pdeathsig=TERM",
-        "--",
-        "redis-server",
-        *(part for name, value in options.items() for part in (f"--{name}", str(value))),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    started = Redis(folder, port, _start_redis(folder, port))
     try:
-        _wait_for_port(port, process)
-        yield f"redis://127.0.0.1:{port}/0"
+        _wait_for_port(port, started.process)
+        yield started
     finally:
-        process.terminate()
-        process.wait(PATIENCE)
+        started.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_redis(folder: str, port: int) -> subprocess.Popen[bytes]:
+    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no", "logfile": f"{folder}/log"}
+    words = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    command = ["setpriv", "--pdeathsig=TERM", "--", "redis-server", *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

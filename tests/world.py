@@ -21,15 +21,15 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import httpx2
 import sqlalchemy as sa
 
-from idp import outbox
+from idp import outbox, throttle
 from idp.app import WSGI, create_app, create_wsgi
 from idp.cli import worker
 from idp.config import Settings
+from idp.config_redis import Redis
 from idp.db.session import engine, reads, session, writes
 from idp.delegation import clients
 from idp.delegation.clients import Client
 from idp.events import Event
-from idp.oidc import arrivals
 from tests.canary import CANARY
 
 ISSUER = "http://localhost:8000"
@@ -172,7 +172,6 @@ class World:
 
     def __init__(self, settings: Settings) -> None:
         clients.forget_cached()
-        arrivals.forget()
         self.settings = settings
         self.app = create_app(settings)
         self.wsgi: WSGI = create_wsgi(app=self.app)
@@ -181,6 +180,7 @@ class World:
         """Let go of the database."""
         with self.app.app_context():
             engine().dispose()
+        throttle.use(Redis())
 
     def browser(
         self, *, address: str = "203.0.113.7", user_agent: str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36"

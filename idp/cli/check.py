@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from idp import config
+from idp import config, throttle
 from idp.cli.output import FORMAT, as_json, remark, table
 from idp.config_gateways import AppriseGateway, SmppGateway, SmtpGateway, WebhookGateway
 from idp.messages import wording
@@ -27,6 +27,7 @@ def check(form: str) -> None:
     config.use(settings)
     if problems := wording.problems():
         raise config.ConfigurationError(problems)
+    _look_at_redis(settings)
     values = {name: {key: hide(key, value) for key, value in part.items()} for name, part in settings.model_dump(mode="python").items()}
     if form == "json":
         as_json(values)
@@ -38,6 +39,13 @@ def check(form: str) -> None:
     ]
     table(("setting", "value", ""), rows, empty="")
     remark("The configuration can be used.")
+
+
+def _look_at_redis(settings: config.Settings) -> None:
+    """Said, not refused: everything goes on without it."""
+    is_well, says = throttle.look(settings.redis) if settings.redis.url else (True, "")
+    if not is_well:
+        remark(f"{says}. Sign-ins go on meanwhile; each process throttles for itself.")
 
 
 def hide(key: str, value: Any) -> Any:

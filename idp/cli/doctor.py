@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 import sqlalchemy as sa
 
-from idp import clock, config, crypto, keyring, outbox
+from idp import clock, config, crypto, keyring, outbox, throttle
 from idp.cli import failures
 from idp.cli.check import hide
 from idp.cli.failures import Failure
@@ -70,6 +70,7 @@ def examine() -> list[Finding]:
     look("keys", ("configuration", "database", "migrations"), lambda: _keys(settings))
     look("clock", ("configuration", "database"), lambda: _clock(settings))
     look("queue", ("configuration", "database", "migrations", "keys"), lambda: _queue(settings))
+    look("redis", ("configuration",), lambda: _redis(settings))
     look("channels", ("configuration",), lambda: _channels(settings, {finding.name for finding in found if finding.state == "ok"}))
     look("certificate", ("configuration",), lambda: _certificate(settings))
     return found
@@ -151,6 +152,15 @@ def _queue(settings: Settings) -> str:
     if age > LATE:
         raise Failure(f"{waiting} waiting, the oldest for {age:.0f} s. Is `idp worker` running?")
     return f"{waiting} waiting" + (f", the oldest for {age:.0f} s" if waiting else "") + (f"; {dead} given up" if dead else "")
+
+
+def _redis(settings: Settings) -> str:
+    if not settings.redis.url:
+        return "none: each process throttles for itself"
+    is_well, says = throttle.look(settings.redis)
+    if not is_well:
+        raise Failure(f"{says}. Sign-ins go on; each process throttles for itself.")
+    return says
 
 
 def _channels(settings: Settings, well: set[str]) -> str:

@@ -148,6 +148,8 @@ class _Server(MPServer):
     def run(self) -> None:
         """Serve until a signal ends it; raises Failure when the workers cannot start."""
         importlib.import_module("idp.app")
+        if self.settings.redis.url:
+            importlib.import_module("redis")  # which workers load only where it is configured
         gc.freeze()  # what is here now stays, and stays shared: a collection in a worker would copy it by touching it
         gc.enable()
         on_shutdown: Callable[[Callable[[], None]], object] = self.on_shutdown

@@ -23,6 +23,7 @@ from idp.credentials import phone_limits, phone_sendings
 from idp.credentials.phone_sendings import EMAIL, FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
 from idp.errors import N_, BadInput, Gone
@@ -37,17 +38,17 @@ KEPT = timedelta(days=2)
 
 SEAL = "phone code"
 _codes = table(PhoneCode)
-_FIND = sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow"))
-_OF_NUMBER = (
+_FIND = Ready(sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow")))
+_OF_NUMBER = Ready(
     sa.select(_codes)
     .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
     .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
     .limit(1)
 )
 # First the code, then its number's counters, as `guess` does it: a guess and a sending in one instant never wait for each other.
-_LOCK = _FIND.with_for_update()
+_LOCK = Ready(_FIND.statement.with_for_update())
 _NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
-_COUNT = (
+_COUNT = Ready(
     sa.update(_codes)
     .where(
         _codes.c.id == sa.bindparam("code_id"),
@@ -60,7 +61,7 @@ _COUNT = (
     .values(tries=_codes.c.tries + 1)
     .returning(_codes.c.tries, _codes.c.phone, _codes.c.sent, _codes.c.budget, _codes.c.is_test)
 )
-_USE = (
+_USE = Ready(
     sa.update(_codes)
     .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
     .values(used_at=_NOW, channel=sa.bindparam("by"))

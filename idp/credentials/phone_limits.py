@@ -16,6 +16,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials.tables import Device, PhoneGuesses
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory.tables import User
 from idp.errors import N_, TooManyTries
@@ -25,10 +26,10 @@ DAY = 86400
 KEPT = timedelta(days=400)  # a row that long untouched holds nothing but a count in a row
 
 _rows, _devices, _users = table(PhoneGuesses), table(Device), table(User)
-_FOUND = sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject"))
-_LOCKED = _FOUND.with_for_update()
-_WRITE = sa.update(_rows).where(_rows.c.digest == sa.bindparam("subject"))
-_OWNER = (
+_FOUND = Ready(sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject")))
+_LOCKED = Ready(_FOUND.statement.with_for_update())
+_WRITE = Ready(sa.update(_rows).where(_rows.c.digest == sa.bindparam("subject")))
+_OWNER = Ready(
     sa.select(_users.c.id.label("user_id"), _devices.c.id.label("device_id"))
     .select_from(_users.outerjoin(_devices, (_devices.c.user_id == _users.c.id) & _devices.c.removed_at.is_(None)))
     .where(_users.c.phone == sa.bindparam("of_phone"))

@@ -20,6 +20,7 @@ from idp.config import settings
 from idp.credentials.phone import carries
 from idp.credentials.tables import PhoneCodeSending
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import delete_some, insert_or_ignore, session
 from idp.directory import users
 from idp.errors import N_, TooManyTries
@@ -42,7 +43,7 @@ class NotOpen(TooManyTries):
 State = Literal["waiting", "silent", "failed", "delivered"]
 
 _rows = table(PhoneCodeSending)
-_OF_CODE = sa.select(_rows).where(_rows.c.code_id == sa.bindparam("of_code")).order_by(_rows.c.place)
+_OF_CODE = Ready(sa.select(_rows).where(_rows.c.code_id == sa.bindparam("of_code")).order_by(_rows.c.place))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials.tables import Browser, Device
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import sign_in_rules
 from idp.directory.tables import User
@@ -31,24 +32,30 @@ KEPT = timedelta(days=30)
 
 
 _NOW = sa.bindparam("now", type_=_browsers.c.expires_at.type)
-_BROWSER = sa.select(_browsers).where(_browsers.c.id == sa.bindparam("of_browser"))
-_BROWSER_LOCKED = sa.select(_browsers.c.id).where(_browsers.c.id == sa.bindparam("of_browser")).with_for_update()
-_ROTATE = sa.update(_browsers).where(
-    _browsers.c.id == sa.bindparam("of_browser"),
-    _browsers.c.counter == sa.bindparam("from_counter"),
-    _browsers.c.ended_at.is_(None),
-    _browsers.c.expires_at > _NOW,
+_BROWSER = Ready(sa.select(_browsers).where(_browsers.c.id == sa.bindparam("of_browser")))
+_BROWSER_LOCKED = Ready(sa.select(_browsers.c.id).where(_browsers.c.id == sa.bindparam("of_browser")).with_for_update())
+_ROTATE = Ready(
+    sa.update(_browsers).where(
+        _browsers.c.id == sa.bindparam("of_browser"),
+        _browsers.c.counter == sa.bindparam("from_counter"),
+        _browsers.c.ended_at.is_(None),
+        _browsers.c.expires_at > _NOW,
+    )
 )
-_USE = sa.update(_devices).where(
-    _devices.c.id == sa.bindparam("device_id"),
-    _devices.c.browser_id == sa.bindparam("of_browser"),
-    _devices.c.removed_at.is_(None),
-    _devices.c.expires_at > _NOW,
+_USE = Ready(
+    sa.update(_devices).where(
+        _devices.c.id == sa.bindparam("device_id"),
+        _devices.c.browser_id == sa.bindparam("of_browser"),
+        _devices.c.removed_at.is_(None),
+        _devices.c.expires_at > _NOW,
+    )
 )
-_PROVE = sa.update(_devices).where(
-    _devices.c.browser_id == sa.bindparam("of_browser"), _devices.c.user_id == sa.bindparam("of_user"), _devices.c.removed_at.is_(None)
+_PROVE = Ready(
+    sa.update(_devices).where(
+        _devices.c.browser_id == sa.bindparam("of_browser"), _devices.c.user_id == sa.bindparam("of_user"), _devices.c.removed_at.is_(None)
+    )
 )
-_PEOPLE = (
+_PEOPLE = Ready(
     sa.select(
         *(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _devices.c.last_used_at),
         *(_users.c.name, _users.c.phone, _users.c.rights_raised_at),

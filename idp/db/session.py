@@ -26,12 +26,13 @@ from sqlalchemy.orm import scoped_session
 from idp.config import Database
 from idp.db.columns import Base, table
 from idp.db.places import Places
+from idp.db.ready import Ready
 from idp.errors import Refusal
 
 _NOTHING = sa.util.EMPTY_DICT
 ENGINES = "idp.engines"
 PLACES = "idp.places"
-STUCK = 0.45  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there
+STUCK = 0.9  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there: many may be waiting for one row
 SOME = 5000  # rows of one sweep's transaction: a tenth of a second
 TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
@@ -47,6 +48,7 @@ class _Session(FlaskSession):
         """The unit's connection: of the engine in autocommit, or of the one that begins."""
         if self.unit is None:
             self.unit = current_app.extensions[ENGINES][self.reading].connect()
+            self.unit.begin()
         return self.unit
 
     def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **kwargs: Any) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
@@ -55,6 +57,8 @@ class _Session(FlaskSession):
 
     def execute(self, statement: Any, params: Any = None, *, execution_options: Any = _NOTHING, **kwargs: Any) -> Any:
         """As SQLAlchemy does it. Statements about tables, which the rules use, go straight to the connection."""
+        if isinstance(statement, Ready):
+            return statement.run(self.unit or self.connection(), params or {})
         if statement._propagate_attrs or self._new or self._deleted or self.identity_map._modified or any(kwargs.values()):
             return super().execute(statement, params, execution_options=execution_options, **kwargs)
         return (self.unit or self.connection()).execute(statement, params, execution_options=execution_options)
@@ -217,7 +221,7 @@ def reads() -> Any:
     return _unit(reading=True)
 
 
-def changed(statement: sa.Update | sa.Delete, **values: Any) -> int:
+def changed(statement: sa.Update | sa.Delete | Ready, **values: Any) -> int:
     """Run a conditional UPDATE or DELETE and answer how many rows it touched: the count decides, nothing was read before.
 
     `values`: of the statement's bound parameters, and of columns to set that it does not name itself.
@@ -242,13 +246,11 @@ def delete_some(model: type[Base], *conditions: sa.ColumnElement[bool]) -> int:
 def insert_or_ignore(model: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique column already holds it; answers whether this call inserted it."""
     statement = _insert_ignoring(model, engine().dialect.name)
-    # Without the option psycopg's count of an INSERT is dropped.
-    result = session.execute(statement, values, execution_options={"preserve_rowcount": True})
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined] # a DML statement always gives a CursorResult
+    return bool(session.execute(statement, values).rowcount == 1)  # type: ignore[attr-defined] # Done
 
 
 @cache
-def _insert_ignoring(model: type[Base], dialect: str) -> sa.Insert:
+def _insert_ignoring(model: type[Base], dialect: str) -> Ready:
     """Made once for each table: building it takes as long as running it."""
     build = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return build(table(model)).on_conflict_do_nothing()
+    return Ready(build(table(model)).on_conflict_do_nothing())

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events, keyring
 from idp.config import settings
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.delegation import clients, tokens
 from idp.delegation.clients import Client
@@ -68,8 +69,8 @@ def issue_opaque(client: Client, found: Present | None, scopes: Collection[str])
     return token
 
 
-_INSERT = sa.insert(_T)
-_BY_DIGEST = (
+_INSERT = Ready(sa.insert(_T))
+_BY_DIGEST = Ready(
     sa.select(*(c.label("t_" + c.name) for c in _T.c), *tokens.COLUMNS)
     .select_from(
         _T.outerjoin(_families, _families.c.id == _T.c.family_id)
@@ -81,7 +82,7 @@ _BY_DIGEST = (
 _BY_JTI = tokens.LOOK.where(_families.c.id == sa.bindparam("family_id"), ~sa.exists().where(_revoked.c.jti == sa.bindparam("jti")))
 
 
-_IS_REVOKED = sa.select(sa.exists().where(_revoked.c.jti == sa.bindparam("jti")))
+_IS_REVOKED = Ready(sa.select(sa.exists().where(_revoked.c.jti == sa.bindparam("jti"))))
 
 
 def find(token: str) -> Opened | None:
@@ -175,7 +176,7 @@ def _revoke_opaque(token: str, client: Client) -> None:
         _record(client, row.t_jti, row.f_user_id, row.f_session_id)
 
 
-_TAKE = sa.delete(_T).where(_T.c.digest == sa.bindparam("digest"))
+_TAKE = Ready(sa.delete(_T).where(_T.c.digest == sa.bindparam("digest")))
 
 
 def _revoke_jwt(claims: dict[str, Any], client: Client) -> None:

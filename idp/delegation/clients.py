@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.db.columns import Instant, table
+from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
 from idp.delegation import redirects, registering
 from idp.delegation.registering import BY_SECRET, FIELDS
@@ -133,7 +134,7 @@ def forget_cached() -> None:
     _cache.clear()
 
 
-_FIND = (
+_FIND = Ready(
     sa.select(_C, _S.c.id.label("secret_id"), _S.c.digest.label("secret_digest"))
     .select_from(_C.outerjoin(_S, sa.and_(_S.c.client_id == _C.c.id, _S.c.revoked_at.is_(None))))
     .where(_C.c.id == sa.bindparam("client_id"), _C.c.disabled_at.is_(None))
@@ -265,7 +266,7 @@ def revoke_secret(client_id: str, secret_id: str, *, force: bool = False) -> Non
 
 _noted: dict[str, datetime] = {}
 # Whoever holds the row at this moment writes the same: nobody waits for it.
-_NOTE = (
+_NOTE = Ready(
     sa.update(_S)
     .where(
         _S.c.id.in_(

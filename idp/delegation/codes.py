@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import LATER, table
+from idp.db.ready import Ready
 from idp.db.session import delete_some, session
 from idp.delegation import tokens
 from idp.delegation.requests import Asked
@@ -63,8 +64,8 @@ def issue(
     return code
 
 
-_INSERT = sa.insert(_T).execution_options(**{LATER: True})
-_REDEEM = (
+_INSERT = Ready(sa.insert(_T).execution_options(**{LATER: True}))
+_REDEEM = Ready(
     sa.update(_T)
     .where(
         _T.c.digest == sa.bindparam("b_digest"),

@@ -13,14 +13,15 @@ import sqlalchemy as sa
 from idp import clock, crypto
 from idp.config import settings
 from idp.db.columns import LATER, table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, session
 from idp.delegation.tables import ParkedRequest
 from idp.errors import N_, Gone
 
 _T = table(ParkedRequest)
-_FIND = sa.select(_T).where(_T.c.id == sa.bindparam("request_id"))
-_INSERT = sa.insert(_T).execution_options(**{LATER: True})
-_OPEN = sa.update(_T).where(_T.c.id == sa.bindparam("request_id"), _T.c.finished_at.is_(None))
+_FIND = Ready(sa.select(_T).where(_T.c.id == sa.bindparam("request_id")))
+_INSERT = Ready(sa.insert(_T).execution_options(**{LATER: True}))
+_OPEN = Ready(sa.update(_T).where(_T.c.id == sa.bindparam("request_id"), _T.c.finished_at.is_(None)))
 PURPOSE = "parked request"
 ID = re.compile("req_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
 

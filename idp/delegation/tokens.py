@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events
 from idp.config import settings
 from idp.db.columns import LATER, Instant, table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, session
 from idp.delegation import account_choices, clients
 from idp.delegation.clients import Client
@@ -123,7 +124,7 @@ def present(family_id: str) -> Present:
     return require_present(_look(family_id), (), begins=True)
 
 
-_INSERT = sa.insert(_T).execution_options(**{LATER: True})
+_INSERT = Ready(sa.insert(_T).execution_options(**{LATER: True}))
 COLUMNS: tuple[Any, ...] = (
     *(c.label("f_" + c.name) for c in _T.c),
     _users,
@@ -132,7 +133,7 @@ COLUMNS: tuple[Any, ...] = (
 )
 """What `require_present` reads: a family, its person, its session."""
 LOOK = sa.select(*COLUMNS).select_from(_T.join(_users, _users.c.id == _T.c.user_id).outerjoin(SESSIONS, SESSIONS.c.id == _T.c.session_id))
-_LOOK = LOOK.where(_T.c.id == sa.bindparam("family_id"))
+_LOOK = Ready(LOOK.where(_T.c.id == sa.bindparam("family_id")))
 
 
 def _look(family_id: str) -> Any:

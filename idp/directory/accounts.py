@@ -84,7 +84,7 @@ _permission_texts = (
     .select_from(_given.join(_allowed, _allowed.c.role_id == _given.c.role_id))
     .where(
         _given.c.employee_id == _employees.c.id,
-        ~sa.exists().where(_taken.c.employee_id == _employees.c.id, _taken.c.permission == _allowed.c.permission),
+        ~sa.exists().where(_taken.c.employee_id == _given.c.employee_id, _taken.c.permission == _allowed.c.permission),
     )
     .correlate(_employees)
     .scalar_subquery()

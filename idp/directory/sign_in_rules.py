@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import session
 from idp.directory import roles
 from idp.directory.tables import Account, Company, Employee, EmployeeRole
@@ -56,9 +57,11 @@ def _at_work(user_id: sa.ColumnElement[str], *wanted: sa.ColumnElement[Any]) -> 
 
 
 _administers = sa.exists().where(_given.c.employee_id == _employees.c.id, _given.c.role_id == roles.BUILT_IN[roles.ADMINISTRATOR].id)
-_OF_PERSON = _at_work(
-    sa.bindparam("user_id", type_=_accounts.c.user_id.type),
-    sa.func.max(sa.case((_companies.c.new_browser == "code+password", 1), else_=0)).label("strict"),
-    sa.func.min(_companies.c.remember_browser).label("lifetime"),
-    sa.func.max(sa.case((_administers, 1), else_=0)).label("administers"),
+_OF_PERSON = Ready(
+    _at_work(
+        sa.bindparam("user_id", type_=_accounts.c.user_id.type),
+        sa.func.max(sa.case((_companies.c.new_browser == "code+password", 1), else_=0)).label("strict"),
+        sa.func.min(_companies.c.remember_browser).label("lifetime"),
+        sa.func.max(sa.case((_administers, 1), else_=0)).label("administers"),
+    )
 )

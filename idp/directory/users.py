@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from idp import clock, crypto, events
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
 from idp.directory.names import canonical_email, clean_name, kept_email, require_link, require_phone
 from idp.directory.tables import Account, User
@@ -45,11 +46,11 @@ _LINKS = {"profile", "picture", "website"}
 _BIRTHDATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _ROW = sa.select(table(User))
-_PRESENT = _ROW.where(table(User).c.id == sa.bindparam("user_id"))
+_PRESENT = Ready(_ROW.where(table(User).c.id == sa.bindparam("user_id")))
 _BY_ID = sa.select(User).where(User.id == sa.bindparam("wanted"))
 _BY_PHONE = sa.select(User).where(User.phone == sa.bindparam("wanted"))
 _BY_EMAIL = sa.select(User).where(User.email_canonical == sa.bindparam("wanted"))
-_SIGNED_IN = sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id"))
+_SIGNED_IN = Ready(sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id")))
 
 NOBODY = N_("There is no such person here.")
 EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from idp import crypto
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
 from idp.login.flow import Flow
 from idp.login.tables import LoginDraft
@@ -22,8 +23,8 @@ FIELDS = ("phone", "code", "remember", "name", "terms")
 LONGEST = 400
 
 _rows = table(LoginDraft)
-_FIND = sa.select(_rows.c.sealed).where(_rows.c.flow_id == sa.bindparam("of_flow"))
-_WRITE = sa.update(_rows).where(_rows.c.flow_id == sa.bindparam("of_flow"))
+_FIND = Ready(sa.select(_rows.c.sealed).where(_rows.c.flow_id == sa.bindparam("of_flow")))
+_WRITE = Ready(sa.update(_rows).where(_rows.c.flow_id == sa.bindparam("of_flow")))
 
 
 def keep(request: Request, flow: Flow, page: str) -> None:

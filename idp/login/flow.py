@@ -28,6 +28,7 @@ from idp.credentials.phone import read_number
 from idp.credentials.phone_code import Guess, Transaction
 from idp.credentials.phone_sendings import EMAIL
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some
 from idp.db.session import session as database
 from idp.directory import numbers, users
@@ -57,13 +58,15 @@ _READ = (  # in the order of `Flow`, and the hint
     *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
     *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "login_hint"),
 )
-_MINE = sa.select(*(_flows.c[name] for name in _READ)).where(
-    _flows.c.id == sa.bindparam("flow_id"), _flows.c.browser_digest == sa.bindparam("digest")
+_MINE = Ready(
+    sa.select(*(_flows.c[name] for name in _READ)).where(
+        _flows.c.id == sa.bindparam("flow_id"), _flows.c.browser_digest == sa.bindparam("digest")
+    )
 )
-_MINE_LOCKED = _MINE.with_for_update()
-_WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
-_INSERT = sa.insert(_flows)
-_FINISH = _WRITE.where(_flows.c.finished_at.is_(None))
+_MINE_LOCKED = Ready(_MINE.statement.with_for_update())
+_WRITE = Ready(sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow")))
+_INSERT = Ready(sa.insert(_flows))
+_FINISH = Ready(_WRITE.statement.where(_flows.c.finished_at.is_(None)))
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from idp import crypto
 from idp.credentials import phone_code
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed
 from idp.db.session import session as database
 from idp.errors import WorkNeeded
@@ -22,8 +23,8 @@ from idp.web.pages import language_of
 WORK = "awaiting work"
 
 _flows = table(LoginFlow)
-_AWAITS = sa.select(_flows.c.awaiting_work).where(_flows.c.id == sa.bindparam("of_flow"))
-_WRITE = sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow"))
+_AWAITS = Ready(sa.select(_flows.c.awaiting_work).where(_flows.c.id == sa.bindparam("of_flow")))
+_WRITE = Ready(sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow")))
 
 
 class Awaited(NamedTuple):

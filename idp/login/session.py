@@ -17,6 +17,7 @@ from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import sign_in_rules
 from idp.directory.tables import User
@@ -66,7 +67,7 @@ class SignedIn:
 _BROWSER_LIFETIME = sa.case((_sessions.c.acr == REMEMBERED, sign_in_rules.browser_lifetime_of(_sessions.c.user_id))).label(
     "browser_lifetime"
 )
-_FIND = (
+_FIND = Ready(
     sa.select(_sessions, _users.c.name, _users.c.phone, _users.c.rights_raised_at, _BROWSER_LIFETIME)
     .join(_users, _users.c.id == _sessions.c.user_id)
     .where(
@@ -79,8 +80,14 @@ _FIND = (
 )
 
 
+_ADDRESSES = Ready(
+    sa.select(_sessions.c.ip)
+    .where(_sessions.c.user_id == sa.bindparam("of_user"))
+    .order_by(_sessions.c.last_seen_at.desc())
+    .limit(sa.literal_column(str(LATELY)))
+)
 _NOW = sa.bindparam("now", type_=_sessions.c.expires_at.type)
-_SEEN = (
+_SEEN = Ready(
     sa.update(_sessions)
     .where(
         _sessions.c.id == sa.bindparam("session_id"),
@@ -196,8 +203,7 @@ def of_person(user_id: str) -> list[Session]:
 
 def addresses_of(user_id: str) -> set[str]:
     """From where the person signed in lately."""
-    lately = sa.select(_sessions.c.ip).where(_sessions.c.user_id == user_id).order_by(_sessions.c.last_seen_at.desc()).limit(LATELY)
-    return set(session.scalars(lately))
+    return {row.ip for row in session.execute(_ADDRESSES, {"of_user": user_id})}
 
 
 def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:

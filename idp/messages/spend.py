@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
 from idp.db.columns import LATER, table
+from idp.db.ready import Ready
 from idp.db.session import engine, insert_or_ignore, session
 from idp.errors import N_, TooManyTries, WorkNeeded
 from idp.messages import spend_counts, spend_rules
@@ -29,12 +30,14 @@ PLAIN_PAUSE = 600  # seconds between two messages to one network whose browsers 
 SPENT = N_("Codes cannot be sent to this number now. Sign in another way, try again later, or write to support.")
 
 _entries, _counts = table(SpendEntry), table(SpendCount)
-_ENTER = sa.insert(_entries).execution_options(**{LATER: True})
-_USUAL = sa.select(sa.func.coalesce(sa.func.sum(_counts.c.verified), 0)).where(
-    _counts.c.kind == "country",
-    _counts.c.subject == sa.bindparam("country"),
-    _counts.c.day >= sa.bindparam("since"),
-    _counts.c.day < sa.bindparam("until"),
+_ENTER = Ready(sa.insert(_entries).execution_options(**{LATER: True}))
+_USUAL = Ready(
+    sa.select(sa.func.coalesce(sa.func.sum(_counts.c.verified), 0)).where(
+        _counts.c.kind == "country",
+        _counts.c.subject == sa.bindparam("country"),
+        _counts.c.day >= sa.bindparam("since"),
+        _counts.c.day < sa.bindparam("until"),
+    )
 )
 # What a process has learned or told today, by database: both hold until the day is over, and only save a statement.
 _learned: WeakKeyDictionary[sa.Engine, dict[tuple[str, str], int]] = WeakKeyDictionary()

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from idp import clock
 from idp.config import settings
 from idp.db.columns import table
+from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.messages import spend_counts, spend_rules
 from idp.messages.spend import day_of
@@ -41,7 +42,7 @@ _SENT = (
 _DELIVERED = sa.update(_rows).where(_rows.c.delivered_at.is_(None)).values(delivered_at=_AT)
 _DELIVERED_ONE = _DELIVERED.where(_rows.c.id == sa.bindparam("of_message"))
 _DOUBTFUL = sa.update(_rows).where(_rows.c.id == sa.bindparam("of_message")).values(is_doubtful=sa.true())
-_VERIFIED = (
+_VERIFIED = Ready(
     sa.update(_rows)
     .where(_rows.c.code_id == sa.bindparam("of_code"), _rows.c.verified_at.is_(None), _rows.c.returned_at.is_(None))
     .values(verified_at=_AT)

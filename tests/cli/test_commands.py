@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import stat
 import subprocess
@@ -11,9 +12,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from idp.cli.main import COMMANDS
 from idp.db import schema
+from tests import machine, servers
 from tests.cli.running import Place
 
 CREATE = ["clients", "create", "--name", "Shop", "--redirect-uri"]
@@ -157,7 +160,7 @@ def doctor(place: Place, **variables: str) -> dict[str, dict[str, str]]:
 
 def test_doctor_finds_all_well(place: Place) -> None:
     found = doctor(place)
-    assert list(found) == ["configuration", "database", "migrations", "keys", "clock", "queue", "channels", "certificate"]
+    assert list(found) == ["configuration", "database", "migrations", "keys", "clock", "queue", "redis", "channels", "certificate"]
     assert {line["state"] for line in found.values()} == {"ok"}
     assert len(place.idp("doctor").out.splitlines()) == len(found)
 
@@ -195,6 +198,34 @@ def test_doctor_sees_a_queue_that_nobody_works_on(place: Place) -> None:
     found = doctor(place)["queue"]
     assert found["state"] == "bad"
     assert "idp worker" in found["says"]
+
+
+# ---- redis ----
+
+
+def test_redis_that_does_not_answer_is_said_and_refuses_nothing(place: Place) -> None:
+    """R14: sign-ins go on without it, so the configuration can be used; the doctor calls it bad. Its password is shown by neither."""
+    variables = {"IDP_REDIS__URL": f"redis://idp:hunter2@127.0.0.1:{machine.free_port()}/0"}
+    done = place.idp("check", **variables)
+    assert done.code == 0
+    assert "cannot be counted in: Error 111" in done.err
+    assert "idp:[hidden]@127.0.0.1" in done.out
+    found = doctor(place, **variables)
+    assert [name for name, line in found.items() if line["state"] != "ok"] == ["redis"]
+    assert "Sign-ins go on" in found["redis"]["says"]
+    assert "hunter2" not in done.out + done.err + str(found)
+
+
+def test_redis_that_answers(place: Place) -> None:
+    """And one that answers, but has no room left: throttles cannot be counted in it."""
+    if reason := machine.missing("redis-server"):
+        pytest.skip(reason)
+    with servers.redis() as redis:
+        assert re.search(r"answers in [0-9.]+ ms", doctor(place, IDP_REDIS__URL=redis.url)["redis"]["says"])
+        assert "Redis" not in place.idp("check", IDP_REDIS__URL=redis.url).err
+        with Redis.from_url(redis.url) as client:
+            client.config_set("maxmemory", "1")
+        assert "maxmemory" in doctor(place, IDP_REDIS__URL=redis.url)["redis"]["says"]
 
 
 # ---- db ----

@@ -77,6 +77,15 @@ def test_several_roles_and_a_restriction(world) -> None:
     assert set(world.standing(employee).permissions) == manager
 
 
+def test_a_restriction_is_one_person_s(world) -> None:
+    """What was taken from one employee, the others of that role keep: a colleague, and somebody in another company."""
+    company, other = world.company(world.person()), world.company(world.person(), kind="sole_proprietor")
+    restricted, colleague, stranger = (world.employee(where, world.person()) for where in (company, company, other))
+    employees.restrict(restricted.id, ["finance:read"])
+    assert world.standing(restricted).permissions == ("documents:read",)
+    assert world.standing(colleague).permissions == world.standing(stranger).permissions == ("documents:read", "finance:read")
+
+
 def test_a_personal_and_a_business_account(world) -> None:
     """A buyer has no roles; the personal account has no company."""
     person = world.person()

@@ -6,7 +6,6 @@ On SQLite and PostgreSQL; promises R3 and R5 of the threats, cases 53, 54, 71, 7
 from __future__ import annotations
 
 import random
-import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,13 +15,14 @@ import sqlalchemy as sa
 
 from idp import clock
 from idp.credentials import phone_code
-from idp.credentials.tables import Browser, Device, PhoneCode, PhoneGuesses
+from idp.credentials.tables import Browser, Device, PhoneCode
 from idp.db.session import session
 from idp.delegation.tables import Code, Consent
 from idp.directory import users
 from idp.directory.tables import Account, User
 from idp.login.tables import Session
 from tests.conftest import Told
+from tests.faults.guessing import GUESSES, asked, code_of, five_are_judged, judged, wrong
 from tests.faults.race import at_once, statuses
 from tests.faults.served import Served, Visitor, served
 from tests.machine import count
@@ -30,7 +30,6 @@ from tests.world import Party, answer_of, new_phone
 
 RUNS = count(5, 50)
 FEW = count(2, 50)  # where each run is several sign-ins
-GUESSES = count(100, 200)
 
 
 @pytest.fixture(scope="module")
@@ -48,41 +47,10 @@ def party(provider: Served) -> Party:
     return provider.party()
 
 
-def _asked(provider: Served, browser: Visitor, party: Party, phone: str) -> tuple[httpx2.Response, str, str]:
-    """The page that asks for the code, the id of its flow, and the code."""
-    page = browser.onward(browser.submit(browser.authorize(party), phone=phone))
-    assert page.status_code == 200
-    return page, str(page.url).split("/")[4], provider.code_for(phone)
-
-
-def _wrong(right: str) -> str:
-    return f"{(int(right) + 1 + secrets.randbelow(999_998)) % 10**6:06}"
-
-
-def _code(provider: Served, flow: str) -> PhoneCode:
-    (row,) = provider.rows(sa.select(PhoneCode).where(PhoneCode.flow_id == flow))
-    found: PhoneCode = row[0]
-    return found
-
-
-def _judged(provider: Served, code_id: str) -> int:
-    return sum(event.details.get("code") == code_id for event in provider.events("code.wrong"))
-
-
 def test_five_of_a_hundred_guesses_are_judged(provider: Served, party: Party) -> None:
     """Case 53, R3: exactly five of a hundred guesses at once are looked at, the counter says five, and then the right code wins nothing."""
     for _ in range(RUNS):
-        browser, phone = provider.browser(), new_phone()
-        page, flow, right = _asked(provider, browser, party, phone)
-        answers = at_once([browser.filled(page, code=_wrong(right)) for _ in range(GUESSES)])
-        assert statuses(answers) == {422: GUESSES}
-        code = _code(provider, flow)
-        assert (code.tries, _judged(provider, code.id)) == (5, 5)
-        assert provider.rows(sa.select(PhoneGuesses.in_a_row).where(PhoneGuesses.digest == code.budget)) == [(5,)]
-        answers = at_once([browser.filled(page, code=right) for _ in range(20)])
-        assert statuses(answers) == {422: 20}
-        assert not any(answer.cookie("idp_session") for answer in answers)
-        assert _code(provider, flow).used_at is None
+        five_are_judged(provider, provider.browser(), party)
 
 
 def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
@@ -91,37 +59,37 @@ def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
     """
     for _ in range(FEW):
         browser, phone, other = provider.browser(), new_phone(), new_phone()
-        page, flow, right = _asked(provider, browser, party, phone)
+        page, flow, right = asked(provider, browser, party, phone)
         identify = str(page.url).replace("/phone_code", "/identify")
         (code_id,) = (row[0] for row in provider.rows(sa.select(PhoneCode.id).where(PhoneCode.flow_id == flow)))
-        at_once([browser.filled(page, code=_wrong(right)) for _ in range(3)])
+        at_once([browser.filled(page, code=wrong(right)) for _ in range(3)])
         for number in (other, phone):
             page = browser.onward(browser.submit(browser.get(identify), phone=number))
         channels = [browser.filled(page, channel=channel) for channel in ("flash_call", "voice") * 2]
         # A number that is changed and restored now would find the code spent, and ask for a new one: that is a new sending, and counted.
-        guesses = [browser.filled(page, code=_wrong(right)) for _ in range(count(30, 100))]
+        guesses = [browser.filled(page, code=wrong(right)) for _ in range(count(30, 100))]
         requests = [*channels, *guesses]
         random.shuffle(requests)
         answers = at_once(requests)
         assert set(statuses(answers)) <= {303, 422}
         found = provider.rows(sa.select(PhoneCode.tries, PhoneCode.used_at).where(PhoneCode.id == code_id))
         assert found == [(5, None)]
-        assert _judged(provider, code_id) == 5
+        assert judged(provider, code_id) == 5
 
 
 def test_the_right_code_among_a_hundred_guesses(provider: Served, party: Party, story_phone: str) -> None:
     """Case 53: with the right code hidden among the guesses, it wins only when it is among the five that were judged, and wins once."""
     for _ in range(FEW):
         browser = provider.browser()
-        page, flow, right = _asked(provider, browser, party, story_phone)
-        guesses = [*[_wrong(right) for _ in range(GUESSES - 10)], *[right] * 10]
+        page, flow, right = asked(provider, browser, party, story_phone)
+        guesses = [*[wrong(right) for _ in range(GUESSES - 10)], *[right] * 10]
         random.shuffle(guesses)
         answers = at_once([browser.filled(page, code=guess) for guess in guesses])
         won = [answer for answer in answers if answer.cookie("idp_session")]
-        code = _code(provider, flow)
+        code = code_of(provider, flow)
         assert len(won) == (code.used_at is not None)
         assert code.tries <= 5
-        assert _judged(provider, code.id) + len(won) <= code.tries
+        assert judged(provider, code.id) + len(won) <= code.tries
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +102,7 @@ def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, 
     """Case 54: the same right code, sent several times in one instant, signs in once; case 79: and one browser is trusted."""
     for times in [2] * FEW + [5]:
         browser = provider.browser()
-        page, flow, right = _asked(provider, browser, party, story_phone)
+        page, flow, right = asked(provider, browser, party, story_phone)
         before = provider.rows(sa.select(sa.func.count()).select_from(Session))
         answers = at_once([browser.filled(page, code=right, remember="on")] * times)
         assert statuses(answers) == {303: times}
@@ -152,7 +120,7 @@ def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, part
         requests = []
         for _ in range(4):
             browser = provider.browser()
-            page, _, right = _asked(provider, browser, party, phone)
+            page, _, right = asked(provider, browser, party, phone)
             form = browser.onward(browser.submit(page, code=right))
             requests.append(browser.filled(form, name="Новый Человек", terms="on"))
         answers = at_once(requests)
@@ -180,7 +148,7 @@ def test_two_who_begin_anew_with_one_number_are_one_person(provider: Served, par
         requests = []
         for _ in range(3):
             browser = provider.browser()
-            page, _, right = _asked(provider, browser, party, phone)
+            page, _, right = asked(provider, browser, party, phone)
             form = browser.onward(browser.submit(browser.onward(browser.submit(page, code=right)), answer="anew"))
             requests += [browser.filled(form, name="Новый Человек", terms="on")] * 2
         answers = at_once(requests)
@@ -200,7 +168,7 @@ def test_many_right_codes_to_a_silent_number_open_nothing(provider: Served, part
     requests = []
     for _ in range(3):
         browser = provider.browser()
-        page, _, right = _asked(provider, browser, party, phone)
+        page, _, right = asked(provider, browser, party, phone)
         requests += [browser.filled(page, code=right)] * 3
     answers = at_once(requests)
     assert statuses(answers) == {303: 9}
@@ -211,7 +179,7 @@ def test_many_right_codes_to_a_silent_number_open_nothing(provider: Served, part
 def test_tabs_that_rotate_one_cookie_are_no_theft(provider: Served, party: Party, story_phone: str) -> None:
     """Case 77: tabs of one known browser press the name in one instant: all are in, with the same new cookie, and nobody is expelled."""
     browser = provider.browser()
-    page, _, right = _asked(provider, browser, party, story_phone)
+    page, _, right = asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
     browser_id = str(browser.cookies["idp_browser"]).partition(".")[0]
     for run in range(RUNS):
@@ -235,7 +203,7 @@ def test_tabs_that_rotate_one_cookie_are_no_theft(provider: Served, party: Party
 def test_a_code_and_a_press_in_two_tabs(provider: Served, party: Party, story_phone: str) -> None:
     """Case 77: in one tab the name is pressed, in the other the code is entered and the browser trusted again, in one instant."""
     browser = provider.browser()
-    page, _, right = _asked(provider, browser, party, story_phone)
+    page, _, right = asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
     for _ in range(FEW * 2):
         del browser.cookies["idp_session"]
@@ -260,7 +228,7 @@ def test_the_right_code_while_it_is_sent_again(provider: Served, party: Party, s
     """R3: the code is entered and its sending again is pressed in one instant: neither waits for the other until both are given up."""
     for _ in range(RUNS * 2):
         browser = provider.browser()
-        page, _, right = _asked(provider, browser, party, story_phone)
+        page, _, right = asked(provider, browser, party, story_phone)
         answers = at_once([browser.filled(page, code=right), browser.pressed(page, "/resend")])
         assert answers[0].cookie("idp_session")
         assert statuses(answers) == {303: 2}
@@ -270,7 +238,7 @@ def test_tabs_that_prove_anew_all_hold_a_session(provider: Served, party: Party,
     """Case 54: a session is proved anew in three tabs of a browser that is not remembered, in one instant: whichever answer comes last, its
     cookie is good."""
     browser = provider.browser()
-    page, _, right = _asked(provider, browser, party, story_phone)
+    page, _, right = asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.send(_unticked(browser.filled(page, code=right)))))
     for _ in range(RUNS):
         tabs = []
@@ -290,7 +258,7 @@ def test_tabs_that_prove_anew_all_hold_a_session(provider: Served, party: Party,
 
 def _newest(provider: Served, page: httpx2.Response) -> str:
     flow = str(page.url).split("/")[4]
-    return phone_code.derive_code(_code(provider, flow).id)
+    return phone_code.derive_code(code_of(provider, flow).id)
 
 
 def _unticked(request: httpx2.Request) -> httpx2.Request:

@@ -344,5 +344,45 @@ def test_smpp_without_its_library(written, monkeypatch: pytest.MonkeyPatch) -> N
     assert load(written(CALLS % 'voice = ["caller"]'), {}).messages.voice == ["caller"]
 
 
+# ---- redis ----
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://:hunter2@redis.example",
+        "redis://",
+        "redis://:hunter2@/0",
+        "redis://:hunter2@redis.example:port/0",
+        "redis://:hunter2@redis.example:70000/0",
+        "redis://:hunter2@redis.example/zero",
+        "redis://:hun/ter2@redis.example/0",
+        "redis://redis.example/0?socket_timeout=60&password=hunter2",
+        "redis://:hunter2@[redis.example/0",
+    ],
+)
+def test_an_address_of_redis(url: str) -> None:
+    """No query: it would lengthen the time that a sign-in waits. And no word of a password in what is said about it."""
+    said = problems({"IDP_REDIS__URL": url})
+    assert said.startswith("[redis] url: must be redis://host:6379/0, or rediss:// for TLS")
+    assert not any(secret in said for secret in ("hunter2", "ter2", "hun"))
+
+
+def test_the_address_of_redis_can_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("rediss://idp:hunter2@redis.example:6380\n")
+    settings = load(environment={"IDP_REDIS__URL_FILE": str(secret)})
+    assert settings.redis.url == "rediss://idp:hunter2@redis.example:6380"
+    assert "hunter2" not in repr(settings)
+
+
+def test_redis_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The optional extra is named as soon as an address needs it; nobody else misses it."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert "pip install 'idp[redis]'" in problems({"IDP_REDIS__URL": "redis://redis.example"})
+    assert load(environment={}).redis.url == ""
+
+
 def test_a_desk_may_do_all_of_it() -> None:
     assert config.unsafe_in_production(Settings()) == []

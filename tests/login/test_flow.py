@@ -106,9 +106,9 @@ class TestTheFirstTime:
             guess = phone_code.guess(row.phone_code_id or "", flow_id)
             assert guess is not None
             guess = phone_code.judge(guess, code)
+            assert guess is not None
         other = browser.get(str(page.url).replace("phone_code", "identify"))
         browser.submit(other, phone=new_phone(4))  # ... when the second one names another number ...
-        assert guess is not None
         with world.writes():
             assert phone_code.redeem(guess)
             row = flow.get(request, flow_id)
