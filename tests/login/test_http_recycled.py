@@ -208,27 +208,6 @@ class TestTheSamePerson:
             browser = world.browser()
             assert "code" in answer_of(by_email(world, browser, at_question(world, browser, party, ZIMIN)))
 
-    def test_another_number_and_back(self, world: World, party: Party) -> None:
-        """Case 58: the code of the e-mail proves no number; whoever changes the number and changes it back gets a text message again."""
-        with clock.freeze(clock.now()) as later:
-            later(SILENCE)
-            browser = world.browser()
-            page = at_question(world, browser, party, ZIMIN)
-            later(1)
-            page = browser.onward(browser.submit(page, answer="email"))
-            by_mail = world.code_for(MAIL)
-            for phone in (new_phone(77), ZIMIN):
-                later(1)
-                page = browser.onward(browser.submit(browser.get(f"{base_of(page)}/identify"), phone=phone))
-            assert where(page) == "phone_code"
-            assert "the text message" in text_of(page)
-            assert [event.details["purpose"] for event in world.events("code.sent")] == ["sign_in", "further_proof", "sign_in", "sign_in"]
-            to_phone = world.code_for(ZIMIN)
-            if by_mail != to_phone:
-                assert browser.submit(page, code=by_mail).status_code == 422
-            assert where(browser.onward(browser.submit(page, code=to_phone))) == "further_proof"
-            assert how_many(world, Session) == 0
-
     def test_sent_again(self, world: World, party: Party) -> None:
         """Case 65: after the pause the same code; once its time is over, a new one, and the former is worth nothing."""
         with clock.freeze(clock.now()) as later:
