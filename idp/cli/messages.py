@@ -18,6 +18,7 @@ from idp.cli.setting import at_work
 from idp.cli.spend import simulate, spend
 from idp.config import Settings
 from idp.config_messages import KINDS
+from idp.credentials import phone_sendings
 from idp.db.session import reads, writes
 from idp.directory.names import kept_email, require_phone
 from idp.languages import LANGUAGES
@@ -40,18 +41,19 @@ def messages() -> None:
 
 @messages.command("list")
 @click.option("--phone", metavar="PHONE", help="What went to this number.")
+@click.option("--code", "code_id", metavar="ID", help="What was sent with one code: its page tells the person this id, for support.")
 @click.option("--since", type=past, metavar="INSTANT", help=f"Not before: {SINCE}.")
 @click.option("--state", type=click.Choice(RECEIPT_STATES), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @FORMAT
-def listing(phone: str | None, since: datetime | None, state: str | None, limit: int, form: str) -> None:
+def listing(*, phone: str | None, code_id: str | None, since: datetime | None, state: str | None, limit: int, form: str) -> None:
     """List messages, the newest first: channel, gateway, state, reason, times; numbers masked."""
+    if code_id is not None and (phone or since or state):
+        raise click.UsageError("--code names a few messages: leave the other options out.")
     with at_work():
         to = read_phone(phone) if phone else None
         with reads():
-            found = [_of_receipt(row) for row in receipts.newest(limit, to=to, since=since, state=state)]
-            if state in {None, "queued"}:
-                found += _not_tried_yet(to, since, {row["id"] for row in found})
+            found = _of_code(code_id) if code_id is not None else _listed(to, since, state, limit)
     found = sorted(found, key=lambda row: (row["created_at"], row["id"]), reverse=True)[:limit]
     if form == "json":
         as_json(found)
@@ -68,9 +70,8 @@ def show(message_id: str, form: str) -> None:
         receipt = receipts.find(message_id)
         waiting = [row for row in outbox.look([message_id]) if row.kind == channels.KIND]
         if receipt is None and not waiting:
-            raise Failure(
-                f"There is no message {named(message_id)}. `idp messages list --phone PHONE` finds them; after 90 days they are gone."
-            )
+            how = f"--code {message_id}" if message_id.startswith("otp_") else "--phone PHONE"
+            raise Failure(f"There is no message {named(message_id)}. `idp messages list {how}` finds them; after 90 days they are gone.")
         found = _of_receipt(receipt) if receipt is not None else _of_outbox(waiting[0])
     found["next_try_at"] = waiting[0].due_at if waiting and waiting[0].state == "waiting" and found["state"] == "queued" else None
     if form == "json":
@@ -153,6 +154,19 @@ def _require_carried(settings: Settings, kind: str, gateway: str | None) -> None
         raise Failure("The inbox takes everything: there is no gateway to be named.")
     if gateway is not None and gateway not in gateways.named(kind):
         raise Failure(f"{named(gateway)} carries no {kind}. There are: {', '.join(gateways.named(kind))}.")
+
+
+def _listed(to: str | None, since: datetime | None, state: str | None, limit: int) -> list[dict[str, Any]]:
+    found = [_of_receipt(row) for row in receipts.newest(limit, to=to, since=since, state=state)]
+    return found + (_not_tried_yet(to, since, {row["id"] for row in found}) if state in {None, "queued"} else [])
+
+
+def _of_code(code_id: str) -> list[dict[str, Any]]:
+    """The messages with one code; an e-mail to an ID that has no address is among them, as the page of the person has it too."""
+    message_ids = phone_sendings.messages_of(code_id)
+    tried = {row.id: _of_receipt(row) for message_id in message_ids if (row := receipts.find(message_id)) is not None}
+    waiting = {row.id: _of_outbox(row) for row in outbox.look([each for each in message_ids if each not in tried])}
+    return [*tried.values(), *waiting.values()]
 
 
 def _of_receipt(row: Any) -> dict[str, Any]:

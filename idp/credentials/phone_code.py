@@ -33,6 +33,7 @@ SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
 REPEATED = "repeated"  # the value that text, spoken call and e-mail have in common
 AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
+KNOWN_BROWSERS_SENDS = 9  # a day, of all of them together: else whoever earns on each message has a hundred browsers remembered
 KEPT = timedelta(days=2)
 
 SEAL = "phone code"
@@ -40,7 +41,7 @@ _codes = table(PhoneCode)
 _FIND = Ready(sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow")))
 _OF_NUMBER = Ready(
     sa.select(_codes)
-    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"))
+    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
     .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
     .limit(1)
 )
@@ -111,6 +112,7 @@ class Guess:
     """A guess that has been counted and may now be judged, against this transaction's number and no other (case 58).
 
     `sent`: the channels by which something was sent; `channel`: the one by which the value that was typed came, once it was judged right.
+    `marks`: under which it was counted, and for whom (`phone_limits.count_guess`).
     """
 
     id: str
@@ -118,8 +120,7 @@ class Guess:
     sent: tuple[str, ...]
     tries_left: int
     is_test: bool
-    budget: str
-    mark: int
+    marks: tuple[tuple[str, int], ...]
     channel: str = ""
 
 
@@ -155,6 +156,8 @@ def begin(
     budget = phone_limits.budget(phone, device_id)
     is_test = _is_test(phone)
     phone_limits.require_open(budget)
+    if purpose == FURTHER_PROOF:
+        phone_limits.require_open(phone_limits.further(phone))
     code_id = crypto.new_id("otp")
     paid = None if is_test else _spend(phone, channel, budget, network, code_id=code_id, purpose=purpose, work=work)
     row: dict[str, Any] = {
@@ -189,7 +192,7 @@ def find(code_id: str, flow_id: str) -> Transaction | None:
 
 
 def find_last(phone: str, flow_id: str) -> Transaction | None:
-    """The last transaction for this number (E.164) in this sign-in."""
+    """The last transaction that is to prove this number (E.164) in this sign-in; never the one of a further proof."""
     row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
     return _shown(row, phone) if row else None
 
@@ -233,8 +236,12 @@ def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None
     row = session.execute(_COUNT, of).one_or_none()
     if row is None:
         return None
-    mark = phone_limits.count_guess(row.budget)
-    return Guess(code_id, crypto.unseal(SEAL, row.phone), tuple(row.sent), tries - row.tries, row.is_test, row.budget, mark)
+    phone, subjects = crypto.unseal(SEAL, row.phone), [row.budget]
+    if purpose == FURTHER_PROOF:
+        subjects.append(phone_limits.further(phone))
+        phone_limits.require_open(subjects[-1])  # before anything is counted
+    marks = tuple((subject, phone_limits.count_guess(subject)) for subject in subjects)
+    return Guess(code_id, phone, tuple(row.sent), tries - row.tries, row.is_test, marks)
 
 
 def judge(guess: Guess, code: str) -> Guess | None:
@@ -260,7 +267,8 @@ def redeem(guess: Guess) -> bool:
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())
-    phone_limits.give_back(guess.budget, guess.mark)
+    for subject, mark in guess.marks:
+        phone_limits.give_back(subject, mark)
     spend_ledger.note_verified(guess.id)  # after all else that is locked here: the rows of a budget are everybody's
     if guess.is_test:
         events.record("code.test_number_used", details={"code": guess.id}, personal={"phone": guess.phone})
@@ -330,12 +338,12 @@ def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str,
     """
     login = settings().login
     number = phone_limits.phone_digest(phone)
-    is_known = budget != number and limits.would_allow(
-        "code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY
-    )
+    own = (("code_known_browser", budget, KNOWN_BROWSER_SENDS), ("code_known_browsers", number, KNOWN_BROWSERS_SENDS))
+    is_known = budget != number and all(limits.would_allow(*of, limit=most, window_seconds=phone_limits.DAY) for *of, most in own)
     ticket = spend.require_open(phone, channel, network=network, work=work, is_known=is_known)
     if is_known:
-        limits.spend("code_known_browser", budget, limit=KNOWN_BROWSER_SENDS, window_seconds=phone_limits.DAY)
+        for *of, most in own:
+            limits.spend(*of, limit=most, window_seconds=phone_limits.DAY)
     else:
         limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)
         phone_limits.count_message(phone)

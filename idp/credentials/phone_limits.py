@@ -50,6 +50,11 @@ def budget(phone: str, device_id: str | None = None) -> str:
     return crypto.derive("phone budget", phone, device_id).hex() if device_id else phone_digest(phone)
 
 
+def further(phone: str) -> str:
+    """Whose wrong codes of a further proof count, besides the number's: who holds the number ends its row with every right code."""
+    return crypto.derive("phone budget", phone, "further_proof").hex()
+
+
 def require_open(subject: str) -> None:
     """Raise TooManyTries while codes for `subject` (of `budget`) are off: what is sent could not be entered."""
     row = session.execute(_FOUND, {"subject": subject}).one_or_none()
@@ -108,7 +113,8 @@ def turn_on(phone: str, *, actor_id: str | None = None) -> bool:
     forget, which is an event. The browsers that know the person count apart; what they counted is forgotten as well.
     """
     owner = session.execute(_OWNER, {"of_phone": phone}).all()
-    now, subjects = clock.now(), [phone_digest(phone), *(budget(phone, row.device_id) for row in owner if row.device_id)]
+    browsers = [budget(phone, row.device_id) for row in owner if row.device_id]
+    now, subjects = clock.now(), [phone_digest(phone), further(phone), *browsers]
     forgotten = sum(_write(subject, recent=[], in_a_row=0, changed_at=now) for subject in subjects)
     if forgotten:
         user_id = owner[0].user_id if owner else None

@@ -28,6 +28,7 @@ from idp.messages import channels, ladder, receipts
 
 EMAIL, FLASH, VOICE = "email", "flash_call", "voice"
 WORDING = "sign_in_code"
+STUCK = timedelta(seconds=10)  # so long no gateway took it, and it is still tried: the person need not wait for that (promise R13)
 NOBODY = "nobody@invalid"  # where an e-mail goes that has nowhere to go; it has expired before it could be sent
 
 TOO_EARLY = N_("A new code can be asked for a little later.")
@@ -130,6 +131,11 @@ def by_phone_or_mail(code_id: str, phone: str, repeated: list[str]) -> str | Non
     return calls_and_texts[-1] if calls_and_texts else None
 
 
+def messages_of(code_id: str) -> list[str]:
+    """The ids of the messages with a code, the first one first: for support, to whom the person reads out the id of the code."""
+    return [row.message_id for row in session.execute(_OF_CODE, {"of_code": code_id})]
+
+
 def of(code_id: str) -> tuple[Sending, ...]:
     """What was sent for a code, the first one first."""
     rows = session.execute(_OF_CODE, {"of_code": code_id}).all()
@@ -152,8 +158,10 @@ def progress(code_id: str, phone: str, sent: tuple[str, ...], next_send_at: date
     now, sendings = clock.now(), of(code_id)
     silent_at = (sendings[-1].created_at if sendings else now) + timedelta(seconds=settings().login.silent_after)
     state: State = "waiting"
-    if sendings and sendings[-1].state in {"failed", "delivered"}:
-        state = "failed" if sendings[-1].state == "failed" else "delivered"
+    if sendings and sendings[-1].state == "delivered":
+        state = "delivered"
+    elif sendings and (sendings[-1].state == "failed" or _is_stuck(sendings[-1], now)):
+        state = "failed"
     elif sendings and silent_at <= now:
         state = "silent"
     order = _order(phone) if only is None else (only,)
@@ -169,6 +177,11 @@ def again(phone: str, sent: tuple[str, ...]) -> tuple[Way, ...]:
 def sweep(now: datetime) -> int:
     """Delete what was sent two days ago."""
     return delete_some(PhoneCodeSending, _rows.c.created_at < now - timedelta(days=2))
+
+
+def _is_stuck(sending: Sending, now: datetime) -> bool:
+    """Whether every gateway was asked, and none took it, for a while now."""
+    return sending.state == "queued" and sending.reason is not None and sending.created_at + STUCK <= now
 
 
 def _order(phone: str) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from idp.credentials import phone_code
 from idp.credentials.phone_sendings import EMAIL, NotOpen
 from idp.db.session import session as database
 from idp.errors import BadInput, Gone, TooManyTries
+from idp.login import drafts, further_proof
 from idp.login import flow as flows
-from idp.login import further_proof
 from idp.login.flow import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.web.forms import Form
@@ -27,11 +27,12 @@ class EmailCodeForm(Form):
 
 
 def show(request: Request, flow: str) -> Answer:
-    """`GET /login/<flow>/email_code`."""
+    """`GET /login/<flow>/email_code`; with `?back=1` as it was left for help."""
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "email_code"):
         return see_other(there)
-    return _page(row, EmailCodeForm(request, ui_locales=row.ui_locales))
+    values = drafts.restored(request, row, "email_code", {"code": ""})
+    return _page(row, EmailCodeForm(request, ui_locales=row.ui_locales, **values))
 
 
 def answer(request: Request, flow: str) -> Answer:
@@ -86,8 +87,10 @@ def _page(row: Flow, form: EmailCodeForm, *, status: int = 200) -> Page:
     user, sent, now = further_proof.doubted(row), further_proof.email_code_of(row), clock.now()
     if sent is None:
         raise Gone(flows.OVER, detail=f"{row.id} has no code by e-mail")
-    if not sent.is_open and not form.code.errors:
-        form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else phone_code.TIME_OVER))
+    if not sent.is_open:
+        form.code.data = ""  # what was typed can win nothing any more, and is not shown again
+        if not form.code.errors:
+            form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else phone_code.TIME_OVER))
     return Page(
         "login/email_code.html",
         status=status,
@@ -99,5 +102,6 @@ def _page(row: Flow, form: EmailCodeForm, *, status: int = 200) -> Page:
         sent=sent,
         # A code that is over is not sent again: the button then asks for a new one, and works at once.
         resend_at=next((way.at for way in sent.progress().ways), None) if sent.is_open else now,
+        about="locked" if status == TooManyTries.status or sent.tries_left == 0 else "code",
         now=now,
     )

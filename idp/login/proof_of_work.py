@@ -83,4 +83,5 @@ def _page(row: Flow, request: Request, form: WorkForm, phone: str, *, status: in
         challenge=proof_of_work.challenge(row.id),
         plain_from=spend.plain_from(request.network),
         identify_url=f"{row.address}/identify",
+        about="locked" if status == TooManyTries.status else "code",
     )

@@ -23,7 +23,7 @@ REASONS = (
     (re.compile("unknown_subscriber|invalid|bad_number|not_exist|unallocated"), N_("The operator does not know this number.")),
     (re.compile("block|barred|spam|reject|refus|prohibit"), N_("The operator or the phone does not accept it.")),
     (
-        re.compile("timeout|connection|tls|status_|_host|no_gateway|breaker"),
+        re.compile("timeout|connection|tls|status_|_host|no_gateway|^open$|login|throttled|queue_full|bound_already|smpp_|bad_address"),
         N_("We could not hand it over to the operator."),
     ),
 )

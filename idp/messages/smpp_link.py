@@ -183,6 +183,10 @@ class Link:
                 made.leave()
                 raise
             self._client = made
+            if self._over.is_set():  # meanwhile: `close` has not seen this one
+                self._client = None
+                made.leave()
+                raise ConnectionResetError
             self._news.set()
             self._begin()
             _log.info("bound to the message centre", extra={"gateway": self.name})

@@ -211,3 +211,37 @@ def test_what_waits_is_listed_too(place: Place) -> None:
     shown = json.loads(place.idp("messages", "show", message_id, "--format", "json").out)
     assert shown["next_try_at"] == shown["created_at"]
     assert "493817" not in json.dumps([row, shown])
+
+
+def test_by_the_id_that_the_person_reads_out(place: Place) -> None:
+    """The page tells the person an id `for support`: with it support sees each sending, and the reason of one that failed."""
+    program = (
+        "from idp import clock\n"
+        "from idp.cli.setting import at_work\n"
+        "from idp.credentials import phone_code\n"
+        "from idp.db.session import writes\n"
+        "from idp.messages import receipts\n"
+        "with at_work():\n"
+        "    with writes():\n"
+        f"        code = phone_code.begin('{PHONE}', flow_id='flw_1', purpose='sign_in', language='en', network='203.0.113.0/24')\n"
+        "        with clock.freeze(code.next_send_at):\n"
+        "            phone_code.resend(code.id, 'flw_1', 'sms')\n"
+        "    with writes():\n"
+        "        first = phone_code.phone_sendings.messages_of(code.id)[0]\n"
+        f"        about = dict(channel='sms', wording='sign_in_code', to='{PHONE}', gateway='main', reason='absent', given_up=True)\n"
+        "        receipts.failed(first, **about)\n"
+        "    print(code.id)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=place.folder, env=place.environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    code_id = ran.stdout.split()[-1]
+    done = place.idp("messages", "show", code_id)
+    assert (done.code, f"idp messages list --code {code_id}" in done.err) == (1, True)
+    rows = json.loads(place.idp("messages", "list", "--code", code_id, "--format", "json").out)
+    assert {(row["state"], row["gateway"], row["reason"], row["recipient"]) for row in rows} == {
+        ("failed", "main", "absent", "+7…01"),
+        ("queued", None, None, "+7…01"),
+    }
+    assert json.loads(place.idp("messages", "list", "--code", "otp_nobody", "--format", "json").out) == []
+    assert place.idp("messages", "list", "--code", code_id, "--phone", PHONE).code == 2

@@ -134,6 +134,22 @@ class TestTheNumber:
             desk.begin(flow="flw_own4", device="dev_1")
         assert desk.world.waiting() == 13
 
+    def test_all_known_browsers_together(self, desk: Desk) -> None:
+        """Cases 66 and 67: a hundred remembered browsers of one number are no hundred times three messages: nine a day beside its ten.
+
+        A browser that has sent none finds the number's own open, as long as strangers have not spent them.
+        """
+        sent = 0
+        for n in range(40):
+            try:
+                desk.begin(flow=f"flw_{n}", device=f"dev_{n // 4}", network=f"10.{n}.0.0/24")
+                sent += 1
+            except TooManyTries as refused:
+                assert refused.message == phone_limits.TOO_MANY_MESSAGES  # noqa: PT017 - each of them
+        assert sent == 19
+        with clock.freeze(clock.now() + timedelta(days=1, seconds=1)):
+            assert desk.begin(flow="flw_tomorrow", device="dev_1")
+
     def test_twenty_messages_a_network(self, desk: Desk) -> None:
         """Case 66: at most 20 messages an hour from one network, whatever the numbers; another network is not hurt."""
         for n in range(20):

@@ -18,6 +18,7 @@ from idp import clock
 from tests.conftest import Told
 from tests.faults.crash import differences, swept
 from tests.faults.steps import STEPS, Step
+from tests.faults.steps_of_codes import STEPS_OF_CODES
 from tests.machine import count
 
 # What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
@@ -25,7 +26,7 @@ _log = logging.getLogger("tests.faults")
 LONG = {"make keys", "look at keys", "rotate keys", "revoke key"}
 
 
-@pytest.mark.parametrize("step", STEPS, ids=str)
+@pytest.mark.parametrize("step", [*STEPS, *STEPS_OF_CODES], ids=str)
 def test_dying_at_every_point(told_on_both: Told, step: Step, tmp_path: Path) -> None:
     """R20, R1: no point of the step leaves anything that the same step, done again, does not bring to its end."""
     stride = _stride(step, on_postgresql=told_on_both.cluster is not None)

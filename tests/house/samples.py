@@ -127,6 +127,7 @@ MAIL = {
     "sent": SimpleNamespace(is_open=True, tries_left=3, expires_at=NOW + timedelta(minutes=5)),
     "resend_at": NOW + timedelta(seconds=42),
     "flow": _flow(),
+    "about": "code",
     "now": NOW,
 }
 SENDINGS = [
@@ -195,6 +196,7 @@ WORK = {
     "challenge": json.dumps({"parameters": ENDLESS}),
     "plain_from": None,
     "identify_url": "/login/flw_1/identify",
+    "about": "code",
 }
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {

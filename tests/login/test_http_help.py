@@ -13,11 +13,15 @@ from idp import clock
 from idp.directory import users
 from idp.login.receipts import OTHER, REASONS, why
 from idp.login.tables import LoginDraft
+from idp.messages import gateways
 from tests.conftest import Told
 from tests.login.http_lab import base_of, dump, guess_wrong, known, post, provider, right_code, text_of
 from tests.login.lab import ANNA, at_code, where
 from tests.login.rungs import ask, says
-from tests.world import Browser, Party, World, _Forms, new_phone
+from tests.login.test_http_recycled import MAIL, SILENCE, ZIMIN, at_question
+from tests.messages.pumping import ask as ask_for_code
+from tests.messages.pumping import solve, spending
+from tests.world import Browser, Party, World, _Forms, answer_of, new_phone
 
 HEADINGS = {
     "code": "The code does not come",
@@ -69,6 +73,43 @@ class TestHelp:
             f"{base_of(page)}/help?about=number&amp;from=people" in page.text
             or f"{base_of(page)}/help?about=number&from=people" in page.text
         )
+
+    def test_where_more_is_asked(self, world: World, party: Party) -> None:
+        """The question whether it is you, and the code from the e-mail: help, back again, and the digits are still there."""
+        with clock.freeze(clock.now()) as later:
+            later(SILENCE)
+            browser = world.browser()
+            page = at_question(world, browser, party, ZIMIN)
+            assert f"{base_of(page)}/help?about=linked&amp;from=further_proof" in page.text.replace("&from", "&amp;from")
+            there = browser.get(f"{base_of(page)}/help?about=linked&from=further_proof")
+            assert HEADINGS["linked"] in text_of(there)
+            assert where(back(browser, there)) == "further_proof"
+            page = browser.onward(browser.submit(page, answer="email"))
+            there = look(browser, page, "/help", code="48 29")
+            assert HEADINGS["code"] in text_of(there)
+            again = back(browser, there)
+            assert where(again) == "email_code"
+            assert 'value="48 29"' in again.text
+            assert not world.events("code.wrong")
+            assert "code" in answer_of(browser.onward(browser.submit(again, code=world.code_for(MAIL))))
+
+    def test_where_work_is_asked(self, told: Told) -> None:
+        """The page on which the browser computes: there and back, and what was asked for still waits."""
+        with spending(told, work_from_network=1) as world:
+            party = world.party()
+            ask_for_code(world, party, new_phone(1))
+            browser = world.browser()
+            page = ask_for_code(world, party, new_phone(2), browser=browser)
+            assert where(page) == "proof_of_work"
+            assert f"{base_of(page)}/help?about=code&amp;from=proof_of_work" in page.text.replace("&from", "&amp;from")
+            again = back(browser, browser.get(f"{base_of(page)}/help?about=code&from=proof_of_work"))
+            assert where(again) == "proof_of_work"
+            assert where(browser.onward(browser.submit(again, altcha=solve(again)))) == "phone_code"
+
+    def test_one_contact_is_enough(self, told: Told) -> None:
+        """Where only an address is configured, a refusal leads to it too."""
+        with provider(told, brand={"support_email": "help@bazar.example"}) as world:
+            assert '"mailto:help@bazar.example"' in world.browser().get("/login/flw_x").text
 
     @pytest.mark.parametrize("about", HEADINGS)
     def test_each_moment(self, told: Told, about: str) -> None:
@@ -214,6 +255,15 @@ class TestReceipts:
             ("refused", 3),
             ("status_500", 4),
             ("timeout", 4),
+            (gateways.OPEN, 4),
+            (gateways.NOBODY, 4),
+            (gateways.LATE, 0),
+            ("login", 4),
+            ("throttled", 4),
+            ("smpp_08", 4),
+            ("unknown_host", 4),
+            ("bad_number", 2),
+            ("rejectd", 3),
         ],
     )
     def test_plain_words(self, word: str, place: int) -> None:

@@ -7,16 +7,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from idp import clock
+from idp.db.columns import table
 from idp.db.session import session
 from idp.directory import users
 from idp.directory.tables import User
 from tests.conftest import Told
-from tests.login.http_lab import claims, drop_cookies, guess_wrong, judged, people_on, post, provider, right_code, statements, text_of
+from tests.login.http_lab import (
+    base_of,
+    claims,
+    drop_cookies,
+    guess_wrong,
+    judged,
+    people_on,
+    post,
+    provider,
+    right_code,
+    statements,
+    text_of,
+)
 from tests.login.lab import ANNA, at_code, where, wrong
 from tests.login.rungs import ALL, ask, climbing, offered, says, values
 from tests.login.test_http_same_answer import CACHED, MADE_UP
@@ -253,31 +267,44 @@ class TestWhatIsRight:
 class TestEmail:
     """Case 70: e-mail is offered for every number, and goes out where an ID has a confirmed address."""
 
-    def test_the_same_for_all(self, ladder: World, portal: Party) -> None:
-        """Known with an address, known without, blocked, unknown: the same buttons, pages, lengths and statements; one gets a mail."""
-        blocked, bare, seen = new_phone(1), new_phone(4), []
+    @pytest.mark.parametrize("channel", ALL)
+    def test_the_same_for_all(self, ladder: World, portal: Party, channel: str) -> None:
+        """Known with an address, known without, blocked, silent for a year, unknown: whatever is asked for, the same buttons, pages,
+        lengths and statements, on the page of the code, on what became of it, in help; one gets a mail.
+        """
+        blocked, bare, silent, seen = new_phone(1), new_phone(4), new_phone(6), []
         with ladder.writes():
             users.register(bare, "Without an address", "ru", "1")
             users.block(users.register(blocked, "Blocked", "ru", "1").id, "fraud")
+            gone = users.register(silent, "Silent", "ru", "1")
+            long_ago = {name: clock.now() - timedelta(days=400) for name in ("created_at", "phone_verified_at", "phone_doubted_at")}
+            session.execute(sa.update(table(User)).where(table(User).c.id == gone.id).values(long_ago))
         with clock.freeze(clock.now()) as later:
-            walks = [(ladder.browser(address=f"192.0.{n}.7"), phone) for n, phone in enumerate((ANNA, bare, blocked, new_phone(2)))]
+            phones = (ANNA, bare, blocked, silent, new_phone(2))
+            walks = [(ladder.browser(address=f"192.0.{n}.7"), phone) for n, phone in enumerate(phones)]
             pages = [at_code(ladder, browser, portal, phone) for browser, phone in walks]
             later(30)
             for (browser, phone), page in zip(walks, pages, strict=True):
-                silent = browser.get(str(page.url))
-                asked = browser.filled(silent, channel="email")
+                waiting = browser.get(str(page.url))
+                asked = browser.filled(waiting, channel=channel)
                 with statements(ladder) as ran:
                     answer = browser.send(asked)
-                after, told = browser.get(str(page.url)), browser.get(f"{page.url}/receipts")
-                bodies = [MADE_UP.sub("…", re.sub(r"otp_\w+|-\d\d-\d\d(?=<)", "", each.text)) for each in (silent, after, told)]
-                lengths = [len(each.content) for each in (silent, after, told)]
-                seen.append((answer.status_code, bodies, lengths, [one for one in ran if not CACHED.search(one)]))
-                assert phone not in after.text
+                after = [browser.get(str(page.url) + more) for more in ("", "/receipts", "/state")]
+                after.append(browser.get(f"{base_of(page)}/help?about=code&from=phone_code"))
+                shown = [waiting, answer, *after]
+                bodies = [MADE_UP.sub("…", re.sub(r"otp_\w+|-\d\d-\d\d(?=[<.])", "", each.text)) for each in shown]
+                headers = [sorted(each.headers.keys()) for each in shown]
+                lengths = [len(each.content) for each in shown]
+                statuses = [each.status_code for each in shown]
+                assert statuses == [200, 303, 200, 200, 200, 200]
+                seen.append((statuses, headers, bodies, lengths, [one for one in ran if not CACHED.search(one)]))
+                assert phone not in "".join(each.text for each in shown)
             ladder.deliver()
             for each in seen:
                 assert each == seen[0]
             assert "post.example" not in str(seen)
-            assert [message["to"] for message in ladder.inbox() if message["channel"] == "email"] == [EMAIL]
+            mails = [message["to"] for message in ladder.inbox() if message["channel"] == "email"]
+            assert mails == ([EMAIL] if channel == "email" else [])
 
     def test_nothing_of_its_fate_is_told(self, ladder: World, portal: Party) -> None:
         """Case 70: whether the mail arrived would tell that there was one."""

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
+from idp.credentials import phone_limits
 from idp.db.session import session as database
 from idp.delegation.tables import TokenFamily
 from idp.directory import accounts, invitations, users
@@ -176,6 +177,36 @@ class TestTheSamePerson:
             assert "Too many wrong codes" in text_of(answers[-1])
             assert browser.submit(page, code=right).status_code == 422
             assert how_many(world, Session) == 0
+
+    def test_a_right_text_message_ends_no_row(self, told: Told) -> None:
+        """NIST SP 800-63B-4 §3.2.2: who holds the number has every code by text right, and all the same guesses at the e-mail's only so
+        often in a row, over all days and sign-ins; then that way is closed until support opens it, and the others are not.
+        """
+        with provider(told, login={"number_wrong_in_a_row": 8}) as world, clock.freeze(clock.now()) as later:
+            party = world.party()
+            later(SILENCE)
+            for guesses in (5, 3):
+                later(timedelta(days=1))
+                browser = world.browser()
+                page = browser.onward(browser.submit(at_question(world, browser, party, ZIMIN), answer="email"))
+                right = world.code_for(MAIL)
+                assert [browser.submit(page, code=wrong(right)).status_code for _ in range(guesses)] == [422] * guesses
+            closed = browser.submit(page, code=right)
+            assert closed.status_code == 429
+            assert "Write to support" in text_of(closed)
+            later(timedelta(days=2))
+            browser = world.browser()
+            page = at_question(world, browser, party, ZIMIN)
+            refused = browser.submit(page, answer="email")
+            assert refused.status_code == 429
+            assert "Write to support" in text_of(refused)
+            assert f"{base_of(page)}/help?about=locked" in refused.text
+            assert where(browser.onward(browser.submit(refused, answer="anew"))) == "register"
+            with world.writes():
+                assert phone_limits.turn_on(ZIMIN)
+            later(60)
+            browser = world.browser()
+            assert "code" in answer_of(by_email(world, browser, at_question(world, browser, party, ZIMIN)))
 
     def test_sent_again(self, world: World, party: Party) -> None:
         """Case 65: after the pause the same code; once its time is over, a new one, and the former is worth nothing."""

@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from xml.etree.ElementTree import Element
 
 import html5lib
 import httpx2
 import pytest
+import sqlalchemy as sa
 
+from idp import clock
+from idp.db.columns import table
+from idp.db.session import session
+from idp.directory.tables import User
 from tests.login.http_lab import guess_wrong, right_code
 from tests.login.lab import ANNA, at_code
 from tests.world import Browser, Party, World, new_phone
 
+SILENT = "+79005553510"
 TICKS = {"remember", "terms"}
 # page: its fields with something wrong in them (which field is to blame: what is sent)
 WRONG: dict[str, list[tuple[str, dict[str, str]]]] = {
@@ -34,6 +41,7 @@ WRONG: dict[str, list[tuple[str, dict[str, str]]]] = {
         ("terms", {"name": "Вера Новикова", "terms": ""}),
         ("terms", {"name": '"><b>', "terms": ""}),
     ],
+    "email_code": [("code", {"code": typed}) for typed in ("", "12", "1234567", "12a456", '"><b>', "١٢٣٤٥٦", "wrong")],
 }
 CASES = [(page, blamed, typed) for page, cases in WRONG.items() for blamed, typed in cases]
 
@@ -48,6 +56,12 @@ def opened(world: World, browser: Browser, party: Party, page: str) -> httpx2.Re
     """The page."""
     if page == "identify":
         return browser.authorize(party)
+    if page == "email_code":
+        with world.writes():
+            ago = {name: clock.now() - timedelta(days=365) for name in ("created_at", "last_sign_in_at", "phone_verified_at")}
+            session.execute(sa.update(table(User)).where(table(User).c.phone == SILENT).values(ago))
+        asked = browser.onward(browser.submit(at_code(world, browser, party, SILENT), code=world.code_for(SILENT)))
+        return browser.onward(browser.submit(asked, answer="email"))
     there = at_code(world, browser, party, ANNA if page == "phone_code" else new_phone(4))
     return there if page == "phone_code" else browser.onward(browser.submit(there, code=right_code(world, there)))
 
@@ -98,10 +112,11 @@ def _look(root: Element, blamed: str, sent: dict[str, str], fields: set[str]) ->
             assert by_name[name].get("value", "") == sent[name], name
 
 
-def test_what_can_win_nothing_is_not_shown_again(world: World, party: Party) -> None:
+@pytest.mark.parametrize("at", ["phone_code", "email_code"])
+def test_what_can_win_nothing_is_not_shown_again(world: World, party: Party, at: str) -> None:
     """Case 62: once a code is over, what was typed is not echoed: it may be the right one, too late."""
     browser = world.browser()
-    page = at_code(world, browser, party, ANNA)
+    page = opened(world, browser, party, at)
     guess_wrong(world, browser, page, 5)
     code = right_code(world, page)
     assert code not in browser.submit(page, code=code).text

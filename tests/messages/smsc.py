@@ -50,7 +50,7 @@ class Centre:
     """What the centre was given, and how it will answer: the next submit first, `otherwise` once there is none.
 
     A number is a command_status; `hang` never answers, `close` breaks the line after it took the message, `nack` answers generic_nack.
-    `deaf`: it answers nothing at all, enquire_link neither.
+    `deaf`: it answers nothing at all, enquire_link neither. `slow`: it lets nobody in before this is over.
     """
 
     port: int = 0
@@ -62,6 +62,7 @@ class Centre:
     unbound: int = 0
     acknowledged: list[tuple[int, int]] = field(default_factory=list)
     deaf: bool = False
+    slow: threading.Event | None = None
     name: Callable[[int], str] = lambda number: f"smsc-{number}"
     lines: list[socket.socket] = field(default_factory=list)
 
@@ -72,7 +73,7 @@ class Centre:
         self.submitted.clear()
         self.binds.clear()
         self.acknowledged.clear()
-        self.enquired, self.unbound, self.deaf = 0, 0, False
+        self.enquired, self.unbound, self.deaf, self.slow = 0, 0, False, None
         self.otherwise, self.name = lambda: OK, lambda number: f"smsc-{number}"
 
     def cut(self) -> None:
@@ -137,6 +138,8 @@ def _serve(centre: Centre, line: socket.socket) -> None:
 def _bind(centre: Centre, line: socket.socket, command: int, sequence: int, body: bytes) -> bool:
     system_id, password, _ = body.split(b"\0", 2)
     centre.binds.append((command, system_id.decode()))
+    if centre.slow is not None:
+        centre.slow.wait(5)
     if password.decode() != PASSWORD:
         line.sendall(pdu(command | ANSWER, BAD_PASSWORD, sequence))
         return False

@@ -337,6 +337,19 @@ def test_a_silent_line_is_tried(ground: Ground, centre: Centre) -> None:
     soon(lambda: len(centre.binds) >= 2)
 
 
+def test_left_while_it_is_being_made(ground: Ground, centre: Centre) -> None:
+    """A worker that ends in the moment in which its line is made holds none afterwards: the centre would wait for its reports."""
+    use(ground, centre)
+    centre.slow = threading.Event()
+    with ground.app.app_context():
+        gateways.open_lines()
+    soon(lambda: len(centre.binds) == 1)
+    threading.Timer(0.2, centre.slow.set).start()
+    gateways.close_lines()
+    soon(lambda: centre.lines == [], 2)
+    assert not [thread for thread in threading.enumerate() if thread.name == "smpp centre"]
+
+
 def test_many_wait_for_one_line(ground: Ground, centre: Centre) -> None:
     """Answers may come in any order, each finds its message: twelve at once, one of which the centre never answers."""
     use(ground, centre, timeout=1.5)
