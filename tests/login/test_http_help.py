@@ -18,7 +18,7 @@ from tests.conftest import Told
 from tests.login.http_lab import base_of, dump, guess_wrong, known, post, provider, right_code, text_of
 from tests.login.lab import ANNA, at_code, where
 from tests.login.rungs import ask, says
-from tests.login.test_http_recycled import MAIL, SILENCE, ZIMIN, at_question
+from tests.login.test_http_recycled import MAIL, SILENCE, ZIMIN
 from tests.messages.pumping import ask as ask_for_code
 from tests.messages.pumping import solve, spending
 from tests.world import Browser, Party, World, _Forms, answer_of, new_phone
@@ -79,12 +79,15 @@ class TestHelp:
         with clock.freeze(clock.now()) as later:
             later(SILENCE)
             browser = world.browser()
-            page = at_question(world, browser, party, ZIMIN)
+            page = at_code(world, browser, party, ZIMIN)
+            look(browser, page, "/help", code="31 7")
+            page = browser.onward(browser.submit(page, code=right_code(world, page)))
             assert f"{base_of(page)}/help?about=linked&amp;from=further_proof" in page.text.replace("&from", "&amp;from")
             there = browser.get(f"{base_of(page)}/help?about=linked&from=further_proof")
             assert HEADINGS["linked"] in text_of(there)
             assert where(back(browser, there)) == "further_proof"
             page = browser.onward(browser.submit(page, answer="email"))
+            assert 'value="31 7"' not in browser.get(f"{page.url}?back=1").text, "that was the field of another page"
             there = look(browser, page, "/help", code="48 29")
             assert HEADINGS["code"] in text_of(there)
             again = back(browser, there)

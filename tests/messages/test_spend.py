@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+import httpx2
 import pytest
 
 from idp import clock
@@ -18,14 +19,21 @@ from idp.messages.tables import SpendCount
 from tests.conftest import Told
 from tests.login.http_lab import known, people_on, text_of
 from tests.login.lab import ANNA, where
+from tests.login.rungs import says
 from tests.messages.far_end import FarEnd
 from tests.messages.pumping import ask, counted, ledger, mobiles, spending, told_of
 from tests.messages.test_gateways import a_webhook
-from tests.world import World, answer_of
+from tests.world import Browser, World, answer_of
 
 DAY = 86400
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SAYS = "Sign in another way, try again later, or write to support."
+
+
+def says_failed(world: World, browser: Browser, page: httpx2.Response) -> httpx2.Response:
+    """The page of the code, once the gateway has said that the message does not arrive."""
+    says(world, page, "failed")
+    return browser.get(str(page.url))
 
 
 class TestBudgets:
@@ -100,6 +108,18 @@ class TestBudgets:
                 assert where(browser.onward(browser.submit(page, person=next(iter(people_on(page).values()))))) == "phone_code"
             assert counted(world)[:2] == (units("80"), 8)
             assert [entry.reserve for entry in ledger(world)] == [""] * 5 + ["known"] * 3
+
+    def test_what_remains(self, told: Told) -> None:
+        """The money is gone: no second text, but an e-mail costs none, goes out, opens the ID, and counts in no budget."""
+        with spending(told, day_budget="10", known_browsers=0, without_scripts=0) as world, clock.freeze(NOON) as later:
+            party, browser = world.party(), world.browser()
+            page = ask(world, party, ANNA, browser=browser)
+            later(30)
+            assert browser.submit(page, channel="sms").status_code == 429
+            page = browser.onward(browser.submit(says_failed(world, browser, page), channel="email"))
+            assert (counted(world), [entry.cost for entry in ledger(world)]) == ((units("10"), 1, 0), [units("10"), 0])
+            assert browser.submit(page, code=world.code_for("anna@post.example")).status_code == 303
+            assert counted(world) == (units("10"), 1, 1)
 
     def test_what_was_typed_stays(self, told: Told) -> None:
         """Whoever is refused reads why beside the field, and finds the number as they typed it."""
