@@ -265,7 +265,7 @@ def test_an_expired_code_stays(ground: Ground, far_end: FarEnd) -> None:
         asked = len(far_end.asked)
         assert asked >= 8
         far_end.answers.clear()
-        shift(60)
+        shift(300)  # the longest pause of its breaker
         worker.drain(ground.app)
         assert len(far_end.asked) == asked
         with ground.writes():
