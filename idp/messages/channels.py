@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from idp import clock, outbox, telemetry
 from idp.config import settings
-from idp.messages import gateways, inbox, parts, receipts, spend_ledger, spend_rules, wording
+from idp.messages import gateways, inbox, receipts, spend_ledger, spend_rules, wording
 from idp.messages.gateway import Taken
 from idp.messages.wording import Text
 
@@ -101,7 +101,7 @@ def deliver(message_id: str, payload: Mapping[str, Any], *, expires_at: datetime
         delivered=taken.delivered,
         passed=taken.passed,
     )
-    in_parts = parts.count(text.text) if kind == "sms" else 1
+    in_parts = gateways.parts_of(text.text, taken.gateway) if kind == "sms" else 1
     spend_ledger.note_sent(message_id, to, kind, taken.gateway, parts=in_parts, delivered=taken.delivered)
     return taken
 
