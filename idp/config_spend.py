@@ -66,6 +66,9 @@ class Spend(BaseModel):
     without_scripts: int = Field(5, ge=0, le=100)
     """Per cent of `day_budget` that are kept for browsers without scripts, which cannot work when others have to: each network gets one
     message in ten minutes."""
+    notice_budget: Money = "200"
+    """For all notices of a day (a new browser, a theft, signing out everywhere), apart from `day_budget`. When it is spent they go by mail
+    alone, and each that is not sent is an event."""
     country_budget: Money = "2000"
     """For the codes of a day to one country, unless `country_budgets` names it."""
     country_budgets: dict[str, Money] = {}

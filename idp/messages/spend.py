@@ -17,16 +17,18 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
+from idp.config_spend import units
 from idp.db.columns import LATER, table
 from idp.db.ready import Ready
 from idp.db.session import engine, insert_or_ignore, session
 from idp.errors import N_, TooManyTries, WorkNeeded
 from idp.messages import spend_counts, spend_rules
 from idp.messages.spend_counts import Counted, Row
-from idp.messages.spend_rules import NO_LIMIT, PREFIX, Asked, Reserve, Seen, Verdict
+from idp.messages.spend_rules import NO_LIMIT, NOTICES, PREFIX, Asked, Reserve, Seen, Verdict
 from idp.messages.tables import SpendAlarm, SpendCount, SpendEntry
 
 PLAIN_PAUSE = 600  # seconds between two messages to one network whose browsers run no scripts
+NOTICE = "notice"  # the purpose of what no code is for
 SPENT = N_("Codes cannot be sent to this number now. Sign in another way, try again later, or write to support.")
 
 _entries, _counts = table(SpendEntry), table(SpendCount)
@@ -102,6 +104,25 @@ def admit(ticket: Ticket, *, purpose: str, code_id: str | None = None) -> str:
         **{"country_shard": country_shard, "parts": 1, "cost": asked.cost, "is_doubtful": False, "created_at": now},
     }
     session.execute(_ENTER, entry)
+    return message_id
+
+
+def admit_notice(phone: str, channel: str, *, parts: int) -> str | None:
+    """Take the money of a notice to `phone` from the day's budget for all of them, and enter it in the ledger.
+
+    Answers the id under which it goes into the outbox; None when the budget is spent, which is told once a day.
+    """
+    spend, now = settings().spend, clock.now()
+    day, cost, most = day_of(now), spend_rules.price(spend, channel, phone, parts), units(spend.notice_budget)
+    limit = NO_LIMIT if spend.mode == "record" else most
+    if cost > limit or not spend_counts.take(day, [Row(NOTICES, "", 0, limit)], cost):
+        telemetry.count_limited("spend_notice_budget")
+        _tell("spend.exhausted", day, NOTICES, subject="", mark="notice_budget", personal={})
+        return None
+    message_id = crypto.new_id("out")
+    where = {"country": spend_rules.country_of(phone), "prefix": phone[:PREFIX], "network": "", "reserve": "", "day_shard": 0}
+    entry = {"id": message_id, "day": day, "purpose": NOTICE, "code_id": None, "channel": channel, **where, "country_shard": 0}
+    session.execute(_ENTER, entry | {"parts": parts, "cost": cost, "is_doubtful": False, "created_at": now})
     return message_id
 
 

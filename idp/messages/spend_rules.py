@@ -20,6 +20,8 @@ from idp.config_spend import ANY, Spend, units
 Reserve = Literal["", "known", "plain"]
 Outcome = Literal["admit", "work", "refuse"]
 KINDS = ("day", "country", "prefix", "network", "plain")  # in the order in which their rows are locked, by everybody
+NOTICES = "notices"  # the budget of what nobody asked leave for; no rule looks at it
+LOCKED = (*KINDS, NOTICES)
 NO_LIMIT = 2**62
 PREFIX = 8  # a plus and seven digits
 SHARDS = 8

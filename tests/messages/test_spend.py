@@ -8,10 +8,11 @@ from itertools import islice
 import httpx2
 import pytest
 
-from idp import clock
+from idp import clock, events
 from idp.cli import worker
 from idp.config_spend import Spend, units, written
 from idp.db.session import session
+from idp.directory import users
 from idp.messages import spend_ledger
 from idp.messages.spend import day_of
 from idp.messages.spend_rules import SHARDS
@@ -244,6 +245,37 @@ class TestTheLedger:
                 spend_ledger.settle(clock.now())
         assert counted(world)[0] == units(cost)
         assert (ledger(world)[0].returned_at is None) == (cost == "10")
+
+    def test_each_doubtful_try_is_paid(self, world: World, far_end: FarEnd) -> None:
+        """A gateway that does not answer may ask for its money each time: so do two tries that broke off, and the third, that was taken."""
+        far_end.answers.extend(["close", "close"])
+        with clock.freeze(clock.now()) as later:
+            ask(world, world.party(), next(mobiles()))
+            for tries in (1, 2, 3):
+                worker.drain(world.app)
+                assert (len(far_end.asked), counted(world)) == (tries, (units("10") * tries, 1, 0))
+                later(60)
+        assert [(entry.cost, entry.parts, entry.is_doubtful) for entry in ledger(world)] == [(units("30"), 1, True)]
+
+    def test_notices_have_their_own(self, world: World, far_end: FarEnd) -> None:
+        """A notice's parts are paid from the budget of the notices, and come back when nobody took it; not before it is too late for it."""
+        far_end.otherwise = lambda: 500
+        with clock.freeze(clock.now()) as later:
+            with world.writes():
+                user = users.register(ANNA, "Анна", "ru", "1") if users.find_by_phone(ANNA) is None else users.find_by_phone(ANNA)
+                assert user is not None
+                events.record("browser.stolen", user_id=user.id)
+            worker.drain(world.app)
+            [entry] = ledger(world)
+            assert entry.parts > 1
+            assert counted(world, "notices")[:2] == (entry.cost, 1) == (units("10") * entry.parts, 1)
+            later(3600)
+            with world.writes():
+                assert spend_ledger.settle(clock.now()) == 0
+            later(DAY)
+            with world.writes():
+                spend_ledger.settle(clock.now())
+        assert counted(world, "notices") == counted(world) == (0, 0, 0)
 
     def test_notices(self, world: World) -> None:
         """What nobody asked leave for stands in the ledger with its price, and takes no money from the codes."""
