@@ -95,8 +95,8 @@ def resend(request: Request, flow: str) -> Answer:
             usual = [way.channel for way in phone_sendings.again(code.phone, code.sent)]
             return sending.ask_for_code(row, request, code.phone, channel=channel if channel in usual else None)
         phone_code.resend(code.id, row.id, channel)
-    except WorkNeeded:
-        return sending.await_work(row, code.phone, channel, again=code.id)
+    except WorkNeeded as needed:
+        return sending.await_work(row, code.phone, channel, again=code.id, hard=needed.is_hard)
     except (phone_sendings.NotOpen, Gone):  # Gone: used or guessed up in this very moment
         row.code = None
     except TooManyTries as refusal:

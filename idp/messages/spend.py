@@ -58,9 +58,9 @@ class Ticket(NamedTuple):
 def require_open(phone: str, channel: str, *, network: str, work: str | None = None, is_known: bool = False) -> Ticket:
     """Ask the rules whether a code may go to `phone` (E.164) by `channel` now, for a browser in `network`. Takes no money yet.
 
-    `work`: `solved`, the browser has worked for it; `plain`, it runs no scripts and takes from the budget for those. `is_known`: it is a
-    browser that knows the person. Raises WorkNeeded, and TooManyTries when the money is spent, the country closed, or this network's turn
-    without scripts has not come.
+    `work`: `solved`, the browser has worked for it; `hard`, for longer; `plain`, it runs no scripts and takes from the budget for those.
+    `is_known`: it is a browser that knows the person. Raises WorkNeeded, and TooManyTries when the money is spent, the country closed, or
+    this network's turn without scripts has not come.
     """
     spend, day = settings().spend, day_of(clock.now())
     reserve: Reserve = "known" if is_known else "plain" if work == "plain" else ""
@@ -75,7 +75,9 @@ def require_open(phone: str, channel: str, *, network: str, work: str | None = N
     if channel == "email":  # costs nothing, and is what remains when the money is spent
         return Ticket(day, asked, Counted({}, {}), Verdict("admit"))
     counted = spend_counts.read(day, {kind: asked.subject(kind) for kind in spend_rules.KINDS})
-    verdict = spend_rules.judge(Seen(spend, asked, counted.used, _usual(asked.country, day)), worked=work is not None)
+    usual = _usual(asked.country, day)
+    seen = Seen(spend, asked, counted.used, usual, spend_rules.is_at_home(asked.country, usual))
+    verdict = spend_rules.judge(seen, worked=work is not None, hard=work in {"hard", "plain"})
     if verdict.outcome != "admit":
         _refuse(day, asked, verdict, network)
     if reserve == "plain":
@@ -185,13 +187,15 @@ def _usual(country: str, day: str) -> int:
 def _refuse(day: str, asked: Asked, verdict: Verdict, network: str) -> None:
     """Write down what a rule says, and raise it, unless the rules are only recorded."""
     telemetry.count_limited(f"spend_{verdict.rule}")
-    name = {"work": "spend.work_asked", "refuse": "spend.exhausted"}[verdict.outcome]
+    name = {"work": "spend.work_asked", "hard_work": "spend.work_asked", "refuse": "spend.exhausted"}[verdict.outcome]
     personal = {"ip": network} if verdict.of == "network" and network else {}
     _tell(name, day, verdict.of, subject=asked.subject(verdict.of), mark=verdict.rule, personal=personal)
     if settings().spend.mode == "record":
         return
-    if verdict.outcome == "work":
-        raise WorkNeeded(detail=f"spend: {verdict.rule}")
+    if verdict.outcome != "refuse":
+        needed = WorkNeeded(detail=f"spend: {verdict.rule}")
+        needed.is_hard = verdict.outcome == "hard_work"
+        raise needed
     refusal = spent()
     refusal.detail = f"spend: {verdict.rule}"
     raise refusal
