@@ -166,6 +166,9 @@ class Login(_Section):
     """Wrong codes per phone number and day."""
     number_wrong_in_a_row: int = Field(100, ge=1)
     """Wrong codes in a row, after which codes are off for the number until an operator turns them on."""
+    wrong_codes_per_hour: int = Field(2000, ge=1)
+    """Wrong codes of an hour over all numbers, from which browsers that know nobody work for each new code (as `[spend] work` says), and a
+    new code has eight digits: one guess in a million is right, whosever number it is for."""
     number_messages_per_day: int = Field(10, ge=1)
     """Messages per phone number and day, over all purposes."""
     network_messages_per_hour: int = Field(20, ge=1)

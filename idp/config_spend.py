@@ -66,6 +66,9 @@ class Spend(BaseModel):
     without_scripts: int = Field(5, ge=0, le=100)
     """Per cent of `day_budget` that are kept for browsers without scripts, which cannot work when others have to: each network gets one
     message in ten minutes."""
+    notice_budget: Money = "200"
+    """For all notices of a day (a new browser, a theft, signing out everywhere), apart from `day_budget`. When it is spent they go by mail
+    alone, and each that is not sent is an event."""
     country_budget: Money = "2000"
     """For the codes of a day to one country, unless `country_budgets` names it."""
     country_budgets: dict[str, Money] = {}
@@ -81,7 +84,8 @@ class Spend(BaseModel):
     """Codes of a day to one country that nobody entered, of which no notice is taken."""
     unverified_share: int = Field(50, ge=0, le=1000)
     """Per cent of the codes to this country that people usually enter in a day: so many more may go out that nobody enters. Then codes to
-    it stop until the next day: a country in which nobody enters any is closed quickly."""
+    it stop until the next day: a country in which nobody enters any is closed quickly. `[login] default_country`, and a country in which
+    codes are usually entered, is never closed by it: browsers there work four times as long, and only money refuses."""
     unverified_days: int = Field(7, ge=1, le=30)
     """Days from which `usually` is learned."""
     work_from_budget: Percent = 50

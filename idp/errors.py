@@ -137,7 +137,12 @@ class TooManyTries(Refusal):
 
 
 class WorkNeeded(TooManyTries):
-    """First the browser works for it (proof of work). Whoever knows the page for that leads there; else it reads as what it is above."""
+    """First the browser works for it (proof of work). Whoever knows the page for that leads there; else it reads as what it is above.
+
+    `is_hard`: longer than is usual.
+    """
+
+    is_hard = False
 
 
 class Unavailable(Refusal):

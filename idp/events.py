@@ -195,6 +195,12 @@ def count(**wanted: Unpack[Wanted]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(Event).where(*_fitting(wanted))) or 0
 
 
+def count_up_to(most: int, name: str, *, since: datetime) -> int:
+    """How many events of this name there are since an instant, but at most `most`: a look at so many places of an index."""
+    some = sa.select(Event.id).where(Event.name == name, Event.id >= _id_at(since)).limit(most).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+
 def _fitting(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     given = {column: value for column, value in wanted.items() if value is not None}
     name, since, until = wanted.get("name"), wanted.get("since"), wanted.get("until")

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from idp import clock, limits
+from idp import clock, events, limits
 from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
@@ -23,7 +23,7 @@ from idp.errors import TooManyTries
 from idp.events import Event
 from idp.languages import gettext, negotiate
 from idp.login import session as sessions
-from idp.messages import wording
+from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
 from idp.oidc import sign_out_everywhere
 
@@ -33,7 +33,7 @@ GIVE_UP = timedelta(days=1)  # an event that could not be reacted to for so long
 BATCH = 100
 
 _log = logging.getLogger("idp.reactions")
-_events = table(Event)
+_rows = table(Event)
 
 
 def tell_of_stolen_browser(event: Event) -> None:
@@ -115,13 +115,13 @@ def react() -> int:
 
 def _waiting() -> sa.Select[str]:
     late = clock.now() - GIVE_UP
-    return sa.select(_events.c.id).where(_events.c.reacted_at.is_(None), _events.c.name.in_(REACTIONS), _events.c.at >= late)
+    return sa.select(_rows.c.id).where(_rows.c.reacted_at.is_(None), _rows.c.name.in_(REACTIONS), _rows.c.at >= late)
 
 
 def _react(event_id: str) -> bool:
     try:
         with writes():
-            first = sa.update(_events).where(_events.c.id == event_id, _events.c.reacted_at.is_(None)).values(reacted_at=clock.now())
+            first = sa.update(_rows).where(_rows.c.id == event_id, _rows.c.reacted_at.is_(None)).values(reacted_at=clock.now())
             if changed(first) == 0:  # another worker was quicker
                 return False
             event = session.get_one(Event, event_id)
@@ -152,10 +152,23 @@ def _tell(event: Event, words: str, *, browser: str | None = None, phone: str | 
         limits.spend("notice", user.id, limit=NOTICES, window_seconds=86400)
     except TooManyTries:
         _log.warning("no more notices to one person today", extra={"event_name": event.name, "sub": user.id})
+        _withheld(user.id, event, words, kinds, "notices_of_a_person")
         return
     language = negotiate([user.locale or ""]) or settings().languages.default
     params = {} if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
     until = event.at + NOTICE_LIFETIME
     for kind in kinds[-1:] if once else kinds:
-        key = f"{event.id}:{words}:{kind}"
-        send(kind, str(reach[kind]), words, language, params=params, key=key, expires_at=until, person_note=user.id)
+        key, to, paid = f"{event.id}:{words}:{kind}", str(reach[kind]), None
+        if kind == "sms":
+            parts = gateways.parts_of(wording.compose(words, kind, language, params=params).text)
+            paid = spend.admit_notice(to, kind, parts=parts)
+            if paid is None:
+                _withheld(user.id, event, words, [kind], "notice_budget")
+                continue
+        send(kind, to, words, language, params=params, key=key, expires_at=until, person_note=user.id, message_id=paid)
+
+
+def _withheld(user_id: str, event: Event, words: str, kinds: list[str], why: str) -> None:
+    """A notice that does not go out by these channels is written down: support can tell the person."""
+    details = {"of": event.id, "notice": words, "channels": kinds, "reason": why}
+    events.record("notice.withheld", outcome="refused", user_id=user_id, details=details)

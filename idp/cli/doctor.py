@@ -70,6 +70,7 @@ def examine() -> list[Finding]:
     look("keys", ("configuration", "database", "migrations"), lambda: _keys(settings))
     look("clock", ("configuration", "database"), lambda: _clock(settings))
     look("queue", ("configuration", "database", "migrations", "keys"), lambda: _queue(settings))
+    look("wrong codes", ("configuration", "database", "migrations", "keys"), lambda: _wrong_codes(settings))
     look("redis", ("configuration",), lambda: _redis(settings))
     look("channels", ("configuration",), lambda: _channels(settings, {finding.name for finding in found if finding.state == "ok"}))
     look("certificate", ("configuration",), lambda: _certificate(settings))
@@ -152,6 +153,20 @@ def _queue(settings: Settings) -> str:
     if age > LATE:
         raise Failure(f"{waiting} waiting, the oldest for {age:.0f} s. Is `idp worker` running?")
     return f"{waiting} waiting" + (f", the oldest for {age:.0f} s" if waiting else "") + (f"; {dead} given up" if dead else "")
+
+
+def _wrong_codes(settings: Settings) -> str:
+    from idp.credentials import wrong_codes  # noqa: PLC0415 - the rest of this file needs no rules
+
+    most = settings.login.wrong_codes_per_hour
+    with at_work(settings), reads():
+        found = wrong_codes.lately()
+    if found >= most:
+        raise Failure(
+            f"{most} or more in the last hour over all numbers: somebody guesses. Browsers that know nobody work for a code, and new codes "
+            "have eight digits, until it ends."
+        )
+    return f"{found} in the last hour, of {most}"
 
 
 def _redis(settings: Settings) -> str:

@@ -70,7 +70,7 @@ def show(message_id: str, form: str) -> None:
         receipt = receipts.find(message_id)
         waiting = [row for row in outbox.look([message_id]) if row.kind == channels.KIND]
         if receipt is None and not waiting:
-            how = f"--code {message_id}" if message_id.startswith("otp_") else "--phone PHONE"
+            how = f"--code {message_id}" if message_id.startswith(("otp_", "otp8_")) else "--phone PHONE"
             raise Failure(f"There is no message {named(message_id)}. `idp messages list {how}` finds them; after 90 days they are gone.")
         found = _of_receipt(receipt) if receipt is not None else _of_outbox(waiting[0])
     found["next_try_at"] = waiting[0].due_at if waiting and waiting[0].state == "waiting" and found["state"] == "queued" else None

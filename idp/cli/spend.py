@@ -21,6 +21,7 @@ from idp.config_spend import Spend, units, written
 from idp.db.session import reads
 from idp.messages import spend_ledger, spend_replay
 from idp.messages.spend import day_of
+from idp.messages.spend_rules import NOTICES
 
 
 def _day(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -44,17 +45,19 @@ def spend(day: str, by: str, form: str) -> None:
     """What messages cost on a day, how many arrived and how many codes were entered."""
     with at_work() as settings, reads():
         lines = list(spend_ledger.sums(day, by))
-        used = spend_ledger.used(day)
+        used, told = spend_ledger.used(day), spend_ledger.used(day, NOTICES)
     currency, budget = settings.spend.currency, settings.spend.day_budget
     if form == "json":
         said = [{by: line.name, **_numbers(line), "cost": written(line.cost)} for line in lines]
         whole = {"day": day, "currency": currency, "codes_cost": written(used), "day_budget": written(units(budget))}
+        whole |= {"notices_cost": written(told), "notice_budget": written(units(settings.spend.notice_budget))}
         as_json(whole | {"by": by, "lines": said})
         return
     columns = (by, "messages", "sent", "delivered", "entered", "share", f"cost, {currency}")
     rows = [(line.name or "-", line.messages, line.sent, line.delivered, line.verified, _share(line), written(line.cost)) for line in lines]
     table(columns, rows, empty=f"Nothing was sent on {day}.")
-    remark(f"Codes cost {written(used)} of {written(units(budget))} {currency} on {day}.")
+    of_notices = f"{written(told)} of {written(units(settings.spend.notice_budget))}"
+    remark(f"Codes cost {written(used)} of {written(units(budget))} {currency} on {day}, notices {of_notices}.")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 It is sent by the channels of the ladder (`phone_sendings`): text, spoken call and e-mail repeat one value; of a flash call the last six
 digits of the calling number are a second value, good once such a call was made. All of them share the five guesses and the five minutes.
+While codes are guessed at (`wrong_codes`) the repeated value has eight digits, in every code that begins then; its id says so.
 
 A guess goes through three calls, and the edge commits between the first and the second:
 `guess` counts it by one conditional UPDATE, `judge` compares, `redeem` uses the code up by another one. So of a hundred guesses at once
@@ -19,14 +20,14 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
-from idp.credentials import phone_limits, phone_sendings
+from idp.credentials import phone_limits, phone_sendings, wrong_codes
 from idp.credentials.phone_sendings import EMAIL, FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
-from idp.errors import N_, BadInput, Gone
+from idp.errors import N_, BadInput, Gone, WorkNeeded
 from idp.messages import spend, spend_ledger
 
 SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
@@ -68,11 +69,14 @@ _USE = Ready(
     .returning(_codes.c.created_at)
 )
 _SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
-_UNBIASED = 2**32 - 2**32 % 10**6
+LONG = "otp8"  # the kind of id of a code whose repeated value has eight digits
 
 NOT_DIGITS = N_("The code is made of digits. Enter the six digits from the message.")
 TOO_SHORT = N_("The code has six digits. Some are missing.")
 TOO_LONG = N_("The code has six digits. There are too many.")
+NOT_EIGHT = N_("The code is made of digits. Enter the eight digits from the message.")
+SHORT_OF_EIGHT = N_("The code has eight digits. Some are missing.")
+OVER_EIGHT = N_("The code has eight digits. There are too many.")
 TIME_OVER = N_("The time of this code is over. Ask for a new one.")
 
 
@@ -95,6 +99,11 @@ class Transaction:
     tries_left: int
     used_at: datetime | None
     is_test: bool
+
+    @property
+    def digits(self) -> int:
+        """How many digits what is repeated has."""
+        return digits_of(self.id)
 
     @property
     def is_open(self) -> bool:
@@ -124,14 +133,24 @@ class Guess:
     channel: str = ""
 
 
-def read_code(text: str) -> str:
-    """Six digits as people type and paste them; raises BadInput for anything else, which is no guess and is not counted (case 61)."""
-    code = _SPACES.sub("", text)
-    if re.fullmatch("[0-9]{6}", code):
+def read_code(text: str, code_id: str = "") -> str:
+    """The digits of a code as people type and paste them; raises BadInput for anything else, which is no guess and not counted (case 61).
+
+    Where the code has eight, a flash call may have gone out as well, whose six are typed.
+    """
+    code, digits = _SPACES.sub("", text), digits_of(code_id)
+    if len(code) in {6, digits} and re.fullmatch("[0-9]+", code):
         return code
     if not re.fullmatch("[0-9]*", code):
-        raise BadInput(NOT_DIGITS)
-    raise BadInput(TOO_SHORT if len(code) < 6 else TOO_LONG)
+        raise BadInput(NOT_DIGITS if digits == 6 else NOT_EIGHT)
+    if len(code) < digits:
+        raise BadInput(TOO_SHORT if digits == 6 else SHORT_OF_EIGHT)
+    raise BadInput(TOO_LONG if digits == 6 else OVER_EIGHT)
+
+
+def digits_of(code_id: str) -> int:
+    """How many digits the value has that the sendings of this code repeat: six, or eight."""
+    return 8 if code_id.startswith(f"{LONG}_") else 6
 
 
 def begin(
@@ -158,7 +177,11 @@ def begin(
     phone_limits.require_open(budget)
     if purpose == FURTHER_PROOF:
         phone_limits.require_open(phone_limits.further(phone))
-    code_id = crypto.new_id("otp")
+    is_guessed = wrong_codes.are_many() and not is_test
+    if is_guessed and purpose == SIGN_IN and work is None and not _is_known(phone, budget):
+        telemetry.count_limited("wrong_codes")
+        raise WorkNeeded(detail="wrong codes over all numbers")
+    code_id = crypto.new_id(LONG if is_guessed else "otp")
     paid = None if is_test else _spend(phone, channel, budget, network, code_id=code_id, purpose=purpose, work=work)
     row: dict[str, Any] = {
         "id": code_id,
@@ -256,7 +279,8 @@ def judge(guess: Guess, code: str) -> Guess | None:
     if channel:
         return replace(guess, channel=channel)
     details = {"code": guess.id, "tries_left": guess.tries_left}
-    events.record("code.wrong", outcome="refused", details=details, personal={"phone": guess.phone})
+    events.record(wrong_codes.EVENT, outcome="refused", details=details, personal={"phone": guess.phone})
+    wrong_codes.are_many()  # then the alarm is due now, and not only when somebody asks for a code
     return None
 
 
@@ -276,15 +300,16 @@ def redeem(guess: Guess) -> bool:
 
 
 def derive_code(code_id: str, kind: str = REPEATED) -> str:
-    """The six digits of a transaction: derived, so that every sending says the same; each of the million is as likely as the others.
+    """The six or eight digits of a transaction: derived, so that every sending says the same; each value is as likely as the others.
 
-    `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in.
+    `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in, always six.
     """
-    counter = 0
+    counter, digits = 0, digits_of(code_id) if kind == REPEATED else 6
+    unbiased = 2**32 - 2**32 % 10**digits
     while True:
         number = int.from_bytes(crypto.derive("phone code", code_id, kind, counter)[:4], "big")
-        if number < _UNBIASED:  # the rest of 2**32 would make the low codes likelier: take the next number instead
-            return f"{number % 10**6:06}"
+        if number < unbiased:  # the rest of 2**32 would make the low codes likelier: take the next number instead
+            return f"{number % 10**digits:0{digits}}"
         counter += 1
 
 
@@ -331,6 +356,19 @@ def _values(guess: Guess) -> list[tuple[str, str]]:
     return values
 
 
+def _own(number: str, budget: str) -> tuple[tuple[str, str, int], ...]:
+    """The limits under which a known browser's messages count, apart from the number's."""
+    return (("code_known_browser", budget, KNOWN_BROWSER_SENDS), ("code_known_browsers", number, KNOWN_BROWSERS_SENDS))
+
+
+def _is_known(phone: str, budget: str) -> bool:
+    """Whether it is a browser that knows the person, with a message of its own left today."""
+    number = phone_limits.phone_digest(phone)
+    return budget != number and all(
+        limits.would_allow(*of, limit=most, window_seconds=phone_limits.DAY) for *of, most in _own(number, budget)
+    )
+
+
 def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str, purpose: str, work: str | None) -> str:
     """Count one message: its money, against the number over all purposes, and against the network; answers the id it is sent under.
 
@@ -338,11 +376,10 @@ def _spend(phone: str, channel: str, budget: str, network: str, *, code_id: str,
     """
     login = settings().login
     number = phone_limits.phone_digest(phone)
-    own = (("code_known_browser", budget, KNOWN_BROWSER_SENDS), ("code_known_browsers", number, KNOWN_BROWSERS_SENDS))
-    is_known = budget != number and all(limits.would_allow(*of, limit=most, window_seconds=phone_limits.DAY) for *of, most in own)
+    is_known = _is_known(phone, budget)
     ticket = spend.require_open(phone, channel, network=network, work=work, is_known=is_known)
     if is_known:
-        for *of, most in own:
+        for *of, most in _own(number, budget):
             limits.spend(*of, limit=most, window_seconds=phone_limits.DAY)
     else:
         limits.spend("code_network", network, limit=login.network_messages_per_hour, window_seconds=phone_limits.HOUR)

@@ -42,7 +42,7 @@ def answer(request: Request, flow: str) -> Answer:
         return see_other(there)
     form = EmailCodeForm(request, ui_locales=row.ui_locales)
     try:
-        code = phone_code.read_code(form.code.data or "")
+        code = phone_code.read_code(form.code.data or "", row.email_code_id or "")
         guess = phone_code.guess(row.email_code_id or "", row.id, purpose=phone_code.FURTHER_PROOF)
     except BadInput as refusal:
         form.refuse("code", refusal)

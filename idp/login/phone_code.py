@@ -56,7 +56,7 @@ def answer(request: Request, flow: str) -> Answer:
     form = CodeForm(request, ui_locales=row.ui_locales)
     code_id = row.phone_code_id or ""
     try:
-        code = phone_code.read_code(form.code.data or "")
+        code = phone_code.read_code(form.code.data or "", code_id)
         guess = phone_code.guess(code_id, row.id)
     except BadInput as refusal:
         form.refuse("code", refusal)
@@ -95,8 +95,8 @@ def resend(request: Request, flow: str) -> Answer:
             usual = [way.channel for way in phone_sendings.again(code.phone, code.sent)]
             return sending.ask_for_code(row, request, code.phone, channel=channel if channel in usual else None)
         phone_code.resend(code.id, row.id, channel)
-    except WorkNeeded:
-        return sending.await_work(row, code.phone, channel, again=code.id)
+    except WorkNeeded as needed:
+        return sending.await_work(row, code.phone, channel, again=code.id, hard=needed.is_hard)
     except (phone_sendings.NotOpen, Gone):  # Gone: used or guessed up in this very moment
         row.code = None
     except TooManyTries as refusal:
@@ -167,6 +167,7 @@ def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) ->
         flow=row,
         phone=code.phone,
         channel=code.sent[-1],
+        digits=code.digits,
         sent=code.sent,
         expires_at=code.expires_at,
         state=progress.state if progress else "over",

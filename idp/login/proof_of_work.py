@@ -10,7 +10,7 @@ from wtforms import HiddenField
 
 from idp.credentials import phone_code
 from idp.credentials.phone_sendings import NotOpen
-from idp.errors import N_, Gone, TooManyTries
+from idp.errors import N_, Gone, TooManyTries, WorkNeeded
 from idp.login import flow as flows
 from idp.login import sending
 from idp.login.flow import Flow
@@ -33,7 +33,7 @@ def show(request: Request, flow: str) -> Answer:
     wanted = None if flows.is_over(row, request) else sending.awaited(row)
     if wanted is None:
         return see_other(flows.next_address(row, request))
-    return _page(row, request, WorkForm(request, ui_locales=row.ui_locales), wanted.phone)
+    return _page(row, request, WorkForm(request, ui_locales=row.ui_locales), wanted)
 
 
 def answer(request: Request, flow: str) -> Answer:
@@ -44,14 +44,16 @@ def answer(request: Request, flow: str) -> Answer:
         return see_other(flows.next_address(row, request))
     form = WorkForm(request, ui_locales=row.ui_locales)
     solution = form.altcha.data or ""
-    if solution and not proof_of_work.accept(solution, row.id):
+    if solution and not proof_of_work.accept(solution, row.id, hard=wanted.hard):
         form.refuse_with("altcha", form.translate(REFUSED))
-        return _page(row, request, form, wanted.phone, status=422)
+        return _page(row, request, form, wanted, status=422)
     try:
-        following = _send(row, request, wanted, work="solved" if solution else "plain")
+        following = _send(row, request, wanted, work=("hard" if wanted.hard else "solved") if solution else "plain")
+    except WorkNeeded as needed:  # meanwhile it takes more
+        return sending.await_work(row, wanted.phone, wanted.channel, again=wanted.again, hard=needed.is_hard)
     except TooManyTries as refusal:
         form.refuse("altcha", refusal)
-        return form.wait(_page(row, request, form, wanted.phone, status=429), refusal)
+        return form.wait(_page(row, request, form, wanted, status=429), refusal)
     sending.worked(row)
     return following
 
@@ -70,7 +72,7 @@ def _send(row: Flow, request: Request, wanted: sending.Awaited, *, work: str) ->
     return sending.ask_for_code(row, request, wanted.phone, channel=wanted.channel, work=work)
 
 
-def _page(row: Flow, request: Request, form: WorkForm, phone: str, *, status: int = 200) -> Page:
+def _page(row: Flow, request: Request, form: WorkForm, wanted: sending.Awaited, *, status: int = 200) -> Page:
     return Page(
         "login/proof_of_work.html",
         status=status,
@@ -79,8 +81,9 @@ def _page(row: Flow, request: Request, form: WorkForm, phone: str, *, status: in
         ui_locales=row.ui_locales,
         form=form,
         flow=row,
-        phone=phone,
-        challenge=proof_of_work.challenge(row.id),
+        phone=wanted.phone,
+        hard=wanted.hard,
+        challenge=proof_of_work.challenge(row.id, hard=wanted.hard),
         plain_from=spend.plain_from(request.network),
         identify_url=f"{row.address}/identify",
         about="locked" if status == TooManyTries.status else "code",

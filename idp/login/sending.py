@@ -28,19 +28,20 @@ _WRITE = Ready(sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow")))
 
 
 class Awaited(NamedTuple):
-    """What a browser works for: a code to `phone` by `channel`, or (`again`) one more message with the code of that id."""
+    """What a browser works for: a code to `phone` by `channel`, or (`again`) one more message with the code of that id; `hard`: longer."""
 
     phone: str
     channel: str | None
     again: str | None
+    hard: bool = False
 
 
 def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | None = None, work: str | None = None) -> Answer:
     """Send a code to `phone` and lead on; while the last code for it can still be entered, nothing is sent. Raises TooManyTries.
 
     `channel`: by which to begin, else by the ladder's first. `work`: what the browser did for it already, as `spend.require_open` knows it;
-    where it has to, this leads there. NOTE: whoever changes the number and changes it back finds the code that is under way, with the
-    guesses it has left: no way around gives new ones.
+    where it has to, this leads there; raises WorkNeeded when that was not enough. NOTE: whoever changes the number and changes it back
+    finds the code that is under way, with the guesses it has left: no way around gives new ones.
     """
     sent = code_of(flow)
     if sent is None or sent.phone != phone:
@@ -59,16 +60,18 @@ def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | Non
                 channel=channel,
                 work=work,
             )
-        except WorkNeeded:
-            return await_work(flow, phone, channel)
+        except WorkNeeded as needed:
+            if work is not None:
+                raise
+            return await_work(flow, phone, channel, hard=needed.is_hard)
         write(flow, phone_code_id=begun.id, **NOT_DOUBTED)
         flow.code = begun
     return see_other(next_address(flow, request))
 
 
-def await_work(flow: Flow, phone: str, channel: str | None, *, again: str | None = None) -> Answer:
+def await_work(flow: Flow, phone: str, channel: str | None, *, again: str | None = None, hard: bool = False) -> Answer:
     """Keep what was asked for, and lead to where it is earned."""
-    changed(_WRITE, of_flow=flow.id, awaiting_work=crypto.seal(WORK, json.dumps(Awaited(phone, channel, again))))
+    changed(_WRITE, of_flow=flow.id, awaiting_work=crypto.seal(WORK, json.dumps(Awaited(phone, channel, again, hard))))
     return see_other(f"{flow.address}/proof_of_work")
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from idp import clock, outbox, telemetry
 from idp.config import settings
-from idp.messages import gateways, inbox, parts, receipts, spend_ledger, spend_rules, wording
-from idp.messages.gateway import Taken
+from idp.messages import gateways, inbox, receipts, spend_ledger, spend_rules, wording
+from idp.messages.gateway import Taken, doubts
 from idp.messages.wording import Text
 
 KIND = "message"  # of the outbox rows
@@ -101,8 +101,9 @@ def deliver(message_id: str, payload: Mapping[str, Any], *, expires_at: datetime
         delivered=taken.delivered,
         passed=taken.passed,
     )
-    in_parts = parts.count(text.text) if kind == "sms" else 1
-    spend_ledger.note_sent(message_id, to, kind, taken.gateway, parts=in_parts, delivered=taken.delivered)
+    in_parts = gateways.parts_of(text.text, taken.gateway) if kind == "sms" else 1
+    told = {"parts": in_parts, "doubts": doubts(taken.passed)}
+    spend_ledger.note_sent(message_id, to, kind, taken.gateway, **told, delivered=taken.delivered)
     return taken
 
 
@@ -137,8 +138,7 @@ def note_failure(message_id: str, payload: Mapping[str, Any], error: Exception, 
         passed=getattr(error, "passed", ()),
     )
     # One gateway may have taken it although another one then said no.
-    word = "timeout" if getattr(error, "is_doubtful", False) else word_of(error)
-    spend_ledger.note_failed(message_id, word, given_up=given_up)
+    spend_ledger.note_failed(message_id, payload["to"], doubts=getattr(error, "doubts", 0), given_up=given_up)
 
 
 def word_of(error: Exception) -> str:

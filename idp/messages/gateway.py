@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -59,6 +59,11 @@ class Taken(NamedTuple):
     passed: tuple[str, ...] = ()
 
 
+def doubts(said: Iterable[str]) -> int:
+    """How many of these words (`timeout`, `main timeout`) leave it open whether the gateway took the message: it may ask for its money."""
+    return sum(each.rpartition(" ")[2] in UNKNOWN for each in said)
+
+
 class GatewayFailed(RuntimeError):  # noqa: N818 - what happened, as in the receipts
     """A gateway did not take a message. `word` says why: `timeout`, `connection`, `tls`, `status_500`, `refused` …
 
@@ -72,9 +77,9 @@ class GatewayFailed(RuntimeError):  # noqa: N818 - what happened, as in the rece
         super().__init__(f"{gateway}: {word}")
 
     @property
-    def is_doubtful(self) -> bool:
-        """Whether somebody may have taken the message all the same: this gateway, or one that was asked before it in the same try."""
-        return any(said.rpartition(" ")[2] in UNKNOWN for said in (*self.passed, self.word))
+    def doubts(self) -> int:
+        """How many may have taken the message all the same: this gateway, and those that were asked before it in the same try."""
+        return doubts((*self.passed, self.word))
 
 
 def status_failed(gateway: str, status: int) -> GatewayFailed:

@@ -15,7 +15,7 @@ from idp.config import settings
 from idp.config_gateways import AppriseGateway, Gateway, SmppGateway, Smtp, WebhookGateway
 from idp.config_messages import KINDS, SMTP
 from idp.db.session import writes
-from idp.messages import apprise, breaker, webhook
+from idp.messages import apprise, breaker, parts, receipts, webhook
 from idp.messages.gateway import GatewayFailed, Outgoing, Taken, within
 from idp.messages.wording import Text
 
@@ -66,12 +66,18 @@ def deliver(message_id: str, kind: str, to: str, text: Text, *, expires_at: date
                     _blame(e, admitted)
             else:
                 for refusal, when in doubted:  # the message was well: somebody took it
-                    _blame(refusal, when)
+                    _blame(refusal, when, to)
                 breaker.succeeded(name, admitted)
                 return taken._replace(passed=tuple(passed))
         passed.append(f"{name} {failure.word}")
     failure.passed = tuple(passed[:-1])  # the last one is the failure itself
     raise failure
+
+
+def parts_of(text: str, name: str | None = None) -> int:
+    """How many text messages `text` is as this gateway sends it; without a name, as the one does that makes most of it."""
+    tables = [settings().messages.gateways.get(each) for each in (named("sms") if name is None else [name])]
+    return parts.count(text, ucs2=any(isinstance(each, SmppGateway) and each.alphabet == "ucs2" for each in tables))
 
 
 def look(states: dict[str, breaker.Standing] | None = None) -> list[tuple[str, str, bool]]:
@@ -117,8 +123,11 @@ def close_lines() -> None:
         smpp.close()
 
 
-def _blame(failure: GatewayFailed, admitted: breaker.Admitted) -> None:
+def _blame(failure: GatewayFailed, admitted: breaker.Admitted, to: str | None = None) -> None:
+    """Count it against the gateway. `to`: it may be about this recipient, whom only another one serves; again and again it says no more."""
     with writes():
+        if to is not None and not admitted.is_probe and receipts.was_refused(failure.gateway, failure.word, to):
+            return
         breaker.failed(failure.gateway, failure.word, admitted)
 
 

@@ -48,6 +48,6 @@ def split(text: str, *, ucs2: bool = False) -> Parts:
     return Parts(coding, [header + body for header, body in zip(headers, bodies, strict=True)], is_joined=True)
 
 
-def count(text: str) -> int:
-    """How many text messages `text` is."""
-    return len(split(text).parts)
+def count(text: str, *, ucs2: bool = False) -> int:
+    """How many text messages `text` is; `ucs2` as for `split`."""
+    return len(split(text, ucs2=ucs2).parts)

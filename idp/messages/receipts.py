@@ -27,6 +27,7 @@ from idp.messages.gateway import UNKNOWN
 from idp.messages.tables import Receipt
 
 KEEP = timedelta(days=90)
+ONE_REFUSAL = timedelta(hours=1)  # in which one recipient's messages say no more against a gateway than one of them
 
 _rows = table(Receipt)
 _OF = sa.update(_rows).where(_rows.c.id == sa.bindparam("of_message"))
@@ -104,6 +105,14 @@ def reported(gateway: str, known_as: str, *, delivered: bool, reason: str | None
             spend_ledger.note_delivered(sa.select(_rows.c.id).where(which))
         return True
     return False if session.scalar(sa.select(_rows.c.id).where(sa.or_(theirs, perhaps)).limit(1)) else None
+
+
+def was_refused(gateway: str, word: str, to: str) -> bool:
+    """Whether this gateway has passed over a message to the same recipient with the same word in the last hour, and another was asked."""
+    passed = sa.literal("; ") + _rows.c.passed + ";"
+    theirs = (_rows.c.recipient_digest == digest(to)) & (_rows.c.created_at > clock.now() - ONE_REFUSAL)
+    looked = sa.select(_rows.c.id).where(theirs, passed.contains(f"; {gateway} {word};", autoescape=True)).limit(1)
+    return session.scalar(looked) is not None
 
 
 def states_of(message_ids: Iterable[str]) -> dict[str, State]:

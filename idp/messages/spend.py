@@ -17,16 +17,18 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
+from idp.config_spend import units
 from idp.db.columns import LATER, table
 from idp.db.ready import Ready
 from idp.db.session import engine, insert_or_ignore, session
 from idp.errors import N_, TooManyTries, WorkNeeded
 from idp.messages import spend_counts, spend_rules
 from idp.messages.spend_counts import Counted, Row
-from idp.messages.spend_rules import NO_LIMIT, PREFIX, Asked, Reserve, Seen, Verdict
+from idp.messages.spend_rules import NO_LIMIT, NOTICES, PREFIX, Asked, Reserve, Seen, Verdict
 from idp.messages.tables import SpendAlarm, SpendCount, SpendEntry
 
 PLAIN_PAUSE = 600  # seconds between two messages to one network whose browsers run no scripts
+NOTICE = "notice"  # the purpose of what no code is for
 SPENT = N_("Codes cannot be sent to this number now. Sign in another way, try again later, or write to support.")
 
 _entries, _counts = table(SpendEntry), table(SpendCount)
@@ -56,9 +58,9 @@ class Ticket(NamedTuple):
 def require_open(phone: str, channel: str, *, network: str, work: str | None = None, is_known: bool = False) -> Ticket:
     """Ask the rules whether a code may go to `phone` (E.164) by `channel` now, for a browser in `network`. Takes no money yet.
 
-    `work`: `solved`, the browser has worked for it; `plain`, it runs no scripts and takes from the budget for those. `is_known`: it is a
-    browser that knows the person. Raises WorkNeeded, and TooManyTries when the money is spent, the country closed, or this network's turn
-    without scripts has not come.
+    `work`: `solved`, the browser has worked for it; `hard`, for longer; `plain`, it runs no scripts and takes from the budget for those.
+    `is_known`: it is a browser that knows the person. Raises WorkNeeded, and TooManyTries when the money is spent, the country closed, or
+    this network's turn without scripts has not come.
     """
     spend, day = settings().spend, day_of(clock.now())
     reserve: Reserve = "known" if is_known else "plain" if work == "plain" else ""
@@ -73,7 +75,9 @@ def require_open(phone: str, channel: str, *, network: str, work: str | None = N
     if channel == "email":  # costs nothing, and is what remains when the money is spent
         return Ticket(day, asked, Counted({}, {}), Verdict("admit"))
     counted = spend_counts.read(day, {kind: asked.subject(kind) for kind in spend_rules.KINDS})
-    verdict = spend_rules.judge(Seen(spend, asked, counted.used, _usual(asked.country, day)), worked=work is not None)
+    usual = _usual(asked.country, day)
+    seen = Seen(spend, asked, counted.used, usual, spend_rules.is_at_home(asked.country, usual))
+    verdict = spend_rules.judge(seen, worked=work is not None, hard=work in {"hard", "plain"})
     if verdict.outcome != "admit":
         _refuse(day, asked, verdict, network)
     if reserve == "plain":
@@ -102,6 +106,25 @@ def admit(ticket: Ticket, *, purpose: str, code_id: str | None = None) -> str:
         **{"country_shard": country_shard, "parts": 1, "cost": asked.cost, "is_doubtful": False, "created_at": now},
     }
     session.execute(_ENTER, entry)
+    return message_id
+
+
+def admit_notice(phone: str, channel: str, *, parts: int) -> str | None:
+    """Take the money of a notice to `phone` from the day's budget for all of them, and enter it in the ledger.
+
+    Answers the id under which it goes into the outbox; None when the budget is spent, which is told once a day.
+    """
+    spend, now = settings().spend, clock.now()
+    day, cost, most = day_of(now), spend_rules.price(spend, channel, phone, parts), units(spend.notice_budget)
+    limit = NO_LIMIT if spend.mode == "record" else most
+    if cost > limit or not spend_counts.take(day, [Row(NOTICES, "", 0, limit)], cost):
+        telemetry.count_limited("spend_notice_budget")
+        _tell("spend.exhausted", day, NOTICES, subject="", mark="notice_budget", personal={})
+        return None
+    message_id = crypto.new_id("out")
+    where = {"country": spend_rules.country_of(phone), "prefix": phone[:PREFIX], "network": "", "reserve": "", "day_shard": 0}
+    entry = {"id": message_id, "day": day, "purpose": NOTICE, "code_id": None, "channel": channel, **where, "country_shard": 0}
+    session.execute(_ENTER, entry | {"parts": parts, "cost": cost, "is_doubtful": False, "created_at": now})
     return message_id
 
 
@@ -164,13 +187,15 @@ def _usual(country: str, day: str) -> int:
 def _refuse(day: str, asked: Asked, verdict: Verdict, network: str) -> None:
     """Write down what a rule says, and raise it, unless the rules are only recorded."""
     telemetry.count_limited(f"spend_{verdict.rule}")
-    name = {"work": "spend.work_asked", "refuse": "spend.exhausted"}[verdict.outcome]
+    name = {"work": "spend.work_asked", "hard_work": "spend.work_asked", "refuse": "spend.exhausted"}[verdict.outcome]
     personal = {"ip": network} if verdict.of == "network" and network else {}
     _tell(name, day, verdict.of, subject=asked.subject(verdict.of), mark=verdict.rule, personal=personal)
     if settings().spend.mode == "record":
         return
-    if verdict.outcome == "work":
-        raise WorkNeeded(detail=f"spend: {verdict.rule}")
+    if verdict.outcome != "refuse":
+        needed = WorkNeeded(detail=f"spend: {verdict.rule}")
+        needed.is_hard = verdict.outcome == "hard_work"
+        raise needed
     refusal = spent()
     refusal.detail = f"spend: {verdict.rule}"
     raise refusal

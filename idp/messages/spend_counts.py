@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from idp.db.columns import LATER, table
 from idp.db.session import session
-from idp.messages.spend_rules import KINDS, Used
+from idp.messages.spend_rules import KINDS, LOCKED, Used
 from idp.messages.tables import SpendCount
 
 _rows = table(SpendCount)
@@ -103,7 +103,7 @@ def _values(changes: Sequence[Change]) -> dict[str, Any]:
 
 def _place(change: Change) -> tuple[int, str, str, int]:
     """Where in the order of locking a row stands."""
-    return KINDS.index(change.row.kind), change.day, change.row.subject, change.row.shard
+    return LOCKED.index(change.row.kind), change.day, change.row.subject, change.row.shard
 
 
 @lru_cache(maxsize=64)

@@ -18,16 +18,15 @@ from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.messages import spend_counts, spend_rules
-from idp.messages.spend import day_of
+from idp.messages.spend import NOTICE, day_of
 from idp.messages.spend_counts import Change, Row
-from idp.messages.spend_rules import PREFIX
+from idp.messages.spend_rules import NOTICES, PREFIX
 from idp.messages.tables import SpendAlarm, SpendCount, SpendEntry, UsedWork
 
-DOUBTFUL = frozenset({"timeout", "connection"})  # nobody knows whether the gateway took it
-NOTICE = "notice"  # the purpose of what no code is for
 AT_ONCE = 50
 KEEP = timedelta(days=90)
 KEEP_SMALL = timedelta(days=2)  # of prefixes and networks there are many, and only today's count
+NOTICE_TRIED = timedelta(days=1)  # as long as a notice is worth sending
 SETTLED = timedelta(minutes=10)  # past its end no message is under way any more
 
 _rows = table(SpendEntry)
@@ -36,12 +35,15 @@ _WHERE = ("day", "channel", "purpose", "country", "prefix", "network", "reserve"
 _SENT = (
     sa.update(_rows)
     .where(_rows.c.id == sa.bindparam("of_message"), _rows.c.sent_at.is_(None))
-    .values(sent_at=_AT, gateway=sa.bindparam("by"), parts=sa.bindparam("in_parts"), cost=_rows.c.cost * sa.bindparam("in_parts"))
-    .returning(_rows.c.cost, *(_rows.c[name] for name in _WHERE))
+    .values(sent_at=_AT, gateway=sa.bindparam("by"))
+    .returning(_rows.c.parts, _rows.c.is_doubtful, *(_rows.c[name] for name in _WHERE))
 )
+_OF_ONE = _rows.c.id == sa.bindparam("of_message")
+_DOUBTED = sa.select(_rows.c.parts, _rows.c.is_doubtful, *(_rows.c[name] for name in _WHERE)).where(_OF_ONE).with_for_update()
+_MORE = sa.update(_rows).where(_OF_ONE).values(parts=sa.bindparam("in_parts"), cost=_rows.c.cost + sa.bindparam("more"))
 _DELIVERED = sa.update(_rows).where(_rows.c.delivered_at.is_(None)).values(delivered_at=_AT)
 _DELIVERED_ONE = _DELIVERED.where(_rows.c.id == sa.bindparam("of_message"))
-_DOUBTFUL = sa.update(_rows).where(_rows.c.id == sa.bindparam("of_message")).values(is_doubtful=sa.true())
+_DOUBTFUL = sa.update(_rows).where(_OF_ONE).values(is_doubtful=sa.true())
 _VERIFIED = Ready(
     sa.update(_rows)
     .where(_rows.c.code_id == sa.bindparam("of_code"), _rows.c.verified_at.is_(None), _rows.c.returned_at.is_(None))
@@ -49,7 +51,12 @@ _VERIFIED = Ready(
     .returning(*(_rows.c[name] for name in _WHERE))
 )
 _UNSENT = _rows.c.sent_at.is_(None) & _rows.c.returned_at.is_(None) & _rows.c.verified_at.is_(None) & _rows.c.is_doubtful.is_(False)
-_LATE = sa.select(_rows.c.id).where(_UNSENT, _rows.c.created_at < _AT).limit(AT_ONCE)
+_LATE = (
+    sa.select(_rows.c.id)
+    .where(_UNSENT, _rows.c.created_at < _AT)
+    .where(sa.or_(_rows.c.purpose != NOTICE, _rows.c.created_at < sa.bindparam("of_notices", type_=_rows.c.created_at.type)))
+    .limit(AT_ONCE)
+)
 _RETURN = (
     sa.update(_rows)
     .where(_rows.c.id.in_(sa.bindparam("of_messages", expanding=True)), _UNSENT)
@@ -69,22 +76,30 @@ class Sum(NamedTuple):
     cost: int
 
 
-def note_sent(message_id: str, phone: str, channel: str, gateway: str, *, parts: int = 1, delivered: bool = False) -> None:
-    """A gateway took the message, in so many parts. What is not in the ledger yet (a notice, not a code) is entered now."""
+def note_sent(message_id: str, phone: str, channel: str, gateway: str, *, parts: int = 1, doubts: int = 0, delivered: bool = False) -> None:
+    """A gateway took the message, in so many parts; `doubts`: so many others may have taken it in this try, and want money too.
+
+    What is not in the ledger yet (a mail, a test of the operator's) is entered now.
+    """
     now = clock.now()
-    row = session.execute(_SENT, {"of_message": message_id, "at": now, "by": gateway, "in_parts": parts}).one_or_none()
+    row = session.execute(_SENT, {"of_message": message_id, "at": now, "by": gateway}).one_or_none()
     if row is None:
-        insert_or_ignore(SpendEntry, **_notice(message_id, phone, channel, parts), gateway=gateway, created_at=now, sent_at=now)
-    elif parts > 1:
-        spend_counts.add(_changes(row, cost=row.cost - row.cost // parts))
+        insert_or_ignore(SpendEntry, **_notice(message_id, phone, channel, parts, 1 + doubts), gateway=gateway, created_at=now, sent_at=now)
+    else:
+        _pay(message_id, phone, row, parts, parts * (1 + doubts) - (0 if row.is_doubtful else row.parts))
     if delivered:
         note_delivered(message_id)
 
 
-def note_failed(message_id: str, word: str, *, given_up: bool) -> None:
-    """A try failed for `word`, as the receipts say it; `given_up`: no other follows, and the money comes back unless there is a doubt."""
-    if word in DOUBTFUL:
+def note_failed(message_id: str, phone: str, *, doubts: int, given_up: bool) -> None:
+    """A try failed, in which so many gateways may have taken the message all the same: each may want its money, now and at each later try.
+
+    `given_up`: no other try follows, and the money comes back unless there was a doubt. What was reserved pays for the first one.
+    """
+    row = session.execute(_DOUBTED, {"of_message": message_id}).one_or_none() if doubts else None
+    if row is not None:
         changed(_DOUBTFUL, of_message=message_id)
+        _pay(message_id, phone, row, row.parts, row.parts * (doubts - (0 if row.is_doubtful else 1)))
     if given_up:
         _give_back([message_id])
 
@@ -106,7 +121,7 @@ def note_verified(code_id: str) -> None:
 def settle(now: datetime) -> int:
     """Give back the money of what was never handed to a gateway and cannot be any more; answers how many. For the schedule."""
     over = now - timedelta(seconds=settings().login.code_lifetime) - SETTLED
-    late = session.execute(_LATE, {"at": over}).scalars().all()
+    late = session.execute(_LATE, {"at": over, "of_notices": now - NOTICE_TRIED - SETTLED}).scalars().all()
     return _give_back(late)
 
 
@@ -130,10 +145,10 @@ def of_day(day: str) -> Sequence[Any]:
     return session.execute(sa.select(_rows).where(*wanted).order_by(_rows.c.created_at, _rows.c.id)).all()
 
 
-def used(day: str) -> int:
-    """What the codes of a day have cost so far, as its budget counts it."""
+def used(day: str, kind: str = "day") -> int:
+    """What the codes of a day (or, of the kind NOTICES, its notices) have cost so far, as the budget counts it."""
     counts = table(SpendCount)
-    where = counts.c.kind == "day", counts.c.day == day
+    where = counts.c.kind == kind, counts.c.day == day
     return int(session.scalar(sa.select(sa.func.coalesce(sa.func.sum(counts.c.cost), 0)).where(*where)) or 0)
 
 
@@ -157,6 +172,14 @@ def sweep(now: datetime) -> int:
     )
 
 
+def _pay(message_id: str, phone: str, row: Any, parts: int, more: int) -> None:
+    """The message is in so many parts, and so many more of them have to be paid than were."""
+    if more or parts != row.parts:
+        cost = more * spend_rules.price(settings().spend, row.channel, phone)
+        changed(_MORE, of_message=message_id, in_parts=parts, more=cost)
+        spend_counts.add(_changes(row, cost=cost))
+
+
 def _give_back(messages: Sequence[str]) -> int:
     found = session.execute(_RETURN, {"of_messages": messages, "at": clock.now()}).all() if messages else []
     spend_counts.add(change for row in found for change in _changes(row, cost=-row.cost, messages=-1))
@@ -164,21 +187,23 @@ def _give_back(messages: Sequence[str]) -> int:
 
 
 def _changes(row: Any, **counts: int) -> list[Change]:
-    """`counts` for all budgets in which a message of the ledger was counted: none for mail and for notices."""
-    if row.channel == "email" or row.purpose == NOTICE:
+    """`counts` for all budgets in which a message of the ledger was counted: none for mail."""
+    if row.channel == "email":
         return []
+    if row.purpose == NOTICE:
+        return [Change(row.day, Row(NOTICES, ""), **counts)]
     rows = [Row("day", "", row.day_shard), Row("country", row.country, row.country_shard)]
     rows += [Row("prefix", row.prefix), Row("network", row.network)]
     rows += [Row("plain", "")] if row.reserve == "plain" else []
     return [Change(row.day, each, **counts) for each in rows]
 
 
-def _notice(message_id: str, phone: str, channel: str, parts: int) -> dict[str, Any]:
-    """A row for what nobody asked leave for: it costs money, and takes none from the budgets of the codes."""
+def _notice(message_id: str, phone: str, channel: str, parts: int, times: int) -> dict[str, Any]:
+    """A row for what was not entered before: it costs money, and takes none from any budget."""
     spend = settings().spend
     return {
         **{"id": message_id, "day": day_of(clock.now()), "purpose": NOTICE, "channel": channel},
         **{"country": spend_rules.country_of(phone), "prefix": phone[:PREFIX] if phone.startswith("+") else ""},
         **{"network": "", "reserve": "", "day_shard": 0, "country_shard": 0, "parts": parts, "is_doubtful": False},
-        "cost": spend_rules.price(spend, channel, phone, parts),
+        "cost": spend_rules.price(spend, channel, phone, parts * times),
     }

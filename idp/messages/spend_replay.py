@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from idp.config_spend import Spend
-from idp.messages.spend_rules import KINDS, Asked, Reserve, Seen, Used, judge
+from idp.messages.spend_rules import KINDS, Asked, Reserve, Seen, Used, is_at_home, judge
 
 
 @dataclass
@@ -67,11 +67,12 @@ def replay(entries: Iterable[Any], spend: Spend, usual: Callable[[str], int], *,
         if entry.channel != "email":
             if entry.country not in learned:
                 learned[entry.country] = usual(entry.country)
-            seen = Seen(spend, asked, {kind: used.get((kind, subject), Used()) for kind, subject in keys}, learned[entry.country])
+            usually, now_used = learned[entry.country], {kind: used.get((kind, subject), Used()) for kind, subject in keys}
+            seen = Seen(spend, asked, now_used, usually, is_at_home(entry.country, usually))
             verdict = judge(seen, worked=False)
-            if verdict.outcome == "work" and (entry.verified_at is not None or robots_work):
+            if verdict.outcome in {"work", "hard_work"} and (entry.verified_at is not None or robots_work):
                 done.asked_to_work += entry.verified_at is not None
-                verdict = judge(seen, worked=True)
+                verdict = judge(seen, worked=True, hard=True)
             if verdict.outcome != "admit":
                 said = done.rules.setdefault(verdict.rule, Said(verdict.outcome))
                 said.messages += 1

@@ -1,8 +1,10 @@
 """The rules of what messages may cost, as lists: BUDGETS, CLOSED, PUMPED. Each has a name, by which events, metrics and `idp messages
 simulate` call it.
 
-    refuse  the money of a day is spent, or a country is closed because nobody there enters the codes
-    work    it looks as if somebody pumps messages: first the browser works
+    refuse     the money of a day is spent, or a country is closed because nobody there enters the codes
+    hard_work  nobody enters the codes of a country whose people are at home here: it would be cheap to close it for them, so the browser
+               works for longer; only money refuses
+    work       it looks as if somebody pumps messages: first the browser works
     admit
 
 Nothing here looks at the database or the clock, so that the same rules judge a message that is wanted now and one of a day that is over.
@@ -15,11 +17,14 @@ from typing import Literal, NamedTuple
 
 import phonenumbers
 
+from idp.config import settings
 from idp.config_spend import ANY, Spend, units
 
 Reserve = Literal["", "known", "plain"]
-Outcome = Literal["admit", "work", "refuse"]
+Outcome = Literal["admit", "work", "hard_work", "refuse"]
 KINDS = ("day", "country", "prefix", "network", "plain")  # in the order in which their rows are locked, by everybody
+NOTICES = "notices"  # the budget of what nobody asked leave for; no rule looks at it
+LOCKED = (*KINDS, NOTICES)
 NO_LIMIT = 2**62
 PREFIX = 8  # a plus and seven digits
 SHARDS = 8
@@ -55,12 +60,13 @@ class Asked(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a rule looks at. `usual`: how many codes people in the country usually enter in a day."""
+    """What a rule looks at. `usual`: how many codes people in the country usually enter in a day. `at_home`: of `is_at_home`."""
 
     spend: Spend
     asked: Asked
     used: Mapping[str, Used]
     usual: int
+    at_home: bool = False
 
     def of(self, kind: str) -> Used:
         """What is used of a budget."""
@@ -83,6 +89,12 @@ def country_of(phone: str) -> str:
         return phonenumbers.region_code_for_number(phonenumbers.parse(phone)) or ""
     except phonenumbers.NumberParseException:
         return ""
+
+
+def is_at_home(country: str, usual: int) -> bool:
+    """Whether people of this country are our own: it is the default one, or one of the settings whose codes are usually entered."""
+    login = settings().login
+    return country == login.default_country or (country in login.allowed_countries and usual > 0)
 
 
 def price(spend: Spend, channel: str, phone: str, parts: int = 1) -> int:
@@ -164,8 +176,8 @@ PUMPED: tuple[Rule, ...] = (
 )
 
 
-def judge(seen: Seen, *, worked: bool) -> Verdict:
-    """What is to be done about a message; `worked`: the browser has worked for it, or is one that cannot.
+def judge(seen: Seen, *, worked: bool, hard: bool = False) -> Verdict:
+    """What is to be done about a message; `worked`: the browser has worked for it, or is one that cannot; `hard`: for longer, or cannot.
 
     A browser that knows the person is asked for nothing: its three messages a day are counted apart, and only the day's budget binds it.
     """
@@ -173,8 +185,13 @@ def judge(seen: Seen, *, worked: bool) -> Verdict:
     for name, of, holds in BUDGETS:
         if (of != "plain" or seen.asked.reserve == "plain") and holds(seen):
             return Verdict("refuse", name, of)
-    for outcome, rules in (("refuse", CLOSED), ("work", () if worked else PUMPED)):
-        for name, of, holds in () if known else rules:
+    closed: Outcome = "hard_work" if seen.at_home else "refuse"
+    stages: tuple[tuple[Outcome, tuple[Rule, ...]], ...] = (
+        (closed, () if hard and seen.at_home else CLOSED),
+        ("work", () if worked else PUMPED),
+    )
+    for outcome, rules in () if known else stages:
+        for name, of, holds in rules:
             if holds(seen):
-                return Verdict(outcome, name, of)  # type: ignore[arg-type] # one of the two words above
+                return Verdict(outcome, name, of)
     return Verdict("admit")

@@ -88,6 +88,8 @@ WORDINGS: dict[str, dict[str, str]] = {
 
 # What a text message says when the longer text with our host and brand is more than one part.
 SHORT: dict[str, str] = {"sign_in_code": N_("%(code)s: %(brand)s. Never share.")}
+# The same for a code of eight digits: a host that leaves room for six may leave none for two more, and names us as well.
+LONG_CODE: dict[str, str] = {"sign_in_code": N_("%(code)s. Never share.")}
 
 # The subject of a wording's mail. NOTE: never the code.
 SUBJECTS: dict[str, str] = {
@@ -100,6 +102,7 @@ SUBJECTS: dict[str, str] = {
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "test": N_("A test message of %(brand)s"),
 }
+CODE_DIGITS = 6  # of a code at ordinary times; eight while codes are guessed at
 UNKNOWN_BROWSER = N_("an unknown browser")
 
 # What a voice call says before a key is pressed. NOTE: never the code: voice mail boxes do not press keys.
@@ -136,6 +139,8 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
         last = f"\n@{bound_host()} #{code}"
         if wording in SHORT and parts(text + last) > 1:
             text = gettext(language, SHORT[wording], **values)
+        if wording in LONG_CODE and len(code) > CODE_DIGITS and parts(text + last) > 1:
+            text = gettext(language, LONG_CODE[wording], **values)
         text += last
     subject = gettext(language, SUBJECTS[wording], **values) if channel == "email" else ""
     prompt = gettext(language, PROMPT, **values) if channel == "voice" else ""
@@ -160,7 +165,7 @@ def problems() -> list[str]:
     """What is wrong with the host and the brand of the settings, a sentence for each language in which a code's text is too long."""
     found = []
     for language in LANGUAGES:
-        text = compose("sign_in_code", "sms", language, code="0" * 6).text
+        text = compose("sign_in_code", "sms", language, code="0" * CODE_DIGITS).text
         if parts(text) > 1:
             over = len(text) - (160 if set(text) <= GSM7 else ONE_SEGMENT)
             found.append(

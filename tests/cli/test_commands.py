@@ -160,7 +160,18 @@ def doctor(place: Place, **variables: str) -> dict[str, dict[str, str]]:
 
 def test_doctor_finds_all_well(place: Place) -> None:
     found = doctor(place)
-    assert list(found) == ["configuration", "database", "migrations", "keys", "clock", "queue", "redis", "channels", "certificate"]
+    assert list(found) == [
+        "configuration",
+        "database",
+        "migrations",
+        "keys",
+        "clock",
+        "queue",
+        "wrong codes",
+        "redis",
+        "channels",
+        "certificate",
+    ]
     assert {line["state"] for line in found.values()} == {"ok"}
     assert len(place.idp("doctor").out.splitlines()) == len(found)
 

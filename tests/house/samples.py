@@ -108,6 +108,7 @@ SENT = [
 CODE = {
     "phone": PHONE,
     "channel": "sms",
+    "digits": 6,
     "sent": ("sms",),
     "expires_at": NOW + timedelta(minutes=5),
     "state": "waiting",
@@ -124,7 +125,7 @@ CODE = {
 FURTHER = {"flow": _flow(), "email": "a•••@p•••.example", "anew": True, "problem": "", "identify_url": "/login/flw_1/identify"}
 MAIL = {
     "email": "a•••@p•••.example",
-    "sent": SimpleNamespace(is_open=True, tries_left=3, expires_at=NOW + timedelta(minutes=5)),
+    "sent": SimpleNamespace(is_open=True, digits=6, tries_left=3, expires_at=NOW + timedelta(minutes=5)),
     "resend_at": NOW + timedelta(seconds=42),
     "flow": _flow(),
     "about": "code",
@@ -193,6 +194,7 @@ ENDLESS = {"algorithm": "PBKDF2/SHA-256", "nonce": "00" * 16, "salt": "00" * 16,
 WORK = {
     "flow": _flow(),
     "phone": PHONE,
+    "hard": False,
     "challenge": json.dumps({"parameters": ENDLESS}),
     "plain_from": None,
     "identify_url": "/login/flw_1/identify",
@@ -228,6 +230,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {**WORK, "form": filled(Work(), {"altcha": "That did not count. Press the button to try again."}), "plain_from": NOW},
     ),
     "phone_code": ("login/phone_code.html", lambda: {**CODE, "form": Code(data={"remember": True})}),
+    "phone_code-eight": ("login/phone_code.html", lambda: {**CODE, "digits": 8, "form": Code()}),
     "phone_code-wrong": (
         "login/phone_code.html",
         lambda: {

@@ -55,4 +55,4 @@ def name_of(world: World, claims: dict[str, object]) -> str | None:
 
 def wrong(code: str) -> str:
     """Not the code."""
-    return f"{(int(code) + 1) % 10**6:06}"
+    return f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}"

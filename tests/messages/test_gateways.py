@@ -65,10 +65,10 @@ def use(ground: Ground, *gateways: dict[str, Any]) -> None:
     ground.use(messages={"channel": "gateways", "sms": list(tables), "gateways": tables})
 
 
-def send(ground: Ground, count: int = 1, **more: Any) -> list[str]:
-    """Codes to PHONE; their ids."""
+def send(ground: Ground, count: int = 1, *, to: str = PHONE, **more: Any) -> list[str]:
+    """Codes to a number; their ids."""
     with ground.writes():
-        sent = [channels.send("sms", PHONE, "sign_in_code", "ru", code=f"{int(CODE) + n}", **more) for n in range(count)]
+        sent = [channels.send("sms", to, "sign_in_code", "ru", code=f"{int(CODE) + n}", **more) for n in range(count)]
     return [str(message_id) for message_id in sent]
 
 

@@ -84,6 +84,20 @@ def test_a_code_is_one_part(ground: Ground, language: str, host: str, brand: dic
     assert (text == both) is (len(both) <= 160 if both.isascii() else units(both) <= 70)
 
 
+@pytest.mark.parametrize("brand", BRANDS, ids=lambda brand: brand.get("name", "as it is"))
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_of_eight_digits_is_one_part(ground: Ground, language: str, host: str, brand: dict[str, Any]) -> None:
+    """Wherever a code of six is: what has to go is our name, which the host says as well; never the warning (case 63)."""
+    ground.use(messages={"bound_host": host}, brand=brand)
+    text = wording.compose("sign_in_code", "sms", language, code="49381750").text
+    if not any(f"in {languages.NAMES[language]} " in problem for problem in wording.problems()):
+        assert len(text) <= 160 if text.isascii() else units(text) <= 70, text
+    assert text.startswith("49381750")
+    assert re.search("Never share|е называйте|勿告诉", text)
+    assert text.split("\n")[1:] == [f"@{host or 'id.example.com'} #49381750"]
+
+
 def test_a_host_that_fits_no_form(ground: Ground) -> None:
     """`idp check` names host, language, brand and by how much; English has room for more."""
     ground.use(messages={"bound_host": "sign-in.accounts.marketplace.example.org"})

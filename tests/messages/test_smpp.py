@@ -16,8 +16,9 @@ import pytest
 
 from idp import clock
 from idp.cli import worker
+from idp.config_spend import units
 from idp.messages import channels, gateways, parts
-from idp.messages.tables import Receipt
+from idp.messages.tables import Receipt, SpendEntry
 from idp.outbox import Outbox
 from tests.cli.test_worker import soon, working
 from tests.ground import Ground
@@ -135,6 +136,17 @@ def test_a_long_text_is_joined(ground: Ground, centre: Centre) -> None:
     assert "другого браузера" in (first.body + second.body).decode("utf-16-be")
     assert (first.wants_report, second.wants_report) == (False, True)
     assert receipt(ground, message_id).gateway_message_id == "smsc-2"
+
+
+@pytest.mark.parametrize(("alphabet", "paid"), [("gsm7", 1), ("ucs2", 2)])
+def test_each_part_is_paid_for(ground: Ground, centre: Centre, alphabet: str, paid: int) -> None:
+    """A text that would be one part in GSM 03.38 is two in UCS-2, where the gateway sends nothing else: so it stands in the ledger."""
+    use(ground, centre, alphabet=alphabet)
+    with ground.writes():
+        channels.send("sms", PHONE, "browser_stolen", "en")
+    worker.drain(ground.app)
+    [entry] = ground.rows(SpendEntry)
+    assert (len(centre.submitted), entry.parts, entry.cost) == (paid, paid, paid * units("10"))
 
 
 def test_the_line_is_kept(ground: Ground, centre: Centre) -> None:

@@ -8,10 +8,11 @@ from itertools import islice
 import httpx2
 import pytest
 
-from idp import clock
+from idp import clock, events
 from idp.cli import worker
 from idp.config_spend import Spend, units, written
 from idp.db.session import session
+from idp.directory import users
 from idp.messages import spend_ledger
 from idp.messages.spend import day_of
 from idp.messages.spend_rules import SHARDS
@@ -21,7 +22,7 @@ from tests.login.http_lab import known, people_on, text_of
 from tests.login.lab import ANNA, where
 from tests.login.rungs import says
 from tests.messages.far_end import FarEnd
-from tests.messages.pumping import ask, counted, ledger, mobiles, spending, told_of
+from tests.messages.pumping import ask, challenge_of, counted, ledger, mobiles, solve, spending, told_of
 from tests.messages.test_gateways import a_webhook
 from tests.world import Browser, World, answer_of
 
@@ -159,7 +160,8 @@ class TestTelling:
             pages = [ask(world, party, phone) for phone in islice(mobiles(), 7)]
             assert [where(page) for page in pages] == ["phone_code"] * 7
             assert counted(world)[:2] == (units("70"), 7)
-            assert told_of(world, "spend.exhausted") == [("country", "RU", "country_closed"), ("day", "", "day_budget")]
+            assert told_of(world, "spend.exhausted") == [("day", "", "day_budget")]
+            assert ("country", "RU", "country_closed") in told_of(world, "spend.work_asked")
             assert ("prefix", next(mobiles())[:8], "adjacent_numbers") in told_of(world, "spend.work_asked")
             assert {event.details["mode"] for event in world.events("spend.exhausted")} == {"record"}
 
@@ -170,9 +172,58 @@ class TestUnverified:
     def test_closed(self, told: Told) -> None:
         """Four codes that nobody enters, and the country is closed, also to those who would work; another one is not."""
         with spending(told, unverified_floor=4, work_from_unverified=100, login={"countries": ["RU", "KZ"]}) as world:
-            party, numbers = world.party(), mobiles()
+            party, numbers = world.party(), mobiles("KZ")
             assert [ask(world, party, phone).status_code for phone in islice(numbers, 6)] == [200] * 4 + [429] * 2
-            assert where(ask(world, party, next(mobiles("KZ")))) == "phone_code"
+            assert where(ask(world, party, next(mobiles()))) == "phone_code"
+            assert told_of(world, "spend.exhausted") == [("country", "KZ", "country_closed")]
+
+    def test_home_is_not_closed(self, told: Told) -> None:
+        """Whoever asks for a few codes and enters none does not lock everybody out: they work four times as long, once each, and get in;
+        without scripts there is the slow way; only money refuses.
+        """
+        with spending(told, unverified_floor=4, work_from_unverified=100, day_budget="100", without_scripts=10, known_browsers=0) as world:
+            party, numbers = world.party(), mobiles()
+            for phone in islice(numbers, 4):
+                assert where(ask(world, party, phone)) == "phone_code"
+            browser = world.browser(address="198.51.100.7")
+            page = ask(world, party, phone := next(numbers), browser=browser)
+            assert where(page) == "proof_of_work"
+            assert "few seconds, and goes on" in page.text
+            page = browser.onward(browser.submit(page, altcha=solve(page)))
+            assert where(browser.onward(browser.submit(page, code=world.code_for(phone)))) == "register"
+            assert told_of(world, "spend.work_asked") == [("country", "RU", "country_closed")]
+            other = world.browser(address="198.51.200.7")
+            assert where(other.onward(other.submit(ask(world, party, next(numbers), browser=other)))) == "phone_code"
+            for _ in range(3):
+                page = ask(world, party, next(numbers), browser=browser)
+                page = browser.onward(browser.submit(page, altcha=solve(page)))
+                assert where(page) == "phone_code"
+            assert ask(world, party, next(numbers), browser=world.browser()).status_code == 429
+
+    def test_usual_work_is_not_enough(self, told: Told) -> None:
+        """What was done for the usual challenge does not count once the country takes more: the browser goes on with the longer one."""
+        with spending(told, unverified_floor=4, work_from_unverified=75) as world:
+            party, numbers = world.party(), mobiles()
+            for phone in islice(numbers, 3):
+                ask(world, party, phone)
+            first, second = world.browser(), world.browser(address="198.51.100.7")
+            one, other = ask(world, party, next(numbers), browser=first), ask(world, party, next(numbers), browser=second)
+            assert challenge_of(one)["parameters"]["data"]["is"] == "usual"
+            assert where(second.onward(second.submit(other, altcha=solve(other)))) == "phone_code"
+            page = first.onward(first.submit(one, altcha=solve(one)))
+            assert where(page) == "proof_of_work"
+            assert challenge_of(page)["parameters"]["data"]["is"] == "hard"
+            assert first.submit(page, altcha=solve(one)).status_code == 422
+            assert where(first.onward(first.submit(page, altcha=solve(page)))) == "phone_code"
+
+    def test_a_country_with_usual_traffic_is_not_closed(self, told: Told) -> None:
+        """One of the settings, in which people entered codes of late, is as good as home."""
+        with spending(told, unverified_floor=1, work_from_unverified=100, login={"countries": ["RU", "KZ"]}) as world, clock.freeze(NOON):
+            with world.writes():
+                values = {"kind": "country", "subject": "KZ", "shard": 0, "cost": 0, "messages": 9, "verified": 9, "most": 0}
+                session.add(SpendCount(day=day_of(NOON - timedelta(days=1)), **values))
+            pages = [where(ask(world, world.party(), phone)) for phone in islice(mobiles("KZ"), 2)]
+            assert pages == ["phone_code", "proof_of_work"]
 
     def test_people_keep_it_open(self, told: Told) -> None:
         """As long as people enter their codes, no number of them closes it."""
@@ -193,7 +244,8 @@ class TestUnverified:
                     values = {"kind": "country", "subject": "RU", "shard": 0, "cost": 0, "messages": verified, "most": 0}
                     session.add(SpendCount(day=day_of(NOON - timedelta(days=ago)), verified=verified, **values))
             party = world.party()
-            assert [ask(world, party, phone).status_code for phone in islice(mobiles(), 7)] == [200] * 5 + [429] * 2
+            pages = [where(ask(world, party, phone)) for phone in islice(mobiles(), 7)]
+            assert pages == ["phone_code"] * 5 + ["proof_of_work"] * 2
 
 
 class TestTheLedger:
@@ -244,6 +296,37 @@ class TestTheLedger:
                 spend_ledger.settle(clock.now())
         assert counted(world)[0] == units(cost)
         assert (ledger(world)[0].returned_at is None) == (cost == "10")
+
+    def test_each_doubtful_try_is_paid(self, world: World, far_end: FarEnd) -> None:
+        """A gateway that does not answer may ask for its money each time: so do two tries that broke off, and the third, that was taken."""
+        far_end.answers.extend(["close", "close"])
+        with clock.freeze(clock.now()) as later:
+            ask(world, world.party(), next(mobiles()))
+            for tries in (1, 2, 3):
+                worker.drain(world.app)
+                assert (len(far_end.asked), counted(world)) == (tries, (units("10") * tries, 1, 0))
+                later(60)
+        assert [(entry.cost, entry.parts, entry.is_doubtful) for entry in ledger(world)] == [(units("30"), 1, True)]
+
+    def test_notices_have_their_own(self, world: World, far_end: FarEnd) -> None:
+        """A notice's parts are paid from the budget of the notices, and come back when nobody took it; not before it is too late for it."""
+        far_end.otherwise = lambda: 500
+        with clock.freeze(clock.now()) as later:
+            with world.writes():
+                user = users.register(ANNA, "Анна", "ru", "1") if users.find_by_phone(ANNA) is None else users.find_by_phone(ANNA)
+                assert user is not None
+                events.record("browser.stolen", user_id=user.id)
+            worker.drain(world.app)
+            [entry] = ledger(world)
+            assert entry.parts > 1
+            assert counted(world, "notices")[:2] == (entry.cost, 1) == (units("10") * entry.parts, 1)
+            later(3600)
+            with world.writes():
+                assert spend_ledger.settle(clock.now()) == 0
+            later(DAY)
+            with world.writes():
+                spend_ledger.settle(clock.now())
+        assert counted(world, "notices") == counted(world) == (0, 0, 0)
 
     def test_notices(self, world: World) -> None:
         """What nobody asked leave for stands in the ledger with its price, and takes no money from the codes."""

@@ -7,9 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from idp import clock, events
+from idp.config_spend import units
 from idp.directory import users
 from idp.directory.tables import User
 from idp.reactions import NOTICES
+from tests.conftest import Told
+from tests.messages.pumping import counted, spending, told_of
 from tests.oidc.asking import phone
 from tests.world import World, answer_of, new_phone
 
@@ -99,7 +102,43 @@ def test_five_a_day_of_all_kinds(world: World) -> None:
                 for _ in range(NOTICES + 2):
                     events.record("user.signed_out_everywhere", user_id=user.id)
             assert len(notices(world, user.phone, user.email)) == 2 * NOTICES * day
+            assert [event.details["reason"] for event in world.events("notice.withheld")] == ["notices_of_a_person"] * 2 * day
             later(timedelta(days=1, seconds=1))
+
+
+def test_what_all_notices_may_cost(told: Told) -> None:
+    """Case 66: many people's texts have a budget of their own. Once it is spent there is mail alone; a text that is not sent is an event,
+    the alarm one; the codes have lost nothing; tomorrow there are texts again.
+    """
+    with spending(told, notice_budget="20") as world, clock.freeze(clock.now()) as later:
+        people = [somebody(world, "eva@post.example" if n == 3 else None, "zh") for n in range(5)]
+        with world.writes():
+            for user in people:
+                events.record("user.signed_out_everywhere", user_id=user.id)
+        sent = [[channel for channel, _ in notices(world, user.phone, user.email)] for user in people]
+        assert sorted(sent) == [[], [], ["email"], ["sms"], ["sms"]]
+        assert counted(world, "notices") == (units("20"), 2, 0)
+        assert counted(world) == (0, 0, 0)
+        withheld = world.events("notice.withheld")
+        assert {event.user_id for event in withheld} == {user.id for user, kinds in zip(people, sent, strict=True) if "sms" not in kinds}
+        assert all((event.details["channels"], event.details["reason"]) == (["sms"], "notice_budget") for event in withheld)
+        assert told_of(world, "spend.exhausted") == [("notices", "", "notice_budget")]
+        later(timedelta(days=1))
+        with world.writes():
+            events.record("user.signed_out_everywhere", user_id=people[0].id)
+        assert [channel for channel, _ in notices(world, people[0].phone)][-1:] == ["sms"]
+
+
+def test_no_money_for_notices(told: Told) -> None:
+    """Nothing is nothing, also for the first; a text of two parts needs the money for two."""
+    for budget, locale in (("0", "zh"), ("10", "ru")):
+        with spending(told, notice_budget=budget) as world:
+            user = somebody(world, locale=locale)
+            with world.writes():
+                events.record("browser.stolen", user_id=user.id)
+            assert notices(world, user.phone) == []
+            assert counted(world, "notices") == (0, 0, 0)
+            assert [event.user_id for event in world.events("notice.withheld")] == [user.id]
 
 
 def test_reused_on_purpose(world: World, story) -> None:

@@ -39,7 +39,7 @@
     let before = bare(input.value).length;
     input.addEventListener("input", (event) => {
       const code = bare(input.value);
-      if (/^\d{6}$/.test(code) && (event.inputType === "insertFromPaste" || code.length - before > 1)) go();
+      if (/^(\d{6}|\d{8})$/.test(code) && (event.inputType === "insertFromPaste" || code.length - before > 1)) go();
       before = code.length;
     });
 
