@@ -51,6 +51,8 @@ NUMBER_FIRST = N_("A code by e-mail alone does not open this ID. Start again and
 OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
+# A proof that whoever gave it holds the phone; what was read in an e-mail is none.
+BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
 NOT_DOUBTED = {"doubted_user_id": None, "email_code_id": None, "anew_at": None}
 
 _flows = table(LoginFlow)
@@ -311,7 +313,8 @@ def finish(
         browser.expel_thief(request)
         scene = situation.look(flow.demand, request, user, proved)
     known, rules, judged = scene.known, scene.rules, scene.judged
-    if proved.proofs and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
+    shown = proved.proofs and not BY_PHONE.isdisjoint(proved.amr)
+    if shown and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
         numbers.believe(user.id, user.phone)  # whoever is known here has the number: it did not change hands
     where = {"user_agent": request.user_agent, "ip": request.remote_address}
     here = where | {"language": situation.spoken(request)}
