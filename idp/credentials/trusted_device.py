@@ -33,7 +33,7 @@ KEPT = timedelta(days=30)
 
 _NOW = sa.bindparam("now", type_=_browsers.c.expires_at.type)
 _BROWSER = Ready(sa.select(_browsers).where(_browsers.c.id == sa.bindparam("of_browser")))
-_BROWSER_LOCKED = Ready(sa.select(_browsers.c.id).where(_browsers.c.id == sa.bindparam("of_browser")).with_for_update())
+_BROWSER_LOCKED = Ready(sa.select(_browsers.c.id).where(_browsers.c.id == sa.bindparam("of_browser")).with_for_update(key_share=True))
 _ROTATE = Ready(
     sa.update(_browsers).where(
         _browsers.c.id == sa.bindparam("of_browser"),
@@ -214,6 +214,12 @@ def forget_all(user_id: str, reason: str, *, proved_before: datetime | None = No
     """
     older = _devices.c.auth_time < proved_before if proved_before is not None else sa.true()
     return len(_remove((_devices.c.user_id == user_id) & older, reason))
+
+
+def hold_all(user_id: str) -> None:
+    """Until the commit nobody else uses or ends a browser's trust in this person (the order: `db/session`)."""
+    theirs = sa.select(_devices.c.id).where(_devices.c.user_id == user_id, _devices.c.removed_at.is_(None))
+    session.execute(theirs.order_by(_devices.c.id).with_for_update())
 
 
 def of_person(user_id: str) -> list[sa.Row[Any]]:

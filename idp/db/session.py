@@ -3,6 +3,18 @@
 A reading unit runs in autocommit (on PostgreSQL one round trip, no BEGIN). A writing unit begins at its first statement, on SQLite with
 BEGIN IMMEDIATE (a deferred one that reads before it writes is refused as busy whatever the timeout), and is committed once, at its end.
 A Refusal is an answer and is committed too; any other exception rolls back.
+
+NOTE: what concerns one person is locked in one order, by everybody; two units that took it the other way round would wait for each other,
+and PostgreSQL would end one of them:
+
+    a sign-in under way, its code, what is counted against the number
+    users            first of what stays: `users.get(…, alone=True)`. A sign-in, a sign-out everywhere, a changed number wait here for one
+                     another, so what was looked at after this line still holds at the commit
+    browsers, devices, sessions, invitations, token families
+    users.phone      a changed number once more wants the row, now against all who only name it (a foreign key) as well: whoever hands out
+                     a code or an account does so with the session's row in hand, hence after the two `hold_all`
+
+A unit that needs no person (a thief is expelled, one session ended) begins further down, and never goes up again.
 """
 
 from __future__ import annotations

@@ -70,20 +70,20 @@ def change(user_id: str, phone: str, *, actor_id: str | None = None) -> bool:
 
     What ends with a changed number is the caller's (`oidc/change_phone`). Raises BadInput, Conflict when it is another ID's, NotFound.
     """
-    phone, now, former = require_phone(phone), clock.now(), users.get(user_id).phone
+    phone, now, former = require_phone(phone), clock.now(), users.get(user_id, alone=True).phone
     other = users.find_by_phone(phone)
     if other is not None and other.id != user_id:
         raise Conflict(TAKEN)
     values = {"phone": phone, "phone_verified_at": now, "phone_doubted_at": None, "updated_at": now}
     try:
         with session.begin_nested():
+            offers = _leave(former) if former and former != phone else 0  # before the number: see `db/session`
             changed(sa.update(_users).where(_users.c.id == user_id).values(**values))
     except IntegrityError as e:  # somebody registered with it in the same moment
         raise Conflict(TAKEN) from e
     if former == phone:
         events.record("user.phone_believed", user_id=user_id, actor_id=actor_id, personal={"phone": phone})
         return False
-    offers = _leave(former) if former else 0
     personal = {"phone": phone} | ({"former_phone": former} if former else {})
     events.record(CHANGED, user_id=user_id, actor_id=actor_id, details={"invitations": offers}, personal=personal)
     return True

@@ -49,6 +49,8 @@ _ROW = sa.select(table(User))
 _PRESENT = Ready(_ROW.where(table(User).c.id == sa.bindparam("user_id")))
 _BY_ID = sa.select(User).where(User.id == sa.bindparam("wanted"))
 _BY_PHONE = sa.select(User).where(User.phone == sa.bindparam("wanted"))
+# Against each other, not against those who only name the person by a foreign key.
+_BY_ID_ALONE, _BY_PHONE_ALONE = (wanted.with_for_update(key_share=True) for wanted in (_BY_ID, _BY_PHONE))
 _BY_EMAIL = sa.select(User).where(User.email_canonical == sa.bindparam("wanted"))
 _SIGNED_IN = Ready(sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id")))
 
@@ -66,17 +68,17 @@ def find(user_id: str) -> User | None:
     return _one(_BY_ID, user_id)
 
 
-def get(user_id: str) -> User:
-    """The user with this id; raises NotFound."""
-    user = find(user_id)
+def get(user_id: str, *, alone: bool = False) -> User:
+    """The user with this id; raises NotFound. `alone`: until the commit nobody else signs them in or out (the order: `db/session`)."""
+    user = _one(_BY_ID_ALONE if alone else _BY_ID, user_id)
     if user is None:
         raise NotFound(NOBODY, detail=f"no user {user_id}")
     return user
 
 
-def find_by_phone(phone: str) -> User | None:
-    """The user who signs in with this number (E.164), blocked ones too."""
-    return _one(_BY_PHONE, phone)
+def find_by_phone(phone: str, *, alone: bool = False) -> User | None:
+    """The user who signs in with this number (E.164), blocked ones too; `alone` as in `get`."""
+    return _one(_BY_PHONE_ALONE if alone else _BY_PHONE, phone)
 
 
 def find_by_email(email: str) -> User | None:
@@ -95,7 +97,8 @@ def present(user_id: str) -> sa.Row[Any] | None:
 def register(phone: str, name: str, locale: str, terms_version: str, is_test: bool = False) -> User:
     """The one user with this number (E.164, proved a moment ago), made with a personal account unless there is one already.
 
-    Two first sign-ins in parallel give one user: both insert, the number decides (case 71). Who comes second changes nothing.
+    Two first sign-ins in parallel give one user: both insert, the number decides (case 71). Who comes second changes nothing. It is read
+    `alone`, as in `get`.
     Raises BadInput for a number or a name that cannot be kept.
     """
     now = clock.now()
@@ -115,7 +118,7 @@ def register(phone: str, name: str, locale: str, terms_version: str, is_test: bo
     if insert_or_ignore(User, **values):
         insert_or_ignore(Account, id=crypto.new_id("acc"), kind="personal", user_id=user_id, created_at=now, linked_at=now)
         events.record("user.registered", user_id=user_id, details={"is_test": is_test, "terms": terms_version}, personal={"phone": phone})
-    user = find_by_phone(phone)
+    user = find_by_phone(phone, alone=True)
     if user is None:
         raise RuntimeError("a user was neither inserted nor found: the table lost its unique phone")
     return user

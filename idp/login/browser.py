@@ -18,7 +18,10 @@ SHARED_FOR = 365 * 86400  # seconds
 
 @dataclass(frozen=True, slots=True)
 class PersonHere:
-    """Somebody who can come in here by pressing their name; `id` is what the form sends: a device's, or the session's."""
+    """Somebody who can come in here by pressing their name; `id` is what the form sends: a device's, or the session's.
+
+    What vouches for them: the device, the session, or both.
+    """
 
     id: str
     user_id: str
@@ -33,6 +36,7 @@ class PersonHere:
     rights_raised_at: datetime | None = None
     browser_lifetime: int | None = None
     is_administrator: bool = False
+    session_id: str | None = None
 
     @property
     def proved(self) -> Proved:
@@ -124,5 +128,5 @@ def _by_device(person: KnownPerson, live: SignedIn | None, now: datetime) -> Per
 def _by_session(live: SignedIn, form_id: str, device_id: str | None, now: datetime) -> PersonHere:
     return PersonHere(
         *(form_id, live.user_id, live.name, live.phone, live.acr, live.amr, live.auth_time, now, device_id),
-        *(live.vouched_at, live.rights_raised_at, live.browser_lifetime, live.is_administrator),
+        *(live.vouched_at, live.rights_raised_at, live.browser_lifetime, live.is_administrator, live.id),
     )

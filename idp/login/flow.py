@@ -51,6 +51,8 @@ NUMBER_FIRST = N_("A code by e-mail alone does not open this ID. Start again and
 OTHER_TITLE = N_("The app asks for another ID")
 OTHER_ID = N_("You proved a number that belongs to a different ID than the one the app asks for. Start again with the other number.")
 
+# A proof that whoever gave it holds the phone; what was read in an e-mail is none.
+BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
 NOT_DOUBTED = {"doubted_user_id": None, "email_code_id": None, "anew_at": None}
 
 _flows = table(LoginFlow)
@@ -120,21 +122,10 @@ def begin(
     now = clock.now()
     expires_at = now + timedelta(seconds=settings().login.flow_lifetime)
     flow = Flow(crypto.new_id("flw"), return_to, demand, expires_at, cancel_to, client_name, client_logo, ui_locales)
-    values = {
-        "id": flow.id,
-        "browser_digest": crypto.digest(login_secret),
-        "return_to": return_to,
-        "cancel_to": cancel_to,
-        "demand": demand.to_json(),
-        "login_hint": crypto.seal(HINT, demand.login_hint) if demand.login_hint else None,
-        "client_name": client_name,
-        "client_logo": client_logo,
-        "ui_locales": list(ui_locales),
-        "remember": flow.remember,
-        "created_at": now,
-        "expires_at": expires_at,
-    }
-    database.execute(_INSERT, values)
+    values: dict[str, Any] = {"id": flow.id, "browser_digest": crypto.digest(login_secret), "return_to": return_to, "cancel_to": cancel_to}
+    values |= {"demand": demand.to_json(), "login_hint": crypto.seal(HINT, demand.login_hint) if demand.login_hint else None}
+    values |= {"client_name": client_name, "client_logo": client_logo, "ui_locales": list(ui_locales), "remember": flow.remember}
+    database.execute(_INSERT, values | {"created_at": now, "expires_at": expires_at})
     return flow
 
 
@@ -243,7 +234,7 @@ def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) 
 
     Only now does it show whether the number was known, or its ID is blocked (case 70).
     """
-    user, proved = users.find_by_phone(guess.phone), _by_code(guess.channel, clock.now())
+    user, proved = users.find_by_phone(guess.phone, alone=True), _by_code(guess.channel, clock.now())
     if user is None and guess.channel == EMAIL:  # the number has left the ID in this very moment: nobody proved it
         raise _number_first(flow, None)
     if user is not None:
@@ -295,12 +286,13 @@ def finish(
     *,
     remember: bool | None,
     device_id: str | None = None,
+    session_id: str | None = None,
     scene: Scene | None = None,
 ) -> Answer:
-    """Sign `user` in, once: session, trusted browser, events, and 303 to `return_to`; all of it in the transaction of the proof.
+    """Sign in `user`, who was read `alone`, once: session, trusted browser, events, 303 to `return_to`; in the transaction of the proof.
 
-    `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed). `scene`: what was
-    judged already.
+    `remember`: trust this browser from now on (True), no longer (False), leave it as it is (None: a name was pressed, and `device_id` or
+    `session_id` or both vouched; when they do no more, it leads back to the desk). `scene`: what was judged already.
     NOTE: the secrets of session and browser are new after every sign-in (case 8). The `login` cookie is not: it only binds parked requests
     to this browser, proves nothing about anybody, and without it the other tabs' requests would be lost.
     """
@@ -311,7 +303,8 @@ def finish(
         browser.expel_thief(request)
         scene = situation.look(flow.demand, request, user, proved)
     known, rules, judged = scene.known, scene.rules, scene.judged
-    if proved.proofs and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
+    shown = proved.proofs and not BY_PHONE.isdisjoint(proved.amr)
+    if shown and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
         numbers.believe(user.id, user.phone)  # whoever is known here has the number: it did not change hands
     where = {"user_agent": request.user_agent, "ip": request.remote_address}
     here = where | {"language": situation.spoken(request)}
@@ -319,8 +312,7 @@ def finish(
     if device_id is not None:
         cookie = trusted_device.use(known, device_id, **here)
         if cookie is None:  # forgotten in another tab a moment ago
-            write(flow, finished_at=None)
-            return see_other(flow.address)
+            return _vouched_no_more(flow)
     elif remember and rules.browser_lifetime != 0:  # where a company takes no browser's word, none is given
         browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **here)
     elif remember is not None and browser_id is not None:
@@ -328,7 +320,12 @@ def finish(
     former = browser.signed_in(request)  # only now: above we waited for other tabs of this browser, and one may have renewed the session
     # The very first sign-in is no news to anybody.
     is_news = user.last_sign_in_at is not None and device_id is None and not browser.knows(known, former, user.id)
-    live, secret = session.start(user.id, proved, former=former, browser_id=browser_id, is_administrator=rules.is_administrator, **where)
+    if session_id is not None and former is None and (device_id is None or not session.is_live(session_id)):
+        return _vouched_no_more(flow, cookie)  # ended; else only renewed, in another tab of a known browser
+    begun = session.start(user.id, proved, former=former, browser_id=browser_id, is_administrator=rules.is_administrator, **where)
+    if begun is None:
+        return _vouched_no_more(flow, cookie)
+    live, secret = begun
     users.note_sign_in(user.id)
     details = {"proof": proved.proof, "acr": live.acr, "amr": list(live.amr), "flow": flow.id, "browser": browser_id, **judged.details()}
     personal = _personal(request)
@@ -341,6 +338,15 @@ def finish(
     if cookie:
         answer.set_cookie("browser", cookie, settings().login.remember_browser)
     browser.mark_shared(request, answer, remember)
+    return answer
+
+
+def _vouched_no_more(flow: Flow, cookie: str | None = None) -> Answer:
+    """What let the person in by a press has ended in this very moment: the desk looks anew. `cookie`: the browser's, if it has rotated."""
+    write(flow, finished_at=None)
+    answer = see_other(flow.address)
+    if cookie:
+        answer.set_cookie("browser", cookie, settings().login.remember_browser)
     return answer
 
 

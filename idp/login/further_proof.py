@@ -67,7 +67,7 @@ def email_code_of(row: Flow) -> Transaction | None:
 
 def proved(row: Flow, request: Request) -> Answer:
     """The code from the e-mail was right and is used up: number and ID belong together."""
-    user, code, sent = doubted(row), flows.get_code(row), email_code_of(row)
+    user, code, sent = doubted(row, alone=True), flows.get_code(row), email_code_of(row)
     if sent is None or user.email_verified_at is None or user.email_verified_at > sent.created_at:  # it was sent to a former address
         flows.write(row, email_code_id=None)
         return see_other(flows.next_address(row, request))
@@ -84,9 +84,11 @@ def _begin_anew(row: Flow, request: Request) -> Answer:
     return see_other(flows.next_address(row, request))
 
 
-def doubted(row: Flow) -> User:
-    """The ID that the proved number alone does not open. Raises Gone when it has another number or none by now: another tab was first."""
-    user = users.get(row.doubted_user_id or "")
+def doubted(row: Flow, *, alone: bool = False) -> User:
+    """The ID that the proved number alone does not open, `alone` as in `users.get`. Raises Gone when it has another number or none by now:
+    another tab was first.
+    """
+    user = users.get(row.doubted_user_id or "", alone=alone)
     if user.phone != flows.get_code(row).phone:
         refusal = Gone(flows.OVER, detail=f"the number of {row.id} went to another ID meanwhile")
         refusal.shown["restart_url"] = row.return_to

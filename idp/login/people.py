@@ -41,7 +41,8 @@ def answer(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "people"):
         return see_other(there)
-    browser.expel_thief(request)
+    if browser.expel_thief(request):
+        return see_other(flows.next_address(row, request))
     wanted = request.form.get("person")
     person = next((person for person in browser.people(request, row.demand) if person.id == wanted), None)
     return _pressed(row, request, person) if person else see_other(flows.next_address(row, request))
@@ -50,7 +51,8 @@ def answer(request: Request, flow: str) -> Answer:
 def _pressed(row: Flow, request: Request, person: PersonHere) -> Answer:
     """Somebody who is known here pressed their name: in, when that is enough for who asks; else a code goes out. Raises TooManyTries."""
     if situation.of_press(row.demand, request, browser.recognise(request), person).is_enough:
-        return flows.finish(row, request, users.get(person.user_id), person.proved, remember=None, device_id=person.device_id)
+        user = users.get(person.user_id, alone=True)
+        return flows.finish(row, request, user, person.proved, remember=None, device_id=person.device_id, session_id=person.session_id)
     if person.phone is None:
         return see_other(f"{row.address}/identify")
     return sending.ask_for_code(row, request, person.phone)

@@ -143,11 +143,12 @@ def start(
     is_administrator: bool = False,
     ip: str = "",
     user_agent: str = "",
-) -> tuple[SignedIn, str]:
+) -> tuple[SignedIn, str] | None:
     """Sign the person in; answers the session and the secret for the browser's cookie.
 
     `former` is the live session of this browser. The same person keeps it (and its `sid`) under a new secret, the old one is dead (ASVS
     7.2.4). Somebody else ends it. A remembered browser adds nothing to a session that holds a real proof: only `confirmed_at` moves.
+    None: nothing was proved, and `former` has ended in this very moment. It vouches for nobody, and no other session may begin of it.
     """
     now, secret = clock.now(), crypto.new_secret()
     if former is not None and former.user_id != user_id:
@@ -167,10 +168,25 @@ def start(
         kept = sa.update(_sessions).where(_sessions.c.id == former.id, live).values(**values, idle_expires_at=_idle(now, until, idle))
         if changed(kept):
             return _present(secret)
+        if proved.proof == REMEMBERED:
+            return None
     proof = {"amr": list(proved.amr), "acr": proved.acr, "auth_time": proved.auth_time, "expires_at": until}
     values |= proof | {"id": crypto.new_id("ses"), "user_id": user_id, "created_at": now, "idle_expires_at": _idle(now, until, idle)}
     insert_or_ignore(Session, **values)
     return _present(secret)
+
+
+def is_live(session_id: str) -> bool:
+    """Whether it goes on, under whatever secret."""
+    now = clock.now()
+    live = (_sessions.c.ended_at.is_(None), _sessions.c.expires_at > now, _sessions.c.idle_expires_at > now)
+    return session.execute(sa.select(_sessions.c.id).where(_sessions.c.id == session_id, *live)).first() is not None
+
+
+def hold_all(user_id: str) -> None:
+    """Until the commit nobody else uses or ends a session of this person (the order: `db/session`)."""
+    theirs = sa.select(_sessions.c.id).where(_sessions.c.user_id == user_id, _sessions.c.ended_at.is_(None))
+    session.execute(theirs.order_by(_sessions.c.id).with_for_update())
 
 
 def end(session_id: str, reason: str, *, actor_id: str | None = None) -> bool:

@@ -5,7 +5,9 @@ Who calls has made sure that the new number is the person's. They are told where
 
 from __future__ import annotations
 
-from idp.directory import numbers
+from idp.credentials import trusted_device
+from idp.directory import numbers, users
+from idp.login import session
 from idp.oidc.sign_out_everywhere import SignedOut, sign_out_everywhere
 
 REASON = "phone_changed"
@@ -16,6 +18,9 @@ def change_phone(user_id: str, phone: str, *, actor_id: str | None = None) -> Si
 
     Raises BadInput, Conflict when it is another ID's, NotFound.
     """
+    users.get(user_id, alone=True)
+    trusted_device.hold_all(user_id)
+    session.hold_all(user_id)
     if not numbers.change(user_id, phone, actor_id=actor_id):
         return None
     return sign_out_everywhere(user_id, actor_id=actor_id, reason=REASON)

@@ -28,9 +28,10 @@ class SignedOut(NamedTuple):
 def sign_out_everywhere(user_id: str, *, actor_id: str | None = None, reason: str = REASON) -> SignedOut:
     """End it all, in the present transaction. `reason`: why, where it was not for its own sake. Raises NotFound.
 
-    NOTE: in this order. A name pressed in a known browser in this very moment holds its row: we wait for it, and then see its session.
+    NOTE: whoever signs them in in this very moment holds the person: we wait for that, and then see its session; or it waits for us, and
+    then sees that neither browser nor session vouch any more.
     """
-    users.get(user_id)
+    users.get(user_id, alone=True)
     browsers = trusted_device.forget_all(user_id, reason)
     sessions = session.end_all(user_id, reason, actor_id=actor_id)
     ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=reason))

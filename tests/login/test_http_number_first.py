@@ -11,7 +11,8 @@ from idp import clock
 from idp.directory import numbers, users
 from idp.login.tables import Session
 from tests.conftest import Told
-from tests.login.http_lab import base_of, cookies_set, post, provider, text_of
+from tests.login.http_lab import ORLOV, base_of, cookies_set, known, post, provider, right_code, text_of
+from tests.login.http_lab import claims as told_of
 from tests.login.lab import at_code, how_many, where
 from tests.login.test_http_recycled import MAIL, SILENCE, ZIMIN, at_question, id_of, person
 from tests.world import Party, World, new_phone
@@ -89,3 +90,33 @@ def test_another_number_and_back(world: World, party: Party) -> None:
             assert browser.submit(page, code=by_mail).status_code == 422
         assert where(browser.onward(browser.submit(page, code=to_phone))) == "further_proof"
         assert how_many(world, Session) == 0
+
+
+def test_a_known_browser_and_the_mail(world: World, party: Party) -> None:
+    """A number that changed hands: the owner comes in by the e-mail, in the browser that knows them. Nobody showed the phone, so the doubt
+    stays, and its new holder does not come in by a text message; a text message to the known browser ends it.
+    """
+    with clock.freeze(clock.now()) as later:
+        user_id, phone = id_of(world, ORLOV), ORLOV
+        with world.writes():
+            users.confirm_email(user_id, "orlov@post.example")
+        mine = known(world, party, phone)
+        with world.writes():
+            assert numbers.doubt(user_id, phone)
+        later(3600)
+        page = mine.authorize(party, prompt="login")
+        page = mine.onward(mine.submit(mine.get(f"{base_of(page)}/identify"), phone=phone))
+        for channel, pause in (("sms", 30), ("email", 60)):
+            later(pause)
+            page = mine.onward(mine.submit(mine.get(str(page.url)), channel=channel))
+        entered = told_of(world, party, mine.onward(mine.submit(page, code=world.code_for("orlov@post.example"))))
+        assert (entered["sub"], entered["amr"]) == (user_id, ["otp"])
+        assert person(world, user_id).phone_doubted_at is not None
+        assert not world.events("user.phone_believed")
+        later(3600)
+        at_question(world, world.browser(address="198.51.100.9"), party, phone)
+        later(3600)
+        page = mine.authorize(party, prompt="login")
+        page = mine.onward(mine.submit(mine.get(f"{base_of(page)}/identify"), phone=phone))
+        assert told_of(world, party, mine.onward(mine.submit(page, code=right_code(world, page))))["amr"] == ["sms"]
+        assert person(world, user_id).phone_doubted_at is None

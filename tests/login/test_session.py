@@ -38,7 +38,9 @@ class Desk:
     def start(self, user_id: str, proved: Proved | None = None, former: str = "") -> tuple[SignedIn, str]:
         """Sign in, in the browser that holds `former`."""
         with self.world.writes():
-            return session.start(user_id, proved or by_code(), former=session.find(former), ip="203.0.113.7", user_agent="")
+            begun = session.start(user_id, proved or by_code(), former=session.find(former), ip="203.0.113.7", user_agent="")
+        assert begun is not None
+        return begun
 
     def find(self, secret: str) -> SignedIn | None:
         """Who is here."""
@@ -101,6 +103,19 @@ def test_pressed(desk: Desk) -> None:
         pressed, _ = desk.start(desk.anna, remembered(), former=secret)
         assert (pressed.id, pressed.acr, pressed.auth_time, pressed.expires_at) == (real.id, "code", real.auth_time, real.expires_at)
         assert pressed.confirmed_at == clock.now()
+
+
+@pytest.mark.parametrize("held", ["code", "remembered"])
+def test_pressed_too_late(desk: Desk, held: str) -> None:
+    """Case 80: the session that was seen has ended since; by a press nothing begins of it. A proof of this moment begins a session."""
+    seen, _ = desk.start(desk.anna, by_code() if held == "code" else remembered())
+    with desk.world.writes():
+        session.end_all(desk.anna, "signed_out_everywhere")
+        assert session.start(desk.anna, Proved("remembered", seen.acr, seen.amr, seen.auth_time), former=seen) is None
+        assert session.of_person(desk.anna) == []
+        begun = session.start(desk.anna, by_code(), former=seen)
+        assert begun is not None
+        assert [each.id for each in session.of_person(desk.anna)] == [begun[0].id] != [seen.id]
 
 
 def test_idle(desk: Desk) -> None:
