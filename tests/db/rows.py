@@ -34,6 +34,16 @@ def fill(engine: sa.Engine) -> Rows:
     return read(engine)
 
 
+def empty(engine: sa.Engine) -> None:
+    """Take all rows away again."""
+    found = sa.MetaData()
+    found.reflect(engine)
+    with engine.begin() as connection:
+        for table in reversed(found.sorted_tables):
+            if table.name != "alembic_version":
+                connection.execute(table.delete())
+
+
 def _insert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], checks: list[str]) -> dict[str, Any]:
     """Insert `row`, or the first of its variants that the checks over several columns let pass; answers what was inserted."""
     refused: sa.exc.IntegrityError | None = None

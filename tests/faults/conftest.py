@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests import machine, servers
-from tests.conftest import Told
+from tests.conftest import ON_POSTGRESQL, Told
 from tests.faults.served import Served, served
+from tests.machine import count
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+# What promises nothing about locks: on PostgreSQL in `make faults` and `make test-postgres`.
+BOTH_AT_TIMES = BOTH if ON_POSTGRESQL else BOTH[: count(1, 2)]
 
 
 @pytest.fixture(scope="session")

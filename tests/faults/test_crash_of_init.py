@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from idp import config, crypto
 from idp.cli.init import init
 from tests import servers
-from tests.faults.conftest import BOTH
+from tests.faults.conftest import BOTH, BOTH_AT_TIMES
 from tests.faults.crash import Died, Points, in_another_process
 from tests.machine import count
 
@@ -52,7 +52,7 @@ def _state(folder: Path, url: str) -> dict[str, Any]:
     return {"files": files, "tables": tables, "keys": [tuple(key[:2]) for key in keys], "revision": revision, "opened": opened}
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", BOTH_AT_TIMES)
 def test_init_dies_and_is_run_again(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """R20: at every point; what is left of a file never keeps the next run from making it whole."""
     cluster: servers.Cluster | None = request.getfixturevalue("cluster") if kind == "postgresql" else None

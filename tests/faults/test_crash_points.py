@@ -16,6 +16,7 @@ import pytest
 
 from idp import clock
 from tests.conftest import Told
+from tests.faults.conftest import BOTH, BOTH_AT_TIMES
 from tests.faults.crash import differences, swept
 from tests.faults.steps import STEPS, Step
 from tests.faults.steps_of_codes import STEPS_OF_CODES
@@ -24,9 +25,15 @@ from tests.machine import count
 # What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
 _log = logging.getLogger("tests.faults")
 LONG = {"make keys", "look at keys", "rotate keys", "revoke key"}
+LOCKING = {"right code", "wrong code", "register", "press name", "redeem", "refresh", "deliver", "react", "rotate keys"}
+CASES = [("sqlite", step) for step in (*STEPS, *STEPS_OF_CODES)] + [
+    pytest.param("postgresql", step, marks=pytest.mark.postgresql)
+    for step in (*STEPS, *STEPS_OF_CODES)
+    if BOTH_AT_TIMES == BOTH or step.name in LOCKING
+]
 
 
-@pytest.mark.parametrize("step", [*STEPS, *STEPS_OF_CODES], ids=str)
+@pytest.mark.parametrize(("told_on_both", "step"), CASES, indirect=["told_on_both"], ids=str)
 def test_dying_at_every_point(told_on_both: Told, step: Step, tmp_path: Path) -> None:
     """R20, R1: no point of the step leaves anything that the same step, done again, does not bring to its end."""
     stride = _stride(step, on_postgresql=told_on_both.cluster is not None)
@@ -53,4 +60,4 @@ def _stride(step: Step, *, on_postgresql: bool) -> int:
         return count(101 if on_postgresql else 41, 1)
     if step.name in LONG:
         return count(17 if on_postgresql else 7, 1)
-    return count(11 if on_postgresql else 3, 1)
+    return count(11 if on_postgresql else 5, 1)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from idp import keyring
 from tests.conftest import Told
+from tests.faults.conftest import BOTH_AT_TIMES
 from tests.faults.served import Served, served
 from tests.machine import count
 from tests.world import answer_of
@@ -78,6 +80,7 @@ class Validator:
             self.validated += 1
 
 
+@pytest.mark.parametrize("told_on_both", BOTH_AT_TIMES, indirect=True)
 def test_keys_are_rotated_under_validations(told_on_both: Told, tmp_path: Path) -> None:
     """R7: a hundred validations a second through every rotation: none fails, at relying parties or at userinfo."""
     keys = {"jwks_max_age": MAX_AGE, "published_before": PUBLISHED_BEFORE}

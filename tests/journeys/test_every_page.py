@@ -16,8 +16,9 @@ pytestmark = pytest.mark.browser
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 WORDS = RULES | {"rules": {"color-contrast": {"enabled": False}}}
-# The dark differs in nothing but its colours, and those are the same in each language.
-LOOKED_AT = {"ru": (("light", RULES), ("dark", CONTRAST)), "zh": (("light", WORDS),), "en": (("light", WORDS),)}
+# The dark differs in nothing but its colours, and those are the same in each language; in Chinese axe looks at all samples of the pages
+# (house/test_pages_in_browser).
+LOOKED_AT = {"ru": (("light", RULES), ("dark", CONTRAST)), "en": (("light", WORDS),), "zh": ()}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
