@@ -6,6 +6,7 @@ The reading is libphonenumber's (spaces, brackets, 8 for +7, digits of other scr
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -58,6 +59,7 @@ def read_number(text: str, default_country: str | None = None) -> str:
     return phone
 
 
+@lru_cache(maxsize=4096)
 def kind_of(phone: str) -> str:
     """The kind of a number (E.164): `mobile`, `fixed`, `voip`, `personal`, or empty for what never gets a code."""
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -243,6 +244,7 @@ def of_person(user_id: str) -> list[sa.Row[Any]]:
     return list(session.execute(theirs))
 
 
+@lru_cache(maxsize=256)
 def name_of(user_agent: str) -> str:
     """What people call the browser: `Chrome, Windows`; empty when it does not say."""
     if not user_agent:

@@ -91,7 +91,11 @@ class _Session(FlaskSession):
         if super().in_transaction():
             super().commit()
         if self.unit is not None:
-            self.unit.commit()
+            try:
+                self.unit.commit()
+            except BaseException:
+                self.unit.invalidate()  # it may still be in the transaction: nobody else gets this connection
+                raise
             self._give_back()
 
     def rollback(self) -> None:
@@ -99,7 +103,7 @@ class _Session(FlaskSession):
         if super().in_transaction():
             super().rollback()
         if self.unit is not None:
-            self.unit.rollback()  # after a commit that failed, closing alone would not
+            self.unit.rollback()
             self._give_back()
 
     def close(self) -> None:
@@ -139,6 +143,7 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
     """Give `app` its database: a pool as large as its threads, time limits, and SQLite's durability."""
     url = sa.make_url(settings.url)
     options: dict[str, Any] = {"pool_size": threads + 1, "max_overflow": threads, "pool_timeout": settings.pool_timeout}
+    options["pool_reset_on_return"] = None  # a unit ends its transaction before it gives the connection back; so does `Connection.close`
     on_postgresql = url.get_backend_name() == "postgresql"
     if on_postgresql:
         from idp.db import postgresql  # noqa: PLC0415 - its driver is there where it is used

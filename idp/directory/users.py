@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -46,21 +46,19 @@ _LINKS = {"profile", "picture", "website"}
 _BIRTHDATE = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _ROW = sa.select(table(User))
-_PRESENT = Ready(_ROW.where(table(User).c.id == sa.bindparam("user_id")))
-_BY_ID = sa.select(User).where(User.id == sa.bindparam("wanted"))
-_BY_PHONE = sa.select(User).where(User.phone == sa.bindparam("wanted"))
+_WANTED = {column: _ROW.where(table(User).c[column] == sa.bindparam("wanted")) for column in ("id", "phone", "email_canonical")}
+_BY_ID, _BY_PHONE, _BY_EMAIL = (Ready(wanted) for wanted in _WANTED.values())
 # Against each other, not against those who only name the person by a foreign key.
-_BY_ID_ALONE, _BY_PHONE_ALONE = (wanted.with_for_update(key_share=True) for wanted in (_BY_ID, _BY_PHONE))
-_BY_EMAIL = sa.select(User).where(User.email_canonical == sa.bindparam("wanted"))
+_BY_ID_ALONE, _BY_PHONE_ALONE = (Ready(_WANTED[column].with_for_update(key_share=True)) for column in ("id", "phone"))
 _SIGNED_IN = Ready(sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id")))
 
 NOBODY = N_("There is no such person here.")
 EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")
 
 
-def _one(statement: sa.Select[User], wanted: str) -> User | None:
-    # The rules write by Core statements: what the session remembers of the row may be older than the row.
-    return session.scalars(statement, {"wanted": wanted}, execution_options={"populate_existing": True}).one_or_none()
+def _one(statement: Ready, wanted: str) -> User | None:
+    # A row that has a user's columns; nobody writes through it.
+    return cast("User | None", session.execute(statement, {"wanted": wanted}).one_or_none())
 
 
 def find(user_id: str) -> User | None:
@@ -87,11 +85,6 @@ def find_by_email(email: str) -> User | None:
         return _one(_BY_EMAIL, canonical_email(email))
     except BadInput:
         return None
-
-
-def present(user_id: str) -> sa.Row[Any] | None:
-    """The user's row as it is now, in one statement and without the ORM: what userinfo and introspection look at."""
-    return session.execute(_PRESENT, {"user_id": user_id}).one_or_none()
 
 
 def register(phone: str, name: str, locale: str, terms_version: str, is_test: bool = False) -> User:

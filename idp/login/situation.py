@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-import phonenumbers
-
 from idp import clock
 from idp.config import settings
 from idp.credentials import phone_limits
@@ -20,6 +18,7 @@ from idp.directory.tables import User
 from idp.login import browser, policy, session
 from idp.login.browser import PersonHere
 from idp.login.policy import Decision, Demand, Given, Person, Proved, Situation
+from idp.messages.spend_rules import country_of
 from idp.web.http import Request, network_of
 from idp.web.languages import page_language
 
@@ -110,7 +109,7 @@ def _signs(request: Request, user: User) -> frozenset[str]:
         signs.add("new_language")
     if user.phone:
         login = settings().login
-        if phonenumbers.region_code_for_number(phonenumbers.parse(user.phone)) != login.default_country:
+        if country_of(user.phone) != login.default_country:
             signs.add("foreign_number")
         if 2 * phone_limits.wrong_lately(user.phone) >= login.number_wrong_per_hour:
             signs.add("many_failures")

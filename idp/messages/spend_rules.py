@@ -13,6 +13,7 @@ Nothing here looks at the database or the clock, so that the same rules judge a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import phonenumbers
@@ -81,6 +82,7 @@ class Verdict(NamedTuple):
     of: str = ""
 
 
+@lru_cache(maxsize=4096)
 def country_of(phone: str) -> str:
     """The country of a number (ISO 3166), or an empty text; so for what is no number."""
     if not phone.startswith("+"):
