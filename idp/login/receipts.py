@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from idp.credentials.phone_code import Transaction
-from idp.credentials.phone_sendings import Progress
+from idp.credentials.phone_sendings import Progress, Sending
 from idp.errors import N_
 from idp.login import drafts
 from idp.login import flow as flows
@@ -36,7 +36,7 @@ def show(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     code = flows.get_code(row)
-    sendings = [{"sending": each, "why": why(each.reason) if each.state == "failed" else ""} for each in code.progress().sendings]
+    sendings = [{"sending": each, "why": _explained(each)} for each in code.progress().sendings]
     return Page(
         "login/receipts.html",
         parked=True,
@@ -69,6 +69,11 @@ def mark(code: Transaction | None, progress: Progress | None) -> str:
     if code is None or progress is None:
         return "over"
     return f"{len(code.sent)}-{progress.state}"
+
+
+def _explained(sending: Sending) -> str:
+    """Why it is not there: it failed, or nobody has taken it so far."""
+    return why(sending.reason) if sending.state == "failed" or (sending.state == "queued" and sending.reason) else ""
 
 
 def why(reason: str | None) -> str:

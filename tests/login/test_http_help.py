@@ -218,6 +218,8 @@ class TestReceipts:
             page = ask(browser, page, "voice")
             says(world, page, "delivered")
             said.append(text_of(browser.get(f"{page.url}/receipts")))
+            says(world, page, "queued", "connection_refused")
+            said.append(text_of(browser.get(f"{page.url}/receipts")))
         assert "Text message" in said[0]
         assert "On its way to the operator" in said[0]
         assert "Handed over" in said[1]
@@ -225,6 +227,8 @@ class TestReceipts:
         assert "The operator or the phone does not accept it." in said[2]
         assert "Call that says the code" in said[2]
         assert "Delivered" in said[2]
+        assert "Not taken yet, we keep trying" in said[3]
+        assert "We could not hand it over to the operator." in said[3]
         assert all("+7 ••• •••-35-01" in text and "900" not in text and "For support: otp_" in text for text in said)
 
     @pytest.mark.parametrize("phone", [ANNA, new_phone(8)])
