@@ -135,7 +135,7 @@ SENDINGS = [
     {"sending": Sending("sms", NOW - timedelta(minutes=2), "failed", "absent_subscriber", NOW - timedelta(minutes=1)), "why": WHY},
     {"sending": Sending("flash_call", NOW - timedelta(minutes=1), "delivered", None, NOW), "why": ""},
     {"sending": Sending("voice", NOW, "queued"), "why": ""},
-    {"sending": Sending("sms", NOW, "queued", "connection_refused"), "why": "We could not hand it over to the operator."},
+    {"sending": Sending("sms", NOW, "queued", "connection"), "why": "We could not hand it over to the operator."},
     {"sending": Sending("email", NOW, "sent"), "why": ""},
 ]
 

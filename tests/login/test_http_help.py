@@ -218,7 +218,7 @@ class TestReceipts:
             page = ask(browser, page, "voice")
             says(world, page, "delivered")
             said.append(text_of(browser.get(f"{page.url}/receipts")))
-            says(world, page, "queued", "connection_refused")
+            says(world, page, "queued", "connection")
             said.append(text_of(browser.get(f"{page.url}/receipts")))
         assert "Text message" in said[0]
         assert "On its way to the operator" in said[0]
