@@ -94,7 +94,7 @@ class _Session(FlaskSession):
             try:
                 self.unit.commit()
             except BaseException:
-                self.unit.invalidate()  # it may still be in the transaction: nobody else gets this connection
+                _take_back(self.unit)
                 raise
             self._give_back()
 
@@ -116,6 +116,14 @@ class _Session(FlaskSession):
         unit, self.unit = self.unit, None
         if unit is not None:
             unit.close()
+
+
+def _take_back(connection: sa.Connection) -> None:
+    """After a COMMIT that failed: for SQLAlchemy the transaction is over, for the database it may go on."""
+    try:
+        connection.connection.dbapi_connection.rollback()  # type: ignore[union-attr] # there is one, or it raises
+    except Exception:
+        connection.invalidate()  # nobody else gets it
 
 
 _database = SQLAlchemy(metadata=Base.metadata, session_options={"class_": _Session, "expire_on_commit": False})
