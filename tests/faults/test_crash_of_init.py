@@ -44,7 +44,7 @@ def _state(folder: Path, url: str) -> dict[str, Any]:
         keys = connection.execute(sa.text("SELECT algorithm, state, private_sealed FROM signing_keys ORDER BY algorithm, state")).all()
         revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     files = {
-        str(path.relative_to(folder)): (oct(path.stat().st_mode), path.stat().st_size)
+        str(path.relative_to(folder)): (oct(path.stat().st_mode), path.stat().st_size if path.is_file() else 0)
         for path in sorted(folder.rglob("*"))
         if "sqlite3" not in path.name and not path.name.startswith(".")  # a temporary file of the run that died harms nobody
     }
