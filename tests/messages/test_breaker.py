@@ -79,7 +79,7 @@ def test_whatever_the_first_one_does(ground: Ground, far_end: FarEnd, other_end:
         first["url"] = "http://localhost:1/"
     elif fault == "tls":
         first["url"] = first["url"].replace("http:", "https:")
-    use(ground, first, a_webhook(other_end))
+    use(ground, first, a_webhook(other_end, timeout=5))
     far_end.otherwise = lambda: fault
     with clock.freeze(clock.now()) as shift:
         sent = []
