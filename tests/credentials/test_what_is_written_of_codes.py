@@ -14,6 +14,7 @@ from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import session
 from idp.errors import Gone, TooManyTries
+from idp.messages.tables import SpendEntry
 from idp.messages.wording import compose
 from tests.credentials.lab import LISTED, PHONE, Desk, wrong
 from tests.world import new_phone
@@ -119,6 +120,27 @@ def test_the_message(desk: Desk) -> None:
         desk.resend(sent)
         later(210)  # the code's end, before the worker came
         assert len(desk.world.inbox(PHONE)) == 2
+
+
+def test_what_it_cost(desk: Desk) -> None:
+    """Each sending stands in the ledger under its code and by its channel; entered is what the code's messages were, once."""
+    with clock.freeze(clock.now()) as later:
+        other, sent = desk.begin(new_phone(6), flow="flw_2"), desk.begin()
+        for pause, channel in ((30, "sms"), (60, "voice")):
+            later(pause)
+            desk.resend(sent, channel)
+        row = row_of(desk, sent.id)
+        assert (row["channel"], row["sent"]) == ("voice", ["sms", "sms", "voice"])
+        assert row["next_send_at"] == clock.now() + timedelta(seconds=120)
+        later(1)
+        assert desk.guess(sent, phone_code.derive_code(sent.id))
+        of = table(SpendEntry)
+        with desk.world.reads():
+            kept = session.execute(sa.select(of.c.code_id, of.c.channel, of.c.verified_at).order_by(of.c.created_at, of.c.id)).all()
+        assert [tuple(each[:2]) for each in kept if each.code_id == sent.id] == [(sent.id, "sms"), (sent.id, "sms"), (sent.id, "voice")]
+        assert {each.verified_at for each in kept if each.code_id == sent.id} == {clock.now()}
+        assert [each.verified_at for each in kept if each.code_id != sent.id] == [None]
+        assert other.id != sent.id
 
 
 def test_too_early(desk: Desk) -> None:
