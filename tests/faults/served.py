@@ -32,7 +32,7 @@ PATIENCE = 30  # seconds until the server must answer: a busy machine is slow, n
 # Limits of a network and a number are other files' promises; here hundreds of people sign in from one loopback address.
 ROOMY = (
     *("network_messages_per_hour", "number_messages_per_day"),
-    *("number_wrong_per_hour", "number_wrong_per_day", "number_wrong_in_a_row"),
+    *("number_wrong_per_hour", "number_wrong_per_day", "number_wrong_in_a_row", "wrong_codes_per_hour"),
 )
 
 
