@@ -36,12 +36,12 @@ from tests.machine import count
 from tests.world import Party, answer_of, new_phone
 
 _log = logging.getLogger("tests.faults")
-KILLS = count(
-    3, 200
-)  # every day one of them is the server; what `idp worker` had in its hands waits for its lease, which is for `make faults`
+# Every day one of them is the server; what `idp worker` had in its hands waits for its lease, which is for `make faults`.
+KILLS = count(3, 200)
 BACK = 3.0  # seconds until the service answers again
 STARTED = 6.0  # seconds, when all of it has to be started by whoever supervises it
-FORGOTTEN = 60.0  # seconds after which nothing waits any more, whatever had been begun
+FORGOTTEN = 60.0  # seconds after which nothing waits any more, once the killing has ended
+PATIENT = 180.0  # seconds for a message whose bearers are killed one after the other, each with the lease in its hands
 RATE = 100  # requests a second, all visitors together
 PEOPLE = ["+79005553501", "+79005553502", "+79005553509"]
 LOST = (httpx2.TransportError,)
@@ -164,7 +164,7 @@ class Newcomers(Client):
 
     def _code(self, phone: str) -> str:
         """The one that was sent; later when the worker died with the message in its hands."""
-        until = time.monotonic() + FORGOTTEN
+        until = time.monotonic() + PATIENT
         while True:
             with self.provider.reads():
                 found = inbox.newest(phone)
