@@ -137,7 +137,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Debian's chromium."""
-    browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
+    """Debian's chromium, one for each process."""
+    browser = playwright.chromium.launch(executable_path=machine.headless(), args=["--no-sandbox"])
     yield browser
     browser.close()

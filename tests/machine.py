@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 NODE_OLDEST = 20
+AUTHORITIES = ssl.create_default_context()  # for `verify`: a client that reads them for itself takes twenty milliseconds
+SHELL = "chromium-headless-shell"
 APT = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
 
 
@@ -49,8 +52,13 @@ def one_at_a_time(what: str) -> Iterator[None]:
 
 
 def chromium() -> str | None:
-    """The browser."""
+    """The browser, whole."""
     return shutil.which("chromium")
+
+
+def headless() -> str | None:
+    """The browser without its windows and settings, which costs half the processor time; the whole one where there is none."""
+    return shutil.which(SHELL) or chromium()
 
 
 def postgresql() -> str | None:
@@ -75,13 +83,13 @@ def missing(package: str) -> str | None:
 
 def install() -> None:
     """Get Debian's packages that are missing: as root, or by sudo on a machine that is there for this. Failing is no error."""
-    wanted = [package for package, find in PACKAGES.items() if not find()]
+    wanted = [package for package, find in PACKAGES.items() if not find()] + [SHELL] * (shutil.which(SHELL) is None)
     asking = [] if os.getuid() == 0 else ["sudo", "-n"] if os.environ.get("CI") == "true" and shutil.which("sudo") else None
     if not wanted or asking is None or not shutil.which("apt-get"):
         return
     say(f"Installing {', '.join(wanted)} ...")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", *APT, *wanted]):
+    for command in (["update", "-qq"], *(["install", *APT, package] for package in wanted)):
         done = subprocess.run([*asking, "apt-get", *command], check=False, env=env, capture_output=True, text=True)
         if done.returncode:
             say(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "apt-get failed")

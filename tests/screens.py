@@ -47,7 +47,7 @@ def take(visitors: Visitors, language: str, widths: list[int], schemes: list[str
 def pictures(stage: Stage, given: argparse.Namespace) -> int:
     """The pictures of all that was asked for; answers how many."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=machine.headless(), args=["--no-sandbox"])
         taken = 0
         for language in given.language or LANGUAGES:
             with Visitors.of(browser, stage) as visitors:

@@ -8,7 +8,8 @@ import pytest
 from clients.partner.app import create_app as partner_app
 from clients.seller.app import create_app as seller_app
 from clients.staff.app import create_app as staff_app
-from tests.clients.lab import Browser, Lab, environment, free_port, serve
+from tests.clients.lab import Browser, Lab, environment, serve
+from tests.machine import free_port
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.machine import AUTHORITIES
+
 SECRET = "lab-secret"
 ROMASHKA = {"company_id": "cmp_romashka", "company_name": "ООО «Ромашка»", "company_inn": "7707083893"}
 SMIRNOVA = {"company_id": "cmp_smirnova", "company_name": "ИП Смирнова А. В.", "company_inn": "500100732259"}
@@ -54,13 +56,6 @@ def serve(app: Any, port: int = 0) -> Iterator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -243,7 +238,8 @@ class Browser(httpx2.Client):
     """A browser as far as HTTP goes: cookies, redirects, and the forms of the last page."""
 
     def __init__(self, base: str, language: str = "en") -> None:
-        super().__init__(base_url=base, headers={"Accept-Language": language}, follow_redirects=True, timeout=20)
+        headers = {"Accept-Language": language}
+        super().__init__(base_url=base, headers=headers, follow_redirects=True, timeout=20, verify=AUTHORITIES)
 
     def press(self, path: str, **fields: str) -> httpx2.Response:
         """Send a form that stands on the first page, with its token."""
@@ -253,7 +249,7 @@ class Browser(httpx2.Client):
 
     def holding(self, secret: str, name: str = "seller_session") -> str:
         """The first page as shown to whoever sends this cookie, and no other."""
-        with httpx2.Client() as other:
+        with httpx2.Client(verify=AUTHORITIES) as other:
             return other.get(self.base_url, headers={"Cookie": f"{name}={secret}", "Accept-Language": "en"}).text
 
     def secret(self, name: str = "seller_session") -> str | None:

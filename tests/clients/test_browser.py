@@ -1,7 +1,6 @@
 """The portals in a real browser: axe, 320 px, dark, keyboard, no script, and the policies that only a browser enforces."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +8,7 @@ import pytest
 from clients.seller.sections import SECTIONS
 from tests.clients.lab import EVERYTHING, Lab
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="needs Debian's chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from tests.clients.lab import Browser, Lab
+from tests.machine import AUTHORITIES
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_twenty_requests_at_once_refresh_once(browser: Browser, lab: Lab) -> Non
     start = threading.Barrier(20)
 
     def ask(_: int) -> int:
-        with httpx2.Client(timeout=20) as client:
+        with httpx2.Client(timeout=20, verify=AUTHORITIES) as client:
             start.wait()
             return client.get(f"{browser.base_url}/finance", headers={"Cookie": cookie}).status_code
 

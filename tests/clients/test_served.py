@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from werkzeug.serving import make_server
 
-from tests.clients.lab import Lab, Quiet, environment, free_port
+from tests.clients.lab import Lab, Quiet, environment
+from tests.machine import AUTHORITIES, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +39,7 @@ def started(name: str, environ: dict[str, str]) -> Iterator[subprocess.Popen[str
         process.communicate(timeout=20)
 
 
-def wait(url: str, verify: ssl.SSLContext | bool = True) -> httpx2.Response:
+def wait(url: str, verify: ssl.SSLContext = AUTHORITIES) -> httpx2.Response:
     until = time.monotonic() + 20
     while True:
         try:
@@ -75,7 +76,7 @@ def test_each_portal_starts_serves_and_stops(name: str, lab: Lab, tmp_path: Path
     port = free_port()
     with started(name, environment(lab, port, tmp_path / "store.sqlite3")) as process:
         assert wait(f"http://localhost:{port}").text == "ok"
-        with httpx2.Client(follow_redirects=True) as client:
+        with httpx2.Client(follow_redirects=True, verify=AUTHORITIES) as client:
             assert "Анна Смирнова" in client.get(f"http://localhost:{port}/sign-in").text
     assert process.returncode == 0
 

@@ -99,7 +99,7 @@ class Served(World):
         began = time.monotonic()
         while True:
             try:
-                if httpx2.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=2).status_code == 200:
+                if httpx2.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=2, verify=machine.AUTHORITIES).status_code == 200:
                     return time.monotonic() - began
             except httpx2.TransportError:
                 pass
@@ -156,7 +156,8 @@ class Served(World):
         # A connection for each request: one that is kept may be closed by the server in the instant in which it is used again, and a real
         # browser then asks once more by itself.
         no_keeping = httpx2.Limits(max_keepalive_connections=0)
-        made = Visitor(base_url=self.issuer, headers={"User-Agent": user_agent, "Accept-Language": "en"}, timeout=30, limits=no_keeping)
+        headers = {"User-Agent": user_agent, "Accept-Language": "en"}
+        made = Visitor(base_url=self.issuer, headers=headers, timeout=30, limits=no_keeping, verify=machine.AUTHORITIES)
         self.visitors.append(made)
         return made
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx2
 import psycopg
@@ -81,14 +82,13 @@ def anna(provider: Served, party: Party) -> Visitor:
 
 def get(provider: Served, path: str, **headers: str) -> httpx2.Response:
     """On a connection of its own, so that any process may answer."""
-    return httpx2.get(f"http://127.0.0.1:{provider.port}{path}", headers=headers, timeout=20)
+    return httpx2.get(f"http://127.0.0.1:{provider.port}{path}", headers=headers, timeout=20, verify=machine.AUTHORITIES)
 
 
 def refused(provider: Served, party: Party, access_token: str) -> None:
     """What needs the database says so, in the form of whoever asked, and in time."""
-    base = f"http://127.0.0.1:{provider.port}"
     asks: list[tuple[str, Callable[[], httpx2.Response]]] = [
-        ("page", lambda: httpx2.get(f"{base}/authorize", params=party.asks(), headers={"Accept-Language": "ru"}, timeout=20)),
+        ("page", lambda: get(provider, f"/authorize?{urlencode(party.asks())}", **{"Accept-Language": "ru"})),
         ("page", lambda: get(provider, "/login/flw_00000000000000000000000000/identify", **{"Accept-Language": "ru"})),
         ("json", lambda: provider.redeem(party, "no-such-code")),
         ("json", lambda: get(provider, "/userinfo", Authorization=f"Bearer {access_token}")),

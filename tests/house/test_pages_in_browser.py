@@ -5,7 +5,6 @@ that only helps. WCAG 2.2 AA, WebOTP (https://wicg.github.io/web-otp/), `pages.m
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,12 +21,11 @@ from idp.languages import LANGUAGES
 from idp.web.headers import policy
 from tests.house.samples import SAMPLES, rendered
 
-CHROMIUM = shutil.which("chromium")
 STATIC = Path(__file__).parents[2] / "idp" / "web" / "static"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LONG = "Научно-производственное-объединение-Северсталькомплект"
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")]
+pytestmark = pytest.mark.browser
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -263,7 +263,7 @@ def test_an_expired_code_stays(ground: Ground, far_end: FarEnd) -> None:
             worker.drain(ground.app)
             shift(10)
         asked = len(far_end.asked)
-        assert asked >= 8
+        assert asked >= 5
         far_end.answers.clear()
         shift(300)  # the longest pause of its breaker
         worker.drain(ground.app)
