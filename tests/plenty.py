@@ -1,4 +1,4 @@
-"""`[spend]` with everything in plenty: for tests whose promise is another one, and for those that make one thing scarce."""
+"""`[spend]` and the limits of `[login]` in plenty: for tests whose promise is another one, and for those that make one thing scarce."""
 
 from __future__ import annotations
 
@@ -8,3 +8,11 @@ PLENTY: dict[str, object] = {
     "work_from_budget": 100,
     "work": 10,
 }
+
+ROOMY: dict[str, object] = dict.fromkeys(
+    (
+        *("network_messages_per_hour", "number_messages_per_day"),
+        *("number_wrong_per_hour", "number_wrong_per_day", "number_wrong_in_a_row", "wrong_codes_per_hour"),
+    ),
+    10**6,
+)

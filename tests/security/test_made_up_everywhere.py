@@ -19,6 +19,7 @@ from idp.routes import ROUTES
 from idp.web.serve import Route
 from tests.machine import count
 from tests.oidc.asking import phone, raw
+from tests.plenty import PLENTY, ROOMY
 from tests.world import CALLBACK, SIGNED_OUT, Party, World, new_phone
 
 pytestmark = pytest.mark.fuzz
@@ -47,14 +48,13 @@ WORDS = [
     ),
 ]
 RENEWED = count(40, 200)  # examples after which the sign-ins under way are begun anew: some input ends them
-UNLIMITED: dict[str, object] = {"network_messages_per_hour": 10**6, "number_messages_per_day": 10**6}  # the test signs in a hundred times
 PARAMETER = re.compile(r"<\w+>")
 
 
 @pytest.fixture
 def changed_settings() -> dict[str, dict[str, object]]:
-    """As many codes as the test asks for."""
-    return {"login": UNLIMITED}
+    """As many codes as the test asks for: it signs in a hundred times."""
+    return {"login": ROOMY, "spend": PLENTY}
 
 
 class Stage:
