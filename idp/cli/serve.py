@@ -177,6 +177,10 @@ class _Server(MPServer):
         else:
             threading.Thread(target=super().signal_handler_interrupt, daemon=True).start()
 
+    def signal_handler_reload(self, *_args: Any, **_: Any) -> None:
+        """SIGHUP: the workers are replaced, one after the other."""
+        threading.Thread(target=super().signal_handler_reload, daemon=True).start()
+
     def _end_at_once(self) -> None:
         for process in list(self.wrks):
             process.kill()  # type: ignore[no-untyped-call]

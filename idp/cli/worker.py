@@ -9,11 +9,13 @@ itself; when it is told to stop it finishes what it is doing.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +31,7 @@ from idp.messages import channels, gateways
 POLL = 0.1  # seconds between two looks where nobody wakes us
 NAP = 1.0  # seconds, where somebody does: reactions and the schedule still want a look
 SCHEDULE_EVERY = 1.0
+BURST = 1.0  # seconds in which several signals are one: of a parent's death the kernel tells once for each of its threads
 AT_ONCE = 5  # outbox rows, messages apart, that are claimed together
 LEASE = (
     15.0  # seconds: so long waits what a worker had in its hands when it died; in half of it all that was claimed is begun, or given back
@@ -48,17 +51,11 @@ _log = logging.getLogger("idp.worker")
 
 def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
     """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C; at once at a second."""
-    if app is not None:
-        _work(app, stop or threading.Event())
-        return
     stopping = stop or threading.Event()
-
-    def told(number: int, _frame: object) -> None:
-        stopping.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
+    if app is not None:
+        _work(app, stopping)
+        return
+    _listen(stopping)
     with at_work(threads=settings().messages.at_once + 2):
         telemetry.set_up()
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
@@ -68,6 +65,32 @@ def drain(app: Flask) -> None:
     """Do what is due now, until nothing is: reactions, then the outbox. For whoever has no worker running: tests, the demo's story."""
     while _turn(app, threading.Event()):
         pass
+
+
+def _listen(stop: threading.Event) -> None:
+    """Set `stop` at the first signal; one that comes more than `BURST` later ends the process.
+
+    NOTE: the event is set in a thread. A handler that set it would wait for ever for the lock of the very wait, or of the very handler,
+    that it has interrupted; a SimpleQueue may be filled from anywhere.
+    """
+    told: SimpleQueue[int] = SimpleQueue()
+    first: list[float] = []
+
+    def hear(number: int, _frame: object) -> None:
+        if not first:
+            first.append(time.monotonic())
+            told.put(number)
+        elif time.monotonic() - first[0] > BURST:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def wait() -> None:
+        told.get()
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)
 
 
 def _work(app: Flask, stop: threading.Event) -> None:
