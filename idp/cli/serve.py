@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import click
@@ -121,7 +122,7 @@ class _Server(MPServer):
         self.companions: list[Callable[[], None]] = []  # what stops them
         self.worker: Companion | None = None
         self.leaving = multiprocessing.RawValue("b", 0)  # not locked: a signal's handler writes it
-        self.signals: Counter[int] = Counter()
+        self.signals: SimpleQueue[int] = SimpleQueue()  # what a signal's handler may fill, whatever it has interrupted
         self.own_pid = os.getpid()
         server = settings.server
         super().__init__(
@@ -164,22 +165,30 @@ class _Server(MPServer):
 
     def signal_handler_interrupt(self, *args: Any, **_: Any) -> None:
         """SIGTERM and Ctrl-C. Whoever asks /health/ready is told first, and has `server.notice` seconds to send no more."""
-        number = int(args[0])
-        self.signals[number] += 1
         self.leaving.value = 1
-        # In threads of their own: a handler must not wait for what it has interrupted, such as the wait for this very signal.
-        if self.signals[number] > 1:
-            threading.Thread(target=self._end_at_once).start()
-        elif number == signal.SIGTERM and self.settings.server.notice:
-            waiting = threading.Timer(self.settings.server.notice, super().signal_handler_interrupt)
-            waiting.daemon = True
-            waiting.start()
-        else:
-            threading.Thread(target=super().signal_handler_interrupt, daemon=True).start()
+        self.signals.put(int(args[0]))
 
-    def signal_handler_reload(self, *_args: Any, **_: Any) -> None:
-        """SIGHUP: the workers are replaced, one after the other."""
-        threading.Thread(target=super().signal_handler_reload, daemon=True).start()
+    def signal_handler_reload(self, *args: Any, **_: Any) -> None:
+        """SIGHUP: the processes are replaced."""
+        self.signals.put(int(args[0]))
+
+    def _listen(self) -> None:
+        """Do what the signals say. In a thread: a handler must not wait for what it has interrupted, such as another handler, or the wait
+        for this very signal."""
+        heard: Counter[int] = Counter()
+        while True:
+            number = self.signals.get()
+            heard[number] += 1
+            if number == signal.SIGHUP:
+                super().signal_handler_reload()  # type: ignore[no-untyped-call]
+            elif heard[number] > 1:
+                self._end_at_once()
+            elif number == signal.SIGTERM and self.settings.server.notice:
+                waiting = threading.Timer(self.settings.server.notice, super().signal_handler_interrupt)
+                waiting.daemon = True
+                waiting.start()
+            else:
+                super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
     def _end_at_once(self) -> None:
         for process in list(self.wrks):
@@ -210,7 +219,8 @@ class _Server(MPServer):
         server = self.settings.server
         log.info("serving %s on %s:%d, %d processes of %d threads", server.issuer, server.bind, server.port, server.workers, server.threads)
         super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        threading.Thread(target=self._start_companions, daemon=True).start()
+        for task in (self._listen, self._start_companions):
+            threading.Thread(target=task, daemon=True).start()
 
     def _start_companions(self) -> None:
         """Once a worker serves: what is started beside it must not delay the first answer."""
