@@ -99,4 +99,4 @@ def worker(parent: int | None) -> None:
 
     gc.freeze()
     gc.enable()
-    loop.run()
+    loop.run(beside=parent is not None)

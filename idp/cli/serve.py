@@ -165,6 +165,8 @@ class _Server(MPServer):
 
     def signal_handler_interrupt(self, *args: Any, **_: Any) -> None:
         """SIGTERM and Ctrl-C. Whoever asks /health/ready is told first, and has `server.notice` seconds to send no more."""
+        if os.getpid() != self.own_pid:  # a process that has only just been forked: it has this handler still, and nothing in its hands
+            os._exit(1)
         self.leaving.value = 1
         self.signals.put(int(args[0]))
 

@@ -49,13 +49,14 @@ FAILED: Mapping[str, Callable[..., None]] = {channels.KIND: channels.note_failur
 _log = logging.getLogger("idp.worker")
 
 
-def run(app: Flask | None = None, stop: threading.Event | None = None) -> None:
-    """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C; at once at a second."""
+def run(app: Flask | None = None, stop: threading.Event | None = None, *, beside: bool = False) -> None:
+    """Work until `stop` is set. Without `app`: read the configuration, connect, log, and stop at SIGTERM or Ctrl-C; at once at a second
+    one, unless it stands `beside` a server, which ends it when its patience does."""
     stopping = stop or threading.Event()
     if app is not None:
         _work(app, stopping)
         return
-    _listen(stopping)
+    _listen(stopping, patient=beside)
     with at_work(threads=settings().messages.at_once + 2):
         telemetry.set_up()
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
@@ -67,8 +68,8 @@ def drain(app: Flask) -> None:
         pass
 
 
-def _listen(stop: threading.Event) -> None:
-    """Set `stop` at the first signal; one that comes more than `BURST` later ends the process.
+def _listen(stop: threading.Event, *, patient: bool) -> None:
+    """Set `stop` at the first signal; one that comes more than `BURST` later ends the process, unless it is `patient`.
 
     NOTE: the event is set in a thread. A handler that set it would wait for ever for the lock of the very wait, or of the very handler,
     that it has interrupted; a SimpleQueue may be filled from anywhere.
@@ -80,7 +81,7 @@ def _listen(stop: threading.Event) -> None:
         if not first:
             first.append(time.monotonic())
             told.put(number)
-        elif time.monotonic() - first[0] > BURST:
+        elif not patient and time.monotonic() - first[0] > BURST:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 

@@ -75,7 +75,7 @@ def test_a_burst_of_signals_is_one(place: Place) -> None:
 
 def test_a_signal_later_on_ends_the_worker_at_once(place: Place) -> None:
     """Whatever it still has in its hands."""
-    busy = "import threading, time; from idp.cli import worker; stop = threading.Event(); worker._listen(stop)"
+    busy = "import threading, time; from idp.cli import worker; stop = threading.Event(); worker._listen(stop, patient=False)"
     tells = "print('listening', flush=True); stop.wait(); print('told', flush=True); time.sleep(60)"
     with running("-c", f"{busy}; {tells}", place=place) as (process, said):
         for word in ("listening", "told"):
@@ -83,6 +83,17 @@ def test_a_signal_later_on_ends_the_worker_at_once(place: Place) -> None:
             time.sleep(1.1)
             process.terminate()
         assert process.wait(10) == -signal.SIGTERM
+
+
+def test_it_ends_soon_while_a_process_is_replaced(place: Place) -> None:
+    """R8: what has been forked in the instant in which the server is told to end does not hold it up."""
+    for after in [0.01, 0.05, 0.1, 0.2, 0.3][: count(3, 5)] * count(1, 5):
+        with place.serving("--workers", "2", "--no-worker") as server:
+            os.kill(server.workers()[0], signal.SIGKILL)
+            time.sleep(after)
+            began = time.monotonic()
+            assert server.end() == 0
+            assert time.monotonic() - began < 10
 
 
 @contextmanager
