@@ -153,7 +153,7 @@ def test_one_event_is_one_line(ground: Ground, nasty: str) -> None:
     assert verdict(ground) == (1, None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     details=st.dictionaries(
         st.text(),

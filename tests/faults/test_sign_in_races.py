@@ -29,7 +29,6 @@ from tests.machine import count
 from tests.world import Party, answer_of, new_phone
 
 RUNS = count(5, 50)
-FEW = count(2, 50)  # where each run is several sign-ins
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
     """Case 53, R3: three guesses, then the number is changed and changed back, and the code is asked for by two channels in two tabs while
     many more guesses arrive: five are judged over all of it.
     """
-    for _ in range(FEW):
+    for _ in range(RUNS):
         browser, phone, other = provider.browser(), new_phone(), new_phone()
         page, flow, right = asked(provider, browser, party, phone)
         identify = str(page.url).replace("/phone_code", "/identify")
@@ -79,7 +78,7 @@ def test_no_way_round_gives_a_guess(provider: Served, party: Party) -> None:
 
 def test_the_right_code_among_a_hundred_guesses(provider: Served, party: Party, story_phone: str) -> None:
     """Case 53: with the right code hidden among the guesses, it wins only when it is among the five that were judged, and wins once."""
-    for _ in range(FEW):
+    for _ in range(RUNS):
         browser = provider.browser()
         page, flow, right = asked(provider, browser, party, story_phone)
         guesses = [*[wrong(right) for _ in range(GUESSES - 10)], *[right] * 10]
@@ -100,7 +99,7 @@ def story_phone() -> str:
 
 def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, story_phone: str) -> None:
     """Case 54: the same right code, sent several times in one instant, signs in once; case 79: and one browser is trusted."""
-    for times in [2] * FEW + [5]:
+    for times in [2] * RUNS + [5]:
         browser = provider.browser()
         page, flow, right = asked(provider, browser, party, story_phone)
         before = provider.rows(sa.select(sa.func.count()).select_from(Session))
@@ -115,7 +114,7 @@ def test_the_right_code_twice_gives_one_session(provider: Served, party: Party, 
 
 def test_two_first_sign_ins_of_one_number_make_one_person(provider: Served, party: Party) -> None:
     """Case 71, R5: a new number, proved in several browsers, registered in one instant: one user, one personal account, one event."""
-    for _ in range(FEW):
+    for _ in range(RUNS):
         phone = new_phone()
         requests = []
         for _ in range(4):
@@ -143,7 +142,7 @@ def _silent(provider: Served) -> tuple[str, str]:
 
 def test_two_who_begin_anew_with_one_number_are_one_person(provider: Served, party: Party) -> None:
     """R5, case 71: a number that changed hands, a fresh ID begun in several tabs and browsers in one instant: one ID, one number moved."""
-    for _ in range(FEW):
+    for _ in range(RUNS):
         phone, former = _silent(provider)
         requests = []
         for _ in range(3):
@@ -205,7 +204,7 @@ def test_a_code_and_a_press_in_two_tabs(provider: Served, party: Party, story_ph
     browser = provider.browser()
     page, _, right = asked(provider, browser, party, story_phone)
     answer_of(browser.onward(browser.submit(page, code=right, remember="on")))
-    for _ in range(FEW * 2):
+    for _ in range(RUNS * 2):
         del browser.cookies["idp_session"]
         people = browser.authorize(party, prompt="select_account")
         page, _, right = _by_code(provider, browser, party, story_phone)
@@ -272,7 +271,7 @@ def _unticked(request: httpx2.Request) -> httpx2.Request:
 
 def test_a_consent_pressed_twice(provider: Served, party: Party, story_phone: str) -> None:
     """R5: Allow, pressed in two tabs that ask for different things, and twice in each: one grant that holds all, one code for each."""
-    for _ in range(FEW):
+    for _ in range(RUNS):
         stranger = provider.party(first_party=False, account_types=["personal"])
         browser = provider.browser()
         answer_of(provider.sign_in(browser, party, story_phone))

@@ -25,7 +25,7 @@ from tests.machine import count
 from tests.messages.pumping import mobiles, solve
 from tests.world import Party
 
-RUNS = count(2, 20)
+RUNS = count(5, 20)
 MESSAGES = 7  # that a budget holds
 AT_ONCE = count(24, 60)
 

@@ -77,7 +77,7 @@ def test_one_code_is_redeemed_once(provider: Served, party: Party, anna: Visitor
 
 def test_codes_of_many_do_not_hinder_one_another(provider: Served, party: Party, anna: Visitor) -> None:
     """R4: twenty codes, five redemptions each, all in one instant: twenty give tokens."""
-    for _ in range(count(2, 50)):
+    for _ in range(RUNS):
         codes = [answer_of(anna.authorize(party))["code"] for _ in range(20)]
         answers = at_once([_redeeming(provider, party, code) for _ in range(5) for code in codes])
         assert statuses(answers) == {200: 20, 400: 80}
@@ -173,7 +173,7 @@ def test_two_people_at_one_client_are_never_mixed_up(provider: Served, party: Pa
         for browser in (anna, orlov)
     }
     assert len(set(subjects.values())) == 2
-    for run in range(count(3, 100)):
+    for run in range(count(5, 100)):
         who = [anna, orlov] * 50
         asked = [
             browser.build_request("GET", "/authorize", params=party.asks(nonce=f"nonce-{run}-{number}", state=f"state-{number}"))
