@@ -59,6 +59,19 @@ class Place:
         return done
 
     @contextmanager
+    def python(self, *words: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+        """Python in a process of its own, and the lines that it says; ended at the end."""
+        command = [sys.executable, *words]
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None
+            try:
+                yield process, iter(process.stdout)
+            finally:
+                process.kill()
+
+    @contextmanager
     def serving(self, *words: str, ready: bool = True) -> Iterator[Server]:
         """`idp serve words…` on a port of its own, ended at the end."""
         port = machine.free_port()

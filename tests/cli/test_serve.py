@@ -9,10 +9,7 @@ import socket
 import ssl
 import stat
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +21,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests import machine
 from tests.cli.running import Place, is_alive, wait_until
-from tests.machine import count
 
 # A busy machine is slow: the promise (1 s) is looked after by the bench, here only that it is not forgotten.
 FIRST_ANSWER = 10
@@ -63,8 +59,8 @@ def test_the_worker_beside_it_is_started_again(place: Place) -> None:
 
 def test_a_burst_of_signals_is_one(place: Place) -> None:
     """R8: told to end, the worker ends in order, however often in one instant: a parent's death is told once for each of its threads."""
-    for _ in range(count(3, 50)):
-        with running("-m", "idp.cli.main", "worker", place=place) as (process, said):
+    for _ in range(machine.count(3, 50)):
+        with place.python("-m", "idp.cli.main", "worker") as (process, said):
             assert any("the worker begins" in line for line in said)
             for number in [signal.SIGTERM, signal.SIGINT] * 10:
                 process.send_signal(number)
@@ -77,7 +73,7 @@ def test_a_signal_later_on_ends_the_worker_at_once(place: Place) -> None:
     """Whatever it still has in its hands."""
     busy = "import threading, time; from idp.cli import worker; stop = threading.Event(); worker._listen(stop, patient=False)"
     tells = "print('listening', flush=True); stop.wait(); print('told', flush=True); time.sleep(60)"
-    with running("-c", f"{busy}; {tells}", place=place) as (process, said):
+    with place.python("-c", f"{busy}; {tells}") as (process, said):
         for word in ("listening", "told"):
             assert any(word in line for line in said)
             time.sleep(1.1)
@@ -87,26 +83,13 @@ def test_a_signal_later_on_ends_the_worker_at_once(place: Place) -> None:
 
 def test_it_ends_soon_while_a_process_is_replaced(place: Place) -> None:
     """R8: what has been forked in the instant in which the server is told to end does not hold it up."""
-    for after in [0.01, 0.05, 0.1, 0.2, 0.3][: count(3, 5)] * count(1, 5):
+    for after in [0.01, 0.05, 0.1, 0.2, 0.3][: machine.count(3, 5)] * machine.count(1, 5):
         with place.serving("--workers", "2", "--no-worker") as server:
             os.kill(server.workers()[0], signal.SIGKILL)
             time.sleep(after)
             began = time.monotonic()
             assert server.end() == 0
             assert time.monotonic() - began < 10
-
-
-@contextmanager
-def running(*words: str, place: Place) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
-    """Python in a process of its own, and the lines that it says."""
-    with subprocess.Popen(
-        [sys.executable, *words], cwd=place.folder, env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process, iter(process.stdout)
-        finally:
-            process.kill()
 
 
 def test_it_can_do_without_the_worker(place: Place) -> None:
