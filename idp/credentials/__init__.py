@@ -1,6 +1,6 @@
 """What proves a person: rules without HTTP.
 
 `tables`, then `phone` (what people type becomes a number), `phone_limits` (how often a number may be written to and guessed at),
-`phone_sendings` (the ladder: what was sent, and what can be), `phone_code` (the one-time code), `trusted_device` (the browser that is
-known).
+`phone_sendings` (the ladder: what was sent, and what can be), `phone_code` (the one-time code), `email_code` (the same to an address),
+`trusted_device` (the browser that is known).
 """

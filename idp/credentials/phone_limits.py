@@ -1,5 +1,5 @@
 """How often a number may be guessed at and written to, over all sign-ins, browsers and networks: 10 wrong codes an hour, 20 a day, 100
-in a row; 10 messages a day. The hours and days slide: ten messages before midnight and ten after it are twenty.
+in a row; 10 messages a day. The hours and days slide: ten messages before midnight and ten after it are twenty. The same for an address.
 
 A guess is counted before it is looked at and given back when it was right, so that people who type well are never hurt. A browser that
 knows the person counts apart from everybody else: a stranger who burns the number's guesses does not lock its owner out.
@@ -8,7 +8,7 @@ knows the person counts apart from everybody else: a stranger who burns the numb
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,6 +18,7 @@ from idp.credentials.tables import Device, PhoneGuesses
 from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
+from idp.directory.names import canonical_email
 from idp.directory.tables import User
 from idp.errors import N_, TooManyTries
 
@@ -30,7 +31,7 @@ _FOUND = Ready(sa.select(_rows).where(_rows.c.digest == sa.bindparam("subject"))
 _LOCKED = Ready(_FOUND.statement.with_for_update())
 _WRITE = Ready(sa.update(_rows).where(_rows.c.digest == sa.bindparam("subject")))
 _OWNER = Ready(
-    sa.select(_users.c.id.label("user_id"), _devices.c.id.label("device_id"))
+    sa.select(_users.c.id.label("user_id"), _users.c.email, _devices.c.id.label("device_id"))
     .select_from(_users.outerjoin(_devices, (_devices.c.user_id == _users.c.id) & _devices.c.removed_at.is_(None)))
     .where(_users.c.phone == sa.bindparam("of_phone"))
 )
@@ -40,9 +41,30 @@ TOO_MANY_MESSAGES = N_("Too many codes were sent to this number. Wait for a whil
 CODES_OFF = N_("Codes are off for this number: too many wrong ones were entered in a row. Write to support.")
 
 
+class Words(NamedTuple):
+    """What is said of a number, or of an address, when there were too many."""
+
+    wrong: str
+    messages: str
+    off: str
+
+
+OF_A_NUMBER = Words(TOO_MANY_WRONG, TOO_MANY_MESSAGES, CODES_OFF)
+OF_AN_ADDRESS = Words(
+    N_("Too many wrong codes were entered for this address."),
+    N_("Too many codes were sent to this address. Wait for a while, or use another one."),
+    N_("Codes are off for this address: too many wrong ones were entered in a row. Write to support."),
+)
+
+
 def phone_digest(phone: str) -> str:
     """What stands for a number (E.164) where only equality matters: an HMAC, since there are too few numbers for a plain digest."""
     return crypto.derive("phone", phone).hex()
+
+
+def address_digest(address: str) -> str:
+    """What stands for an e-mail address: the same for every way to write it. Raises BadInput when it is none."""
+    return crypto.derive("email address", canonical_email(address)).hex()
 
 
 def budget(phone: str, device_id: str | None = None) -> str:
@@ -55,21 +77,21 @@ def further(phone: str) -> str:
     return crypto.derive("phone budget", phone, "further_proof").hex()
 
 
-def require_open(subject: str) -> None:
+def require_open(subject: str, words: Words = OF_A_NUMBER) -> None:
     """Raise TooManyTries while codes for `subject` (of `budget`) are off: what is sent could not be entered."""
     row = session.execute(_FOUND, {"subject": subject}).one_or_none()
     if row is not None:
-        _judge(row.recent, row.in_a_row, clock.now())
+        _judge(row.recent, row.in_a_row, clock.now(), words)
 
 
-def count_guess(subject: str) -> int:
+def count_guess(subject: str, words: Words = OF_A_NUMBER) -> int:
     """Count one guess against `subject` and answer its mark, for `give_back`. Raises TooManyTries, and then nothing is counted.
 
     The row is locked between looking and writing, so a hundred guesses at once are counted one after the other.
     """
     now = clock.now()
     row = _locked(subject, now)
-    recent = _judge(row.recent, row.in_a_row, now)
+    recent = _judge(row.recent, row.in_a_row, now, words)
     mark = _micros(now)
     while mark in recent:  # two in one microsecond
         mark += 1
@@ -79,11 +101,20 @@ def count_guess(subject: str) -> int:
 
 def count_message(phone: str) -> None:
     """Count one message to `phone` (E.164), over all purposes. Raises TooManyTries, and then nothing is counted."""
-    now, most, subject = clock.now(), settings().login.number_messages_per_day, phone_digest(phone)
+    _count_message(phone_digest(phone), OF_A_NUMBER)
+
+
+def count_mail(address: str) -> None:
+    """The same for a mail to `address`."""
+    _count_message(address_digest(address), OF_AN_ADDRESS)
+
+
+def _count_message(subject: str, words: Words) -> None:
+    now, most = clock.now(), settings().login.number_messages_per_day
     row = _locked(subject, now)
     day = [each for each in row.sent if each > _micros(now) - DAY * 1_000_000]
     if len(day) >= most:
-        raise _wait(TOO_MANY_MESSAGES, day[-most], DAY, now)
+        raise _wait(words.messages, day[-most], DAY, now)
     _write(subject, sent=[*day, _micros(now)], changed_at=now)
 
 
@@ -110,11 +141,13 @@ def is_off(phone: str) -> bool:
 
 def turn_on(phone: str, *, actor_id: str | None = None) -> bool:
     """Codes for this number (E.164) work again, whatever was entered before: support's decision. Answers whether there was anything to
-    forget, which is an event. The browsers that know the person count apart; what they counted is forgotten as well.
+    forget, which is an event. The browsers that know the person count apart; what they counted is forgotten as well, and what was entered
+    for their address.
     """
     owner = session.execute(_OWNER, {"of_phone": phone}).all()
     browsers = [budget(phone, row.device_id) for row in owner if row.device_id]
-    now, subjects = clock.now(), [phone_digest(phone), further(phone), *browsers]
+    addresses = {address_digest(row.email) for row in owner if row.email}
+    now, subjects = clock.now(), [phone_digest(phone), further(phone), *browsers, *sorted(addresses)]
     forgotten = sum(_write(subject, recent=[], in_a_row=0, changed_at=now) for subject in subjects)
     if forgotten:
         user_id = owner[0].user_id if owner else None
@@ -141,16 +174,16 @@ def _micros(at: datetime) -> int:
     return int(at.timestamp() * 1_000_000)
 
 
-def _judge(recent: list[int], in_a_row: int, now: datetime) -> list[int]:
+def _judge(recent: list[int], in_a_row: int, now: datetime, words: Words) -> list[int]:
     """The guesses of the last day; raises TooManyTries when there were as many as there may be."""
     login = settings().login
     if in_a_row >= login.number_wrong_in_a_row:
-        raise TooManyTries(CODES_OFF, retry_after=DAY)
+        raise TooManyTries(words.off, retry_after=DAY)
     day = [each for each in recent if each > _micros(now) - DAY * 1_000_000]
     hour = [each for each in day if each > _micros(now) - HOUR * 1_000_000]
     for marks, most, seconds in ((day, login.number_wrong_per_day, DAY), (hour, login.number_wrong_per_hour, HOUR)):
         if len(marks) >= most:
-            raise _wait(TOO_MANY_WRONG, marks[-most], seconds, now)
+            raise _wait(words.wrong, marks[-most], seconds, now)
     return day
 
 

@@ -1,4 +1,4 @@
-"""The rows behind what proves a person: one-time codes, their sendings, guesses at them, browsers, and the people they know."""
+"""The rows behind what proves a person: one-time codes by phone and by mail, guesses at them, browsers, and the people they know."""
 
 from __future__ import annotations
 
@@ -58,8 +58,33 @@ class PhoneCodeSending(Base):
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
+class EmailCode(Base):
+    """One transaction of a one-time code by mail: for one address, one sign-in or session, one purpose. As `PhoneCode`.
+
+    `is_sent`: False where the address is nobody's: all is done as ever, nothing goes out, and no guess is right.
+    """
+
+    __tablename__ = "email_codes"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    for_id: Mapped[str] = mapped_column(Id, index=True)
+    purpose: Mapped[str] = mapped_column(sa.String(32))
+    address: Mapped[str] = mapped_column(sa.Text)
+    address_digest: Mapped[str] = mapped_column(Digest)
+    language: Mapped[str] = mapped_column(sa.String(16))
+    network: Mapped[str] = mapped_column(sa.String(64))
+    is_sent: Mapped[bool]
+    tries: Mapped[int] = mapped_column(default=0)
+    sends: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    next_send_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class PhoneGuesses(Base):
-    """How often codes for one number were guessed wrong, over all sign-ins; a known browser has a row of its own beside the number's.
+    """How often codes for one number were guessed wrong, over all sign-ins; a known browser has a row of its own beside the number's, and
+    so has an e-mail address.
 
     `recent`: microseconds since 1970 of the guesses of the last day that were not right, the oldest first; `sent`: the same of messages.
     """

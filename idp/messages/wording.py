@@ -36,6 +36,12 @@ WORDINGS: dict[str, dict[str, str]] = {
             "%(code)s is your %(brand)s code. It works for a few minutes, and only in the browser that asked for it. Never share it."
         ),
     },
+    "email_code": {
+        "email": N_(
+            "%(code)s is your %(brand)s code. It works for a few minutes, and only in the browser that asked for it. Never share it. If "
+            "you did not ask for a code, there is nothing to do."
+        ),
+    },
     "browser_new": {
         "sms": N_("%(brand)s: new sign-in, %(browser)s. Not you? Write to support."),
         "email": N_(
@@ -94,6 +100,7 @@ LONG_CODE: dict[str, str] = {"sign_in_code": N_("%(code)s. Never share.")}
 # The subject of a wording's mail. NOTE: never the code.
 SUBJECTS: dict[str, str] = {
     "sign_in_code": N_("Your code for signing in to %(brand)s"),
+    "email_code": N_("Your %(brand)s code"),
     "browser_new": N_("A new sign-in to %(brand)s"),
     "browser_stolen": N_("Your sign-in to %(brand)s was used from another browser"),
     "token_reused": N_("An app was signed out of %(brand)s"),
