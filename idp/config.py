@@ -195,6 +195,9 @@ class Login(_Section):
     cut. The person then proves their e-mail address too, or begins a fresh ID with the number. 0: a code always opens it."""
     browser_grace: Seconds = 60
     """Seconds for which the former value of a trusted browser's cookie is still honoured: two tabs, or an answer that was lost."""
+    fresh_proof: Seconds = 300
+    """Seconds for which a proof counts as fresh: before a phone, an address, a password or a passkey is changed, the person proves who they
+    are once more, unless they did so lately."""
     acr_prefix: str = "urn:idp:acr:"
     """What stands before `remembered`, `code` … in the `acr` claim."""
     test_numbers: dict[str, str] = {}

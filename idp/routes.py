@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from idp.account import profile, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
@@ -89,6 +90,12 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
+    # A person's own pages
+    _page("/account", shell.view, "none"),
+    _page("/account/profile", profile.show, "writes"),
+    _page("/account/security", security.show, "writes"),
+    _page("/account/sign_out", shell.view, "none"),
+    _form("/account/sign_out", sign_out.answer),
     # Everywhere
     _page("/language", language.change, "none"),
     _page("/static/<name>", static_files.serve, "none"),

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from idp.config import settings
-from idp.errors import N_, BadInput, TooLarge
+from idp.errors import N_, BadInput, Refusal, TooLarge
 from idp.web.cookies import cookie_header, cookie_name, read_cookies
 
 FORM = "application/x-www-form-urlencoded"
@@ -249,3 +249,11 @@ class Page(Answer):
 def see_other(url: str) -> Response:
     """A redirect by 303, whatever the method was."""
     return Response(status=SEE_OTHER, headers=[("Location", url), ("Cache-Control", "no-store")])
+
+
+class Elsewhere(Refusal):
+    """Not here and now: `answer` leads to what comes first, a sign-in. As with any refusal, what was written before it is committed."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(detail="first something else")
+        self.answer = answer

@@ -68,7 +68,7 @@ def bind(lang: str, text: str) -> str:
 
 
 def texts(lang: str, tz: Zone = None) -> dict[str, Callable[..., str]]:
-    """What a template calls: `_`, `ngettext`, `format_time`, `format_date`, `format_datetime`, `format_phone`, `mask_phone`.
+    """What a template calls: `_`, `ngettext`, `format_time`, `format_date`, `format_datetime`, `format_phone`, `mask_phone`, `mask_email`.
 
     `tz` is the zone in which times are written, None the one of the settings.
     """
@@ -96,4 +96,5 @@ def texts(lang: str, tz: Zone = None) -> dict[str, Callable[..., str]]:
         "format_datetime": format_datetime,
         "format_phone": languages.format_phone,
         "mask_phone": languages.mask_phone,
+        "mask_email": languages.mask_email,
     }

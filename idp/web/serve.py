@@ -21,7 +21,7 @@ from idp.errors import N_, Refusal, Unavailable
 from idp.web import csrf
 from idp.web.faces import Face, refusal_answer, status_of
 from idp.web.headers import every_headers
-from idp.web.http import Answer, Page, Request, Response
+from idp.web.http import Answer, Elsewhere, Page, Request, Response
 from idp.web.pages import render
 
 log = logging.getLogger("idp.web")
@@ -78,6 +78,8 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     telemetry.bind(request_id=request.request_id)
     try:
         response = finish(_view(route, request, params), request)
+    except Elsewhere as first:
+        response = finish(first.answer, request)
     except Refusal as refusal:
         response = _refused(refusal, request, route.face)
     except (OperationalError, InterfaceError, PoolTimeout) as e:

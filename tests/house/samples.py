@@ -202,6 +202,16 @@ WORK = {
     "about": "code",
 }
 
+ME = {"name": "Анна Смирнова", "initials": "АС", "phone": "+7 ••• •••-67-89", "picture": ""}
+SHELL = {
+    "person": ME,
+    "sections": [
+        {"title": "Profile", "address": "/account/profile", "current": False},
+        {"title": "Sign-in and security", "address": "/account/security", "current": True},
+    ],
+}
+SECURITY = {**SHELL, "above": [], "rows": [{"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}}], "below": []}
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -324,6 +334,12 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {"ended": ["Кабинет продавца", "Полка"], "return_url": "https://seller.example/", "client_name": "Кабинет продавца"},
     ),
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
+    "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
+    "security": ("account/security.html", lambda: SECURITY),
+    "security-no-number": (
+        "account/security.html",
+        lambda: {**SECURITY, "rows": [{"name": Markup("phone"), "row": {"phone": "", "verified_at": None}}]},
+    ),
     "refusal": ("errors/refusal.html", lambda: REFUSAL),
     "refusal-ours": (
         "errors/refusal.html",

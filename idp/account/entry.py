@@ -1,0 +1,81 @@
+"""Who may enter these pages: the person who is signed in in this browser; for what is sensitive, only right after a proof.
+
+Whoever may not yet is sent to a sign-in that leads back: `enter` and `fresh` raise `Elsewhere`, so a view goes on only with the person.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
+
+from idp import clock, crypto
+from idp.config import settings
+from idp.directory import users
+from idp.directory.tables import User
+from idp.login import browser, flow, policy, session
+from idp.login.policy import Demand
+from idp.login.session import SignedIn
+from idp.oidc import arrivals
+from idp.web.http import Elsewhere, Request
+
+LONGEST_QUERY = 500
+_QUERY = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The person whose pages these are: their live session in this browser, and their ID as it is now."""
+
+    session: SignedIn
+    user: User
+
+    @property
+    def id(self) -> str:
+        """The ID."""
+        return self.user.id
+
+
+def enter(request: Request, *, back_to: str = "") -> Me:
+    """The person who is signed in here, whose session is in use now; in a writing unit.
+
+    Raises Elsewhere: a sign-in that returns to this page, or to `back_to` (a path of ours) where this is a form without a page of its own.
+    """
+    here, demand = browser.signed_in(request), Demand(clock.now())
+    if here is None or not policy.is_met(demand, here):
+        raise _sign_in(request, demand, back_to)
+    session.touch(here)
+    user = users.get(here.user_id)
+    request.ui_locales = (user.locale,) if user.locale else ()
+    return Me(here, user)
+
+
+def fresh(request: Request, me: Me, *, back_to: str = "") -> None:
+    """Go on only when the person proved who they are within the last minutes (ASVS 5.0 §7.5.1); in a writing unit.
+
+    A known browser's word is no proof. To be asked when the page with the form is opened, so that nothing typed is lost, and once more when
+    the form comes: raises Elsewhere, a sign-in of this person and no other, as `enter` does.
+    """
+    now = clock.now()
+    demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr="code", user_id=me.id)
+    if not policy.is_met(demand, me.session):
+        raise _sign_in(request, demand, back_to)
+
+
+def _sign_in(request: Request, demand: Demand, back_to: str) -> Elsewhere:
+    """A sign-in that returns to where the person is. The browser that has no `login` cookie yet gets one with it."""
+    arrivals.admit(request.network)
+    secret = request.cookie("login") or crypto.new_secret()
+    begun = flow.begin(return_to=back_to or _address(request), demand=demand, login_secret=secret, ui_locales=request.ui_locales)
+    answer = flow.enter(begun, request)
+    if not request.cookie("login"):
+        answer.set_cookie("login", secret)
+    return Elsewhere(answer)
+
+
+def _address(request: Request) -> str:
+    """Where the person is, as a path of ours; a POST has a page of the same address."""
+    path = "/" + quote(request.path.encode("latin-1").lstrip(b"/"), safe="/")
+    query = "" if request.is_post else request.environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query and len(query) <= LONGEST_QUERY and _QUERY.fullmatch(query) else path

@@ -1,0 +1,37 @@
+"""Sign-in and security: what opens the ID, and where it is open. Each row or section is one way to prove who one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from idp.account import entry, shell
+from idp.account.entry import Me
+from idp.web.http import Answer, Request
+
+
+class Part(NamedTuple):
+    """What `templates/account/rows/<name>.html` shows of `facts(me)`, which it finds as `row`: a row, or a section of its own."""
+
+    name: str
+    facts: Callable[[Me], Mapping[str, Any]]
+
+
+def _phone(me: Me) -> Mapping[str, Any]:
+    return {"phone": me.user.phone or "", "verified_at": me.user.phone_verified_at}
+
+
+# In the order of the page. To add one: a file, a template in `rows`, and a line here.
+ABOVE: tuple[Part, ...] = ()  # a section each, before the rows: passkeys
+ROWS: tuple[Part, ...] = (Part("phone", _phone),)
+BELOW: tuple[Part, ...] = ()  # a section each, after the rows: browsers
+
+
+def show(request: Request) -> Answer:
+    """`GET /account/security`."""
+    me = entry.enter(request)
+
+    def told(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
+        return [{"name": part.name, "row": dict(part.facts(me))} for part in parts]
+
+    return shell.page(me, "account/security.html", section="security", above=told(ABOVE), rows=told(ROWS), below=told(BELOW))

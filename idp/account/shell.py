@@ -1,0 +1,45 @@
+"""The frame of a person's pages: the sections of the menu, and who is signed in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from idp import languages
+from idp.account.entry import Me
+from idp.errors import N_
+from idp.login.people import initials
+from idp.web.http import Answer, Page, Request, see_other
+
+
+class Section(NamedTuple):
+    """One line of the menu. `name`: of the file, and of what `page` is told."""
+
+    name: str
+    title: str
+    address: str
+
+
+# In the order of the menu. To add one: a file, its addresses on the page of routes, and a line here.
+SECTIONS = (
+    Section("profile", N_("Profile"), "/account/profile"),
+    Section("security", N_("Sign-in and security"), "/account/security"),
+)
+
+
+def view(request: Request) -> Answer:
+    """`GET /account`: the first section."""
+    del request
+    return see_other(SECTIONS[0].address)
+
+
+def page(me: Me, template: str, *, section: str, status: int = 200, **context: Any) -> Page:
+    """One of the person's pages, in `section` of the menu; the template extends `layout/shell.html`."""
+    name = me.user.name or ""
+    person = {
+        "name": name,
+        "initials": initials(name),
+        "phone": languages.mask_phone(me.user.phone or ""),
+        "picture": me.user.picture or "",
+    }
+    sections = [{"title": each.title, "address": each.address, "current": each.name == section} for each in SECTIONS]
+    return Page(template, status=status, person=person, sections=sections, **context)
