@@ -5,7 +5,6 @@ Whoever may not yet is sent to a sign-in that leads back: `enter` and `fresh` ra
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -19,9 +18,6 @@ from idp.login.policy import Demand
 from idp.login.session import SignedIn
 from idp.oidc import arrivals
 from idp.web.http import Elsewhere, Request
-
-LONGEST_QUERY = 500
-_QUERY = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,8 @@ class Me:
 def enter(request: Request, *, back_to: str = "") -> Me:
     """The person who is signed in here, whose session is in use now; in a writing unit.
 
-    Raises Elsewhere: a sign-in that returns to this page, or to `back_to` (a path of ours) where this is a form without a page of its own.
+    Raises Elsewhere: a sign-in that returns to this page (without its query), or to `back_to`, a path of ours: where this is a form without
+    a page of its own.
     """
     here, demand = browser.signed_in(request), Demand(clock.now())
     if here is None or not policy.is_met(demand, here):
@@ -75,7 +72,8 @@ def _sign_in(request: Request, demand: Demand, back_to: str) -> Elsewhere:
 
 
 def _address(request: Request) -> str:
-    """Where the person is, as a path of ours; a POST has a page of the same address."""
-    path = "/" + quote(request.path.encode("latin-1").lstrip(b"/"), safe="/")
-    query = "" if request.is_post else request.environ.get("QUERY_STRING", "")
-    return f"{path}?{query}" if query and len(query) <= LONGEST_QUERY and _QUERY.fullmatch(query) else path
+    """Where the person is, as a path of ours; a POST has a page of the same address.
+
+    NOTE: without the query: it is kept with the sign-in, and anybody may have put anything into it (case 41).
+    """
+    return "/" + quote(request.path.encode("latin-1").lstrip(b"/"), safe="/")

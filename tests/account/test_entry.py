@@ -47,10 +47,10 @@ def test_signing_in_leads_to_the_page_that_was_wanted(world: World) -> None:
     assert browser.go("/account").url.path == "/account/profile"
 
 
-def test_a_query_and_odd_letters_come_back(world: World) -> None:
-    """What stood in the address is there again after the sign-in, and never leads to another site."""
+def test_the_way_back_is_a_path_of_ours(world: World) -> None:
+    """Whatever stood in the address, the sign-in returns here; and the query, which may hold anything, is not kept with it (case 41)."""
     browser = world.browser()
-    assert prove(world, browser, browser.go("/account/security?a=1&b=%20x"), ANNA).url.query == b"a=1&b=%20x"
+    assert str(prove(world, browser, browser.go("/account/security?a=1"), ANNA).url) == f"{ISSUER}/account/security"
     for odd in ("/account/\xd1\x8f", "//evil.example/account", "/account/ x\\y"):
         to = fresh_proof_leads_to(world, world.browser(), odd, query="q=%00\"'")
         assert to is not None
@@ -69,7 +69,7 @@ def test_a_proof_is_fresh_for_five_minutes(world: World) -> None:
         assert first is not None
         assert browser.go("/account/security").status_code == 200  # to look needs no fresh proof
         back = prove(world, browser, browser.get(ISSUER + first.rpartition("/")[0] + "/people"), ANNA)
-        assert (back.url.path, back.url.query) == ("/account/security", b"a=1")
+        assert str(back.url) == f"{ISSUER}/account/security"
         assert fresh_proof_leads_to(world, browser, "/account/security") is None
 
 

@@ -174,7 +174,7 @@ def test_an_address_of_nobody(world: World) -> None:
         "//token",
         "/api",
         "/console",
-        "/account",
+        "/accounts",
         "/static/../x",
     ):
         for method in METHODS:
