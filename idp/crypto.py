@@ -117,6 +117,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def random_text(length: int, alphabet: str = ALPHABET) -> str:
+    """As many random characters of `alphabet`; of Crockford's, five bits each. For what people read and type."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
 def digest(secret: str) -> str:
     """What is stored of a secret of 128 bits or more: its SHA-256, hexadecimal."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

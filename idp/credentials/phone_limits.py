@@ -147,12 +147,17 @@ def turn_on(phone: str, *, actor_id: str | None = None) -> bool:
     owner = session.execute(_OWNER, {"of_phone": phone}).all()
     browsers = [budget(phone, row.device_id) for row in owner if row.device_id]
     addresses = {address_digest(row.email) for row in owner if row.email}
-    now, subjects = clock.now(), [phone_digest(phone), further(phone), *browsers, *sorted(addresses)]
-    forgotten = sum(_write(subject, recent=[], in_a_row=0, changed_at=now) for subject in subjects)
+    subjects = [phone_digest(phone), further(phone), *browsers, *sorted(addresses)]
+    forgotten = sum(forget(subject) for subject in subjects)
     if forgotten:
         user_id = owner[0].user_id if owner else None
         events.record("phone.codes_turned_on", user_id=user_id, actor_id=actor_id, personal={"phone": phone})
     return forgotten > 0
+
+
+def forget(subject: str) -> bool:
+    """What was guessed at `subject` counts no more: an operator's word. Answers whether there was anything to count."""
+    return _write(subject, recent=[], in_a_row=0, changed_at=clock.now()) > 0
 
 
 def sweep(now: datetime) -> int:

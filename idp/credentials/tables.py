@@ -1,4 +1,6 @@
-"""The rows behind what proves a person: one-time codes by phone and by mail, guesses at them, browsers, and the people they know."""
+"""The rows behind what proves a person: one-time codes by phone and by mail, guesses at them, browsers, and the people they know;
+authenticator apps and recovery codes.
+"""
 
 from __future__ import annotations
 
@@ -147,3 +149,57 @@ class Device(Base):
     last_used_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Authenticator(Base):
+    """An authenticator app that a person set up, or is about to: `confirmed_at` is the moment of its first right code.
+
+    NOTE: `last_step` only grows, by one conditional UPDATE: of the codes of a step one is taken, once.
+    NOTE: `sealed` holds whose it is beside the secret, so a row that was copied to another person opens nothing.
+
+    `session_id`: the session in which it is being set up. What was removed is no row any more: its secret is gone.
+    """
+
+    __tablename__ = "authenticators"
+    __table_args__ = (
+        sa.Index(
+            "uq_authenticators_live",
+            "user_id",
+            unique=True,
+            sqlite_where=sa.text("confirmed_at IS NOT NULL"),
+            postgresql_where=sa.text("confirmed_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    session_id: Mapped[str] = mapped_column(Id)
+    sealed: Mapped[str] = mapped_column(sa.Text)
+    last_step: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RecoveryCodeSet(Base):
+    """The recovery codes of a person, all that were made at once; a new set takes the place of the former one.
+
+    NOTE: the salt is that of every code of the set: one hash tells which of them was typed, if any. Sealed with it is whose it is.
+    """
+
+    __tablename__ = "recovery_code_sets"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), unique=True)
+    sealed_salt: Mapped[str] = mapped_column(sa.Text)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class RecoveryCode(Base):
+    """One of them, as an argon2id hash; `used_at` is set once, by one conditional UPDATE."""
+
+    __tablename__ = "recovery_codes"
+
+    set_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("recovery_code_sets.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -10,7 +10,7 @@ and PostgreSQL would end one of them:
     a sign-in under way, its code, what is counted against the number
     users            first of what stays: `users.get(…, alone=True)`. A sign-in, a sign-out everywhere, a changed number wait here for one
                      another, so what was looked at after this line still holds at the commit
-    browsers, devices, sessions, invitations, token families
+    authenticators, recovery codes, browsers, devices, sessions, invitations, token families
     users.phone      a changed number once more wants the row, now against all who only name it (a foreign key) as well: whoever hands out
                      a code or an account does so with the session's row in hand, hence after the two `hold_all`
 
