@@ -37,7 +37,7 @@ ORIGIN = "0" * 64
 _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-_UNLINKED, _UNREACTED = sa.text("position IS NULL"), sa.text("reacted_at IS NULL")
+_UNLINKED, _UNREACTED, _ACTED = sa.text("position IS NULL"), sa.text("reacted_at IS NULL"), sa.text("actor_id IS NOT NULL")
 _Blank = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -47,6 +47,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         sa.Index("ix_events_user_id_id", "user_id", "id"),
+        sa.Index("ix_events_actor_id", "actor_id", sqlite_where=_ACTED, postgresql_where=_ACTED),
         sa.Index("ix_events_company_id_id", "company_id", "id"),
         sa.Index("ix_events_name_id", "name", "id"),
         # What the worker still has to do; the first stays as short as it is quick.

@@ -17,7 +17,7 @@ from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
-from idp.delegation import tokens
+from idp.delegation import apps, tokens
 from idp.directory import employees, numbers, users
 from idp.errors import TooManyTries
 from idp.events import Event
@@ -25,7 +25,7 @@ from idp.languages import gettext, negotiate
 from idp.login import session as sessions
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
-from idp.oidc import sign_out_everywhere
+from idp.oidc import sign_out_browser, sign_out_everywhere
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -54,7 +54,7 @@ def tell_of_new_browser(event: Event) -> None:
 def tell_of_sign_out_everywhere(event: Event) -> None:
     """Every session was ended and every browser forgotten, by the person or by support. What it followed from is told of by itself."""
     if event.details.get("reason", sign_out_everywhere.REASON) == sign_out_everywhere.REASON:
-        _tell(event, "signed_out_everywhere")
+        _tell(event, "signed_out_elsewhere" if event.details.get("stays") else "signed_out_everywhere")
 
 
 def tell_of_changed_phone(event: Event) -> None:
@@ -89,12 +89,27 @@ def revoke_what_was_given_meanwhile(event: Event) -> None:
     """A code that was redeemed in the very moment of the sign-out gave tokens which that transaction could not see yet (case 30)."""
     if event.user_id is not None:
         reason = str(event.details.get("reason", sign_out_everywhere.REASON))
-        tokens.revoke_of_user(event.user_id, reason=reason, before=event.at)
+        tokens.revoke_of_user(event.user_id, reason=reason, before=event.at, but_session=event.details.get("stays"))
+
+
+def revoke_what_a_browser_got_meanwhile(event: Event) -> None:
+    """The same, for one browser that was signed out."""
+    for session_id in event.details.get("sessions", ()):
+        tokens.revoke_of_session(session_id, reason=sign_out_browser.REASON)
+
+
+def end_what_a_withdrawn_app_got_meanwhile(event: Event) -> None:
+    """A code that was issued in the very moment in which the person withdrew, and what came of it."""
+    if event.user_id is not None and event.client_id is not None:
+        apps.end(event.user_id, event.client_id, before=event.at)
 
 
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.new": (tell_of_new_browser,),
+    sign_out_browser.EVENT: (revoke_what_a_browser_got_meanwhile,),
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
+    apps.WITHDRAWN: (end_what_a_withdrawn_app_got_meanwhile,),
+    apps.SIGNED_OUT: (end_what_a_withdrawn_app_got_meanwhile,),
     employees.RAISED: (end_what_was_before_the_rise,),
     numbers.CHANGED: (tell_of_changed_phone,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from idp.account import profile, security, shell, sign_out
+from idp.account import browsers, profile, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
@@ -94,6 +94,11 @@ ROUTES: tuple[Route, ...] = (
     _page("/account", shell.view, "none"),
     _page("/account/profile", profile.show, "writes"),
     _page("/account/security", security.show, "writes"),
+    _page("/account/browsers", browsers.view, "none"),
+    _page("/account/browsers/sign_out", browsers.view, "none"),
+    _form("/account/browsers/sign_out", browsers.sign_out),
+    _page("/account/browsers/sign_out_everywhere", browsers.view, "none"),
+    _form("/account/browsers/sign_out_everywhere", browsers.sign_out_of_all),
     _page("/account/sign_out", shell.view, "none"),
     _form("/account/sign_out", sign_out.answer),
     # Everywhere

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from idp import clock, crypto
 from idp.config import settings
+from idp.credentials import trusted_device
 from idp.directory import users
 from idp.directory.tables import User
 from idp.login import browser, flow, policy, session
@@ -58,6 +59,11 @@ def fresh(request: Request, me: Me, *, back_to: str = "") -> None:
     demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr="code", user_id=me.id)
     if not policy.is_met(demand, me.session):
         raise _sign_in(request, demand, back_to)
+
+
+def place(request: Request) -> dict[str, str]:
+    """From where something is done, for the personal part of its event."""
+    return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
 
 
 def _sign_in(request: Request, demand: Demand, back_to: str) -> Elsewhere:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from idp.account import entry, shell
+from idp.account import browsers, entry, shell
 from idp.account.entry import Me
 from idp.web.http import Answer, Request
 
@@ -24,7 +24,7 @@ def _phone(me: Me) -> Mapping[str, Any]:
 # In the order of the page. To add one: a file, a template in `rows`, and a line here.
 ABOVE: tuple[Part, ...] = ()  # a section each, before the rows: passkeys
 ROWS: tuple[Part, ...] = (Part("phone", _phone),)
-BELOW: tuple[Part, ...] = ()  # a section each, after the rows: browsers
+BELOW: tuple[Part, ...] = (Part("browsers", browsers.facts),)  # a section each, after the rows
 
 
 def show(request: Request) -> Answer:

@@ -207,14 +207,33 @@ def forget(browser_id: str, *, device_id: str | None = None, user_id: str | None
     return next(iter(_remove(which & (_devices.c.browser_id == browser_id), reason)), None)
 
 
-def forget_all(user_id: str, reason: str, *, proved_before: datetime | None = None) -> int:
-    """The person is known in no browser any more; with `proved_before`, in none that vouches for an older proof. Answers how many it were.
+def forget_all(user_id: str, reason: str, *, proved_before: datetime | None = None, but_browser: str | None = None) -> int:
+    """The person is known in no browser any more; with `proved_before`, in none that vouches for an older proof; `but_browser`: but in this
+    one. Answers how many it were.
 
     The one place for whatever makes a browser's word worthless (case 76): signed out everywhere, number or password changed, access
     restored, rights raised.
     """
     older = _devices.c.auth_time < proved_before if proved_before is not None else sa.true()
-    return len(_remove((_devices.c.user_id == user_id) & older, reason))
+    return len(_remove((_devices.c.user_id == user_id) & (_devices.c.browser_id != (but_browser or "")) & older, reason))
+
+
+def renew(recognition: Recognition, user_id: str, *, user_agent: str, ip: str, language: str = "") -> tuple[str, str] | None:
+    """The browser goes on under another id, with everybody whom it knows: a copy of its former cookie is worth nothing from now on, not
+    even for the minute in which the value before is honoured. Answers the new id and cookie; None: it does not know this person now.
+    """
+    if recognition.browser_id is None or all(person.user_id != user_id for person in recognition.people):
+        return None
+    session.execute(_BROWSER_LOCKED, {"of_browser": recognition.browser_id})
+    now, row = clock.now(), session.execute(_BROWSER, {"of_browser": recognition.browser_id}).one()
+    live = (_devices.c.browser_id == row.id) & _devices.c.removed_at.is_(None)
+    theirs = sa.select(_devices.c.id).where(live, _devices.c.user_id == user_id, _devices.c.expires_at > now)
+    if row.ended_at or session.execute(theirs).first() is None:  # forgotten in another tab a moment ago
+        return None
+    browser_id, cookie = _begin(now, user_agent, ip, language or row.language or "")
+    changed(sa.update(_devices).where(live).values(browser_id=browser_id))
+    changed(sa.update(_browsers).where(_browsers.c.id == row.id).values(ended_at=now, ended_reason="renewed"))
+    return browser_id, cookie
 
 
 def hold_all(user_id: str) -> None:

@@ -347,10 +347,12 @@ def revoke_of_session(session_id: str, *, reason: str) -> int:
     return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
 
 
-def revoke_of_user(user_id: str, *, reason: str, before: datetime | None = None) -> int:
-    """End every family of a person, those with `offline_access` too; with `before`, those whose proof is older. Answers how many lived."""
+def revoke_of_user(user_id: str, *, reason: str, before: datetime | None = None, but_session: str | None = None) -> int:
+    """End every family of a person, those with `offline_access` too; with `before`, those whose proof is older; `but_session`: but those
+    that began in it. Answers how many lived.
+    """
     older = _T.c.auth_time < before if before is not None else sa.true()
-    theirs = sa.update(_T).where(_T.c.user_id == user_id, _T.c.revoked_at.is_(None), older)
+    theirs = sa.update(_T).where(_T.c.user_id == user_id, _T.c.revoked_at.is_(None), _T.c.session_id != (but_session or ""), older)
     return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
 
 

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.db.columns import Base, Digest, Id, Instant, Json
 
+_DELETED = sa.text("deletion_due_at IS NOT NULL")  # the few that are to be deleted
+
 
 def _one_of(column: str, *words: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(sa.column(column).in_(words), name=column)
@@ -29,10 +31,14 @@ class User(Base):
     NOTE: `email_canonical` is filled in only once the address is verified, so nobody can occupy an address that is not theirs.
     NOTE: a proof that is older than `rights_raised_at` counts for nothing: it was given for lesser rights.
     NOTE: while `phone_doubted_at` is set, somebody who held the number did not show that the ID is theirs: a code alone does not open it.
+    NOTE: once `deleted_at` is set the row is only the `id`, which nobody gets again; it is `blocked` for good, and names nobody.
     """
 
     __tablename__ = "users"
-    __table_args__ = (_one_of("status", "active", "blocked"),)
+    __table_args__ = (
+        _one_of("status", "active", "blocked"),
+        sa.Index("ix_users_deletion_due_at", "deletion_due_at", sqlite_where=_DELETED, postgresql_where=_DELETED),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     phone: Mapped[str | None] = mapped_column(sa.String(16), unique=True)
@@ -73,6 +79,9 @@ class User(Base):
     last_sign_in_at: Mapped[datetime | None] = mapped_column(Instant)
     phone_doubted_at: Mapped[datetime | None] = mapped_column(Instant)
     rights_raised_at: Mapped[datetime | None] = mapped_column(Instant)
+    deletion_requested_at: Mapped[datetime | None] = mapped_column(Instant)
+    deletion_due_at: Mapped[datetime | None] = mapped_column(Instant)
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Company(Base):

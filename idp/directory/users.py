@@ -143,7 +143,7 @@ def mark_test(user_id: str, *, is_test: bool = True, actor_id: str | None = None
 
 
 def _move(user_id: str, from_status: str, values: dict[str, Any], event: str, actor_id: str | None) -> bool:
-    if changed(sa.update(User).where(User.id == user_id, User.status == from_status).values(**values)):
+    if changed(sa.update(User).where(User.id == user_id, User.status == from_status, User.deleted_at.is_(None)).values(**values)):
         events.record(event, user_id=user_id, actor_id=actor_id)
         return True
     get(user_id)

@@ -176,6 +176,23 @@ def start(
     return _present(secret)
 
 
+def renew(live: SignedIn, *, browser_id: str | None) -> tuple[SignedIn, str] | None:
+    """The same proof under another `sid` and secret, for who stays while all else ends; `live` itself is ended by the caller (`end_all`).
+
+    Whatever began in the former one (a copied cookie, a code on its way) ends with it. Nothing is proved anew: `auth_time` and the moment
+    at which it is over are copied. None: it has ended in this very moment.
+    """
+    now, secret = clock.now(), crypto.new_secret()
+    still = (_sessions.c.id == live.id, _sessions.c.ended_at.is_(None), _sessions.c.expires_at > now, _sessions.c.idle_expires_at > now)
+    row = session.execute(sa.select(_sessions).where(*still).with_for_update()).one_or_none()
+    if row is None:
+        return None
+    values = dict(row._mapping) | {"id": crypto.new_id("ses"), "secret_digest": crypto.digest(secret), "browser_id": browser_id}
+    values |= {"created_at": now, "last_seen_at": now, "idle_expires_at": _idle(now, row.expires_at, row.idle_lifetime)}
+    insert_or_ignore(Session, **values)
+    return _present(secret)
+
+
 def is_live(session_id: str) -> bool:
     """Whether it goes on, under whatever secret."""
     now = clock.now()
@@ -220,6 +237,12 @@ def of_person(user_id: str) -> list[Session]:
 def addresses_of(user_id: str) -> set[str]:
     """From where the person signed in lately."""
     return {row.ip for row in session.execute(_ADDRESSES, {"of_user": user_id})}
+
+
+def with_id(session_id: str, user_id: str) -> Session | None:
+    """This person's session, live or over."""
+    wanted = sa.select(Session).where(Session.id == session_id, Session.user_id == user_id)
+    return session.scalar(wanted, execution_options={"populate_existing": True})
 
 
 def ended_for(browser_id: str, user_id: str, reason: str) -> list[str]:

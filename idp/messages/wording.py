@@ -70,6 +70,13 @@ WORDINGS: dict[str, dict[str, str]] = {
             "support did this for you, write to support."
         ),
     },
+    "signed_out_elsewhere": {
+        "sms": N_("%(brand)s: you were signed out in all other browsers. Not you? Write to support."),
+        "email": N_(
+            "You were signed out of %(brand)s in all apps and in all browsers but the one in which you asked for it. If it was not you, "
+            "write to support at once."
+        ),
+    },
     "phone_changed": {
         "sms": N_("%(brand)s: the number of your ID was changed. Not you? Write to support."),
         "email": N_(
@@ -105,6 +112,7 @@ SUBJECTS: dict[str, str] = {
     "browser_stolen": N_("Your sign-in to %(brand)s was used from another browser"),
     "token_reused": N_("An app was signed out of %(brand)s"),
     "signed_out_everywhere": N_("You were signed out of %(brand)s everywhere"),
+    "signed_out_elsewhere": N_("You were signed out of %(brand)s in all other browsers"),
     "phone_changed": N_("The number of your %(brand)s ID was changed"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "test": N_("A test message of %(brand)s"),

@@ -212,6 +212,13 @@ SHELL = {
 }
 SECURITY = {**SHELL, "above": [], "rows": [{"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}}], "below": []}
 
+BROWSERS = [
+    {"id": "dev_1", "name": "Chrome, Windows", "place": "203.0.113.7", "used_at": NOW, "is_handheld": False, "until": NOW, "here": True},
+    {"id": "dev_2", "name": "Mobile Safari, iOS", "place": "203.0.113.8", "used_at": NOW, "is_handheld": True, "until": NOW, "here": False},
+    {"id": "ses_3", "name": "", "place": "", "used_at": NOW - timedelta(days=20), "is_handheld": False, "until": None, "here": False},
+]
+BROWSERS = [each | {"today": each["used_at"] == NOW, "signed_in": each["id"] != "dev_2"} for each in BROWSERS]
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -336,6 +343,10 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
     "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
     "security": ("account/security.html", lambda: SECURITY),
+    "security-browsers": (
+        "account/security.html",
+        lambda: {**SECURITY, "below": [{"name": Markup("browsers"), "row": {"browsers": BROWSERS, "more": 3, "others": 2}}]},
+    ),
     "security-no-number": (
         "account/security.html",
         lambda: {**SECURITY, "rows": [{"name": Markup("phone"), "row": {"phone": "", "verified_at": None}}]},

@@ -14,7 +14,8 @@ def check(journey: Journey) -> Open | None:
     registers that scheme, or listens on that port, would get a code without anybody noticing (RFC 8252 §8.6).
     """
     parked, account_id = journey.decided_here(), journey.standing.account_id if journey.standing else None
-    if parked is not None and parked.consented and parked.account_id == account_id:
+    # What was allowed in this journey may have been withdrawn in another window since.
+    if parked is not None and parked.consented and parked.account_id == account_id and _remembered(journey):
         return None
     wanted = "consent" in journey.asked.prompts or journey.client.can_be_mistaken_at(journey.asked.redirect_uri)
     if not wanted and (journey.client.first_party or _remembered(journey)):
