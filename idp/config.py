@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from idp import config_source
+from idp import config_passkeys, config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
 from idp.config_redis import Redis
@@ -198,6 +198,12 @@ class Login(_Section):
     fresh_proof: Seconds = 300
     """Seconds for which a proof counts as fresh: before a phone, an address, a password or a passkey is changed, the person proves who they
     are once more, unless they did so lately."""
+    passkey_domain: str = ""
+    """The domain that passkeys belong to (their RP ID). Empty: the host of the issuer. A domain above it keeps them working when the issuer
+    moves to another host there. Choose it before the first passkey is made: those of another domain never work again."""
+    passkey_origins: TextList = []
+    """Where else than under `passkey_domain` its passkeys may be used: origins such as https://id.example.org, the issuer's among them.
+    Only for an issuer that has moved to another domain; they stand at /.well-known/webauthn, which the former domain must serve."""
     acr_prefix: str = "urn:idp:acr:"
     """What stands before `remembered`, `code` … in the `acr` claim."""
     test_numbers: dict[str, str] = {}
@@ -288,6 +294,8 @@ class Settings(BaseSettings):
             raise ValueError("[keys] published_before must be more than twice jwks_max_age, or a relying party may not know the key")
         if problem := self.messages.problem_with(self.smtp):
             raise ValueError(f"[messages] {problem}")
+        if misfit := config_passkeys.problem_with(self.server.issuer, self.login.passkey_domain, self.login.passkey_origins):
+            raise ValueError(f"[login] {misfit}")
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self

@@ -1,5 +1,5 @@
 """The rows behind what proves a person: one-time codes by phone and by mail, guesses at them, browsers, and the people they know;
-authenticator apps and recovery codes.
+authenticator apps and recovery codes; passkeys.
 """
 
 from __future__ import annotations
@@ -202,4 +202,61 @@ class RecoveryCode(Base):
 
     set_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("recovery_code_sets.id", ondelete="CASCADE"), primary_key=True)
     digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PasskeyOwner(Base):
+    """What a person's passkeys have in common: the handle that their authenticators know them by, and when they were last offered one.
+
+    NOTE: the handle is random and says nothing: it lies in other people's password managers, where the id, which relying parties know as
+    `sub`, would tell that two services mean the same person.
+    """
+
+    __tablename__ = "passkey_owners"
+
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), primary_key=True)
+    handle: Mapped[str] = mapped_column(sa.String(43), unique=True)
+    offered_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Passkey(Base):
+    """A public key whose other half is in somebody's phone, computer or password manager; `name` is what its owner calls it.
+
+    NOTE: `counter` only grows, or stays 0 for ever: an authenticator that counts and comes with no higher number was copied.
+    NOTE: `eligible` (the key may leave its device) is what it was at the beginning, and never changes; `backed_up` does.
+    """
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    credential_digest: Mapped[str] = mapped_column(Digest, unique=True)
+    credential_id: Mapped[str] = mapped_column(sa.Text)
+    public_key: Mapped[str] = mapped_column(sa.Text)
+    counter: Mapped[int] = mapped_column(sa.BigInteger)
+    aaguid: Mapped[str] = mapped_column(sa.String(36))
+    eligible: Mapped[bool]
+    backed_up: Mapped[bool]
+    transports: Mapped[list[str]] = mapped_column(Json)
+    name: Mapped[str] = mapped_column(sa.String(80))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PasskeyChallenge(Base):
+    """What an authenticator has to sign, once: for one ceremony, in one sign-in or session (`bound_to`), and for one person, if somebody is
+    known already (`user_id`, else empty).
+
+    NOTE: only the digest is kept; who can read the database cannot prepare an answer.
+    """
+
+    __tablename__ = "passkey_challenges"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    ceremony: Mapped[str] = mapped_column(sa.String(16))
+    bound_to: Mapped[str] = mapped_column(Id, index=True)
+    user_id: Mapped[str] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
