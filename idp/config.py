@@ -173,6 +173,16 @@ class Login(_Section):
     """Messages per phone number and day, over all purposes."""
     network_messages_per_hour: int = Field(20, ge=1)
     """Messages per network (IPv4 /24, IPv6 /56) and hour."""
+    password_wrong_per_hour: int = Field(10, ge=1)
+    """Wrong passwords per login (e-mail address or number) and hour; then it is locked for a while. A browser that knows the person counts
+    apart, so that no stranger locks anybody out of it. From the fifth on there are pauses between them."""
+    password_wrong_per_day: int = Field(20, ge=1)
+    """Wrong passwords per login and day."""
+    password_wrong_in_a_row: int = Field(100, ge=1)
+    """Wrong passwords in a row, after which no password is looked at until a new one is set or an operator unlocks the login."""
+    network_wrong_passwords_per_hour: int = Field(100, ge=1)
+    """Wrong passwords per network (IPv4 /24, IPv6 /56) and hour, over all logins: one password tried with many of them. Browsers that know
+    the person, and signing in by phone and code, are not held up."""
     flow_lifetime: Seconds = 3600
     """Seconds until an unfinished sign-in has to be started again."""
     session_idle: Seconds = 12 * 3600

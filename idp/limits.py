@@ -47,6 +47,11 @@ def spend(rule: str, subject: str, *, limit: int, window_seconds: float) -> int:
     return limit - count
 
 
+def count(rule: str, subject: str, *, window_seconds: float) -> int:
+    """Count one of what has happened already, and refuse nothing; answers how many the window holds. In a `writes()` unit."""
+    return _count(rule, subject, window_seconds)[0]
+
+
 def would_allow(rule: str, subject: str, *, limit: int, window_seconds: float) -> bool:
     """Whether a `spend` would be allowed now. It counts nothing, so it decides nothing: for showing what is offered."""
     return used(rule, subject, window_seconds=window_seconds) < limit

@@ -3,5 +3,6 @@
 `tables`, then `phone` (what people type becomes a number), `phone_limits` (how often a number may be written to and guessed at),
 `phone_sendings` (the ladder: what was sent, and what can be), `phone_code` (the one-time code), `email_code` (the same to an address),
 `trusted_device` (the browser that is known); `factor_limits` (how often further factors may be guessed at), `totp` (the authenticator
-app), `recovery_codes`; `passkey_models`, `passkey_response` (what an authenticator says), `passkey`.
+app), `recovery_codes`; `passkey_models`, `passkey_response` (what an authenticator says), `passkey`; `password`
+(with `password_hashing`, `password_limits`, `common_passwords`).
 """

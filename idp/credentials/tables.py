@@ -1,5 +1,5 @@
 """The rows behind what proves a person: one-time codes by phone and by mail, guesses at them, browsers, and the people they know;
-authenticator apps and recovery codes; passkeys.
+authenticator apps and recovery codes; passkeys; passwords.
 """
 
 from __future__ import annotations
@@ -96,6 +96,33 @@ class PhoneGuesses(Base):
     digest: Mapped[str] = mapped_column(Digest, primary_key=True)
     recent: Mapped[list[int]] = mapped_column(Json)
     sent: Mapped[list[int]] = mapped_column(Json)
+    in_a_row: Mapped[int]
+    changed_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Password(Base):
+    """The password of a person (`usr_`) or of an account with a login e-mail (`acc_`).
+
+    NOTE: `digest` is argon2id's of what was typed, byte for byte. No other table holds a password.
+    """
+
+    __tablename__ = "passwords"
+
+    owner_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    digest: Mapped[str] = mapped_column(sa.String(200))
+    set_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PasswordGuesses(Base):
+    """How often the password of one login was guessed wrong; a browser that knows the person has a row of its own beside the login's.
+
+    `recent`: microseconds since 1970 of the guesses of the last day that were not right, the oldest first.
+    """
+
+    __tablename__ = "password_guesses"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    recent: Mapped[list[int]] = mapped_column(Json)
     in_a_row: Mapped[int]
     changed_at: Mapped[datetime] = mapped_column(Instant, index=True)
 

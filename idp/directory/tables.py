@@ -122,7 +122,10 @@ class Company(Base):
 
 
 class Account(Base):
-    """What a person signs in as. Until it is linked, `user_id` is empty; a link to an ID is for good."""
+    """What a person signs in as. Until it is linked, `user_id` is empty; a link to an ID is for good.
+
+    NOTE: its password stands in `credentials`; `password_digest` was never written, and is here for processes one version behind.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -140,6 +143,7 @@ class Account(Base):
     login_email: Mapped[str | None]
     login_email_canonical: Mapped[str | None] = mapped_column(unique=True)
     password_digest: Mapped[str | None]
+    login_email_verified_at: Mapped[datetime | None] = mapped_column(Instant)
     is_premium: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(sa.String(16), default="active")
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -47,6 +47,8 @@ class LoginFlow(Base):
     another number or skip the proof.
     NOTE: once `doubted_user_id` is set, a code to the number opens that ID in this sign-in no more: either the row of `email_code_id` is
     proved too, or (`anew_at`) a fresh ID begins with the number.
+    NOTE: `password_owner_id`: whose password was right (at `password_at`) while more is to be shown before it signs anybody in: that its
+    address is read, or to which ID the account is to be linked.
     NOTE: `awaiting_work` is what was asked for (a number, sealed) while the browser proves that it works for it.
     """
 
@@ -70,6 +72,26 @@ class LoginFlow(Base):
     doubted_user_id: Mapped[str | None] = mapped_column(Id)
     email_code_id: Mapped[str | None] = mapped_column(Id)
     anew_at: Mapped[datetime | None] = mapped_column(Instant)
+    password_owner_id: Mapped[str | None] = mapped_column(Id)
+    password_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PasswordReset(Base):
+    """A forgotten password in this sign-in: the login that was typed (sealed), whose password it is, and how far its owner has come.
+
+    NOTE: `owner_id` is empty where nobody has such a password; then all goes on as if, and no code is right.
+    NOTE: `proved_at` once the code was used up, `done_at` once a password was set; a password that is younger than `begun_at` ends it.
+    """
+
+    __tablename__ = "password_resets"
+
+    flow_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("login_flows.id", ondelete="CASCADE"), primary_key=True)
+    login: Mapped[str] = mapped_column(sa.Text)
+    owner_id: Mapped[str | None] = mapped_column(Id)
+    code_id: Mapped[str] = mapped_column(Id)
+    begun_at: Mapped[datetime] = mapped_column(Instant)
+    proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class LoginDraft(Base):
