@@ -40,6 +40,11 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         type=click.Choice(registering.TOKEN_FORMATS),
         help="jwt says what it stands for; opaque is asked about at /introspect [default: jwt]",
     ),
+    click.option(
+        "--new-browser",
+        type=click.Choice(registering.NEW_BROWSER),
+        help="What people prove in a browser that is new to them, once: with +password also a password or a passkey [default: code]",
+    ),
     click.option("--purpose", help="What it is for, in a sentence, on the page that asks for consent."),
     click.option("--initiate-login-uri", help="Where a person begins again after a mishap."),
     click.option("--client-uri", help="Its home page."),

@@ -153,6 +153,7 @@ class Device(Base):
     """A browser that one person trusts. What it remembers is the last real proof, never more.
 
     NOTE: written only together with the sign-in that earned it, in one transaction.
+    `password_at`: when they last gave a password or a passkey here: that it is asked for once in each browser hangs on it.
     """
 
     __tablename__ = "devices"
@@ -176,6 +177,7 @@ class Device(Base):
     last_used_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    password_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Authenticator(Base):

@@ -58,7 +58,7 @@ _PROVE = Ready(
 )
 _PEOPLE = Ready(
     sa.select(
-        *(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _devices.c.last_used_at),
+        *(_devices.c.id, _devices.c.user_id, _devices.c.auth_time, _devices.c.amr, _devices.c.last_used_at, _devices.c.password_at),
         *(_users.c.name, _users.c.phone, _users.c.rights_raised_at),
         sign_in_rules.browser_lifetime_of(_devices.c.user_id).label("browser_lifetime"),
         sign_in_rules.is_administrator(_devices.c.user_id).label("is_administrator"),
@@ -91,6 +91,7 @@ class KnownPerson:
     rights_raised_at: datetime | None = None
     browser_lifetime: int | None = None
     is_administrator: bool = False
+    password_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,19 @@ def use(recognition: Recognition, device_id: str, *, user_agent: str, ip: str, l
 
 
 def trust(
-    recognition: Recognition, user_id: str, *, amr: tuple[str, ...], auth_time: datetime, user_agent: str, ip: str, language: str = ""
+    recognition: Recognition,
+    user_id: str,
+    *,
+    amr: tuple[str, ...],
+    auth_time: datetime,
+    user_agent: str,
+    ip: str,
+    language: str = "",
+    password_at: datetime | None = None,
 ) -> tuple[str, str]:
     """The person has just proved who they are here and wants the browser remembered. Answers its id and its new cookie.
+
+    `password_at`: when a password or a passkey was last given here; None leaves what is known of it.
 
     NOTE: call it only in the transaction of the finished sign-in (case 79).
     """
@@ -152,7 +163,9 @@ def trust(
     browser_id = recognition.browser_id
     if browser_id is None or cookie is None:
         browser_id, cookie = _begin(now, user_agent, ip, language)
-    proof = {"amr": list(amr), "auth_time": auth_time, "last_used_at": now, "expires_at": _until(now)}
+    proof: dict[str, Any] = {"amr": list(amr), "auth_time": auth_time, "last_used_at": now, "expires_at": _until(now)}
+    if password_at is not None:
+        proof["password_at"] = password_at
     if browser_id != recognition.browser_id or not changed(_PROVE, of_browser=browser_id, of_user=user_id, **proof):
         device_id = crypto.new_id("dev")
         if insert_or_ignore(Device, id=device_id, browser_id=browser_id, user_id=user_id, trusted_at=now, **proof):
@@ -309,7 +322,7 @@ def _people(browser_id: str, now: datetime) -> tuple[KnownPerson, ...]:
     return tuple(
         KnownPerson(
             *(row.id, row.user_id, row.name or "", row.phone, row.auth_time, tuple(row.amr), row.last_used_at),
-            *(row.rights_raised_at, row.browser_lifetime, row.is_administrator),
+            *(row.rights_raised_at, row.browser_lifetime, row.is_administrator, row.password_at),
         )
         for row in rows
     )

@@ -65,6 +65,7 @@ class Client:
     tos_uri: str | None
     support_uri: str | None
     purpose: str | None
+    new_browser: str | None
     created_at: Any
     updated_at: Any
     disabled_at: Any

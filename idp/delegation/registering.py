@@ -22,6 +22,8 @@ ALGORITHMS = ("RS256", "ES256", "Ed25519")
 TOKEN_FORMATS = ("jwt", "opaque")
 PKCE = ("required", "or_nonce", "optional")
 
+NEW_BROWSER = ("code", "code+password")
+
 BY_SECRET = ("secret", "client_secret_basic", "client_secret_post")
 BY_KEY = "private_key_jwt"
 METHODS = {
@@ -46,6 +48,7 @@ FIELDS = (
     "id_token_signed_response_alg",
     "access_token_format",
     "purpose",
+    "new_browser",
     "initiate_login_uri",
     "client_uri",
     "policy_uri",
@@ -73,6 +76,9 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     values |= {name: values[name] or None for name in (*PAGES, "purpose", "jwks")}
     values["names"] = {code: name for code, name in (values["names"] or {}).items() if name}
     values["first_party"] = bool(values["first_party"])
+    values["new_browser"] = values["new_browser"] or NEW_BROWSER[0]
+    if values["new_browser"] not in NEW_BROWSER:
+        raise BadInput(N_("What a new browser shows is one of: %(ways)s."), ways=", ".join(NEW_BROWSER))
     _require_words(values)
     _require_scopes(kind, values["scopes"])
     if kind == MACHINE:

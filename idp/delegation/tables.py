@@ -40,6 +40,7 @@ class ClientRow(Base):
     tos_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     support_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     purpose: Mapped[str | None] = mapped_column(sa.String(300))
+    new_browser: Mapped[str | None] = mapped_column(sa.String(16))  # of a process that is one version behind: none, which is `code`
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)

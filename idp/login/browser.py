@@ -37,6 +37,7 @@ class PersonHere:
     browser_lifetime: int | None = None
     is_administrator: bool = False
     session_id: str | None = None
+    password_at: datetime | None = None
 
     @property
     def proved(self) -> Proved:
@@ -89,6 +90,14 @@ def knows(recognition: Recognition, live: SignedIn | None, user_id: str) -> bool
     return any(person.user_id == user_id for person in recognition.people) or (live is not None and live.user_id == user_id)
 
 
+def password_at(recognition: Recognition, live: SignedIn | None, user_id: str) -> datetime | None:
+    """When this person last gave a password or a passkey in this browser."""
+    seen = [person.password_at for person in recognition.people if person.user_id == user_id]
+    if live is not None and live.user_id == user_id:
+        seen.append(live.password_at)
+    return max((at for at in seen if at is not None), default=None)
+
+
 def device_of(request: Request, phone: str) -> str | None:
     """The device in this browser of the person with this number; None when this browser does not know them."""
     return next((person.device_id for person in recognise(request).people if person.phone == phone), None)
@@ -121,12 +130,12 @@ def _by_device(person: KnownPerson, live: SignedIn | None, now: datetime) -> Per
         return _by_session(live, person.device_id, person.device_id, now)
     return PersonHere(
         *(person.device_id, person.user_id, person.name, person.phone, REMEMBERED, person.amr, person.auth_time, now, person.device_id),
-        *(person.last_used_at, person.rights_raised_at, person.browser_lifetime, person.is_administrator),
+        *(person.last_used_at, person.rights_raised_at, person.browser_lifetime, person.is_administrator, None, person.password_at),
     )
 
 
 def _by_session(live: SignedIn, form_id: str, device_id: str | None, now: datetime) -> PersonHere:
     return PersonHere(
         *(form_id, live.user_id, live.name, live.phone, live.acr, live.amr, live.auth_time, now, device_id),
-        *(live.vouched_at, live.rights_raised_at, live.browser_lifetime, live.is_administrator, live.id),
+        *(live.vouched_at, live.rights_raised_at, live.browser_lifetime, live.is_administrator, live.id, live.password_at),
     )

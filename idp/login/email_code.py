@@ -69,7 +69,7 @@ def resend(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "email_code"):
         return see_other(there)
     user, sent = further_proof.doubted(row), further_proof.email_code_of(row)
-    address = further_proof.address_of(user)
+    address = further_proof.address_of(row, user)
     try:
         if address is None or sent is None or not sent.is_open:
             return further_proof.ask(row, request) if address else see_other(f"{row.address}/further_proof")

@@ -4,12 +4,12 @@
     identify       which number?
     proof_of_work  while somebody pumps messages: first the browser works for the code
     phone_code     prove it
-    further_proof  the number alone does not open its ID: another proof, or a fresh ID
-    email_code     the other proof
+    further_proof  what was proved does not open the ID: another proof, or a fresh ID
+    email_code ... the other proof
     register       the number is new, or begins anew: name and terms
     finish         a session, a trusted browser, and back to where the person came from
 
-A page only says what was proved, and goes where `next_address` says. The id in the address is useless in another browser.
+A page only says what was proved (`proved`), and goes where `next_address` says. The id in the address is useless in another browser.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from idp.directory import numbers, users
 from idp.directory.tables import User
 from idp.errors import N_, BadInput, Forbidden, Gone
 from idp.login import browser, policy, session, situation
-from idp.login.policy import Demand, Proved
+from idp.login.policy import FURTHER_PROOF, SESSION, Demand, Proved
 from idp.login.situation import Scene
 from idp.login.tables import LoginFlow
 from idp.web.http import Answer, Request, see_other
@@ -53,12 +53,15 @@ OTHER_ID = N_("You proved a number that belongs to a different ID than the one t
 
 # A proof that whoever gave it holds the phone; what was read in an e-mail is none.
 BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
-NOT_DOUBTED = {"doubted_user_id": None, "email_code_id": None, "anew_at": None}
+NOTHING_PROVED: dict[str, Any] = dict.fromkeys(("doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"))
+# Pages of proofs that say by themselves who somebody is; they can be opened as long as the sign-in is not over.
+FIRST = frozenset(each.name for each in policy.PROOFS if each.is_first) - {policy.PHONE_CODE}
 
 _flows = table(LoginFlow)
 _READ = (  # in the order of `Flow`, and the hint
     *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
-    *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "login_hint"),
+    *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"),
+    "login_hint",
 )
 _MINE = Ready(
     sa.select(*(_flows.c[name] for name in _READ)).where(
@@ -75,8 +78,9 @@ _FINISH = Ready(_WRITE.statement.where(_flows.c.finished_at.is_(None)))
 class Flow:
     """A sign-in under way, as it was read: where it leads, what is demanded, and in the row of `phone_code_id` what has been proved.
 
-    `code` is that row once somebody asked for it (`code_of`). `doubted_user_id`: whom the number belongs to, when it alone does not open
-    that ID; then the row of `email_code_id` is the other proof, or `anew_at` says that a fresh ID is wanted.
+    `code` is that row once somebody asked for it (`code_of`). `doubted_user_id`: to whom the proofs so far lead, when they do not open that
+    ID; then `given` is what they were and `wanted` names those of which one more is due. The row of `email_code_id` is it, where that was
+    chosen; `anew_at` says that a fresh ID is wanted. `account_id`: the account whose password was given.
     """
 
     id: str
@@ -93,6 +97,9 @@ class Flow:
     doubted_user_id: str | None = None
     email_code_id: str | None = None
     anew_at: datetime | None = None
+    given: tuple[Proved, ...] = ()
+    wanted: frozenset[str] = frozenset()
+    account_id: str | None = None
     code: Transaction | None = None
 
     @property
@@ -141,6 +148,7 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> Flow:
         raise Gone(OVER, detail="no such sign-in in this browser")
     *values, hint = row
     flow = Flow(*values)
+    flow.given, flow.wanted = tuple(_proof_of(each) for each in row.given or ()), frozenset(row.wanted or ())
     flow.demand = Demand.from_json(row.demand, login_hint=crypto.unseal(HINT, hint) if hint else "")
     flow.ui_locales = request.ui_locales = tuple(flow.ui_locales)
     if flow.expires_at <= clock.now() and flow.finished_at is None:
@@ -183,16 +191,26 @@ def view(request: Request, flow: str) -> Answer:
 def enter(flow: Flow, request: Request) -> Answer:
     """Notice a stolen cookie, and lead to what is due: for the desk, and for whoever has just begun a sign-in in this browser."""
     browser.expel_thief(request)
+    _step_up(flow, request)
     answer = see_other(next_address(flow, request))
     browser.drop_unknown(request, answer)
     return answer
+
+
+def _step_up(flow: Flow, request: Request) -> None:
+    """Where this browser's session lacks only one proof more, that alone is asked for (RFC 9470)."""
+    live = browser.signed_in(request) if not (flow.demand.choose_person or flow.demand.create) else None
+    lacks = situation.of_session(flow.demand, live) if live and not flow.given and not flow.phone_code_id else None
+    if live and lacks and lacks.due == FURTHER_PROOF:
+        held = Proved(SESSION, live.acr, live.amr, live.auth_time)
+        write(flow, doubted_user_id=live.user_id, given=(held,), wanted=lacks.ways)
 
 
 def next_address(flow: Flow, request: Request) -> str:
     """Where the person goes from here: the order of the pages, and the way out."""
     if is_over(flow, request):
         return flow.return_to
-    if pages := _after_number(flow):
+    if pages := _due_pages(flow):
         return f"{flow.address}/{pages[0]}"
     phone = hinted_phone(flow)
     if any(phone in {"", person.phone} for person in browser.people(request, flow.demand)):
@@ -204,29 +222,36 @@ def elsewhere(flow: Flow, request: Request, page: str) -> str | None:
     """Where to go instead of `page`, when it is not its turn: a page that is opened by its address skips nothing (case 60)."""
     if is_over(flow, request):
         return flow.return_to
-    if page == "identify":  # a wrong number can be corrected without starting over
+    if page == "identify" or (page in FIRST and flow.doubted_user_id is None):  # a wrong number can be corrected without starting over
         return None
     if page == "people":
         return None if browser.people(request, flow.demand) else next_address(flow, request)
-    return None if page in _after_number(flow) else next_address(flow, request)
+    return None if page in _due_pages(flow) else next_address(flow, request)
 
 
-def _after_number(flow: Flow) -> list[str]:
-    """The pages that may be shown once a code was sent to a number, the one whose turn it is first."""
+def _due_pages(flow: Flow) -> list[str]:
+    """The pages that may be shown once a code was sent or something proved, the one whose turn it is first."""
     code = code_of(flow)
-    if code is None:
-        return []
-    if not code.used_at:
-        return ["phone_code"]
+    sent = ["phone_code"] if code is not None and not code.used_at else []
     if flow.doubted_user_id is None:
-        return ["register"]
-    chosen = ["register"] if flow.anew_at else ["email_code"] if flow.email_code_id else []
-    return [*chosen, "further_proof"]  # whoever chose may choose again
+        return sent or (["register"] if code is not None else [])
+    chosen = ["register"] if flow.anew_at else ["email_code"] if flow.email_code_id else sent
+    return [*chosen, "further_proof", *sorted(flow.wanted - {policy.EMAIL_CODE, policy.PHONE_CODE})]  # whoever chose may choose again
 
 
 def is_over(flow: Flow, request: Request) -> bool:
     """Whether nothing is to be proved any more: it was finished here, or the session holds all that is demanded."""
-    return flow.finished_at is not None or policy.is_met(flow.demand, browser.signed_in(request))
+    return flow.finished_at is not None or situation.is_met(flow.demand, browser.signed_in(request))
+
+
+def has_given(flow: Flow, name: str) -> bool:
+    """Whether this proof was already given in this sign-in, by the person to whom it leads."""
+    return any(name in each.proofs for each in flow.given)
+
+
+def pending_user(flow: Flow, *, alone: bool = False) -> User | None:
+    """To whom the proofs so far lead, when they alone do not open that ID; `alone` as in `users.get`. None: nothing was proved yet."""
+    return users.get(flow.doubted_user_id, alone=alone) if flow.doubted_user_id else None
 
 
 def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) -> Answer:
@@ -234,31 +259,51 @@ def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) 
 
     Only now does it show whether the number was known, or its ID is blocked (case 70).
     """
-    user, proved = users.find_by_phone(guess.phone, alone=True), _by_code(guess.channel, clock.now())
+    user, by_code = users.find_by_phone(guess.phone, alone=True), _by_code(guess.channel, clock.now())
     if user is None and guess.channel == EMAIL:  # the number has left the ID in this very moment: nobody proved it
         raise _number_first(flow, None)
     if user is not None:
-        return _by_number(flow, request, user, proved, code_id=guess.id, remember=remember)
+        return proved(flow, request, user, by_code, remember=remember, code_id=guess.id)
     require_welcome(flow, None)
     # Written whatever was read: meanwhile another tab may have begun with another number, and that one is not proved.
-    write(flow, phone_code_id=guess.id, remember=remember, **NOT_DOUBTED)
+    write(flow, phone_code_id=guess.id, remember=remember, **NOTHING_PROVED)
     return see_other(next_address(flow, request))
 
 
-def _by_number(flow: Flow, request: Request, user: User, proved: Proved, *, code_id: str, remember: bool) -> Answer:
-    """Sign in whose number it is, unless that alone does not open the ID: then ask for more, and remember that it was asked."""
+def proved(
+    flow: Flow,
+    request: Request,
+    user: User,
+    proof: Proved,
+    *,
+    remember: bool | None = None,
+    account_id: str | None = None,
+    code_id: str | None = None,
+) -> Answer:
+    """Whoever gave `proof` is `user`, who was read `alone`: sign them in, or ask for what is still missing, and remember that it was asked.
+
+    For every page whose proof was right, in the unit that used it up. What was proved before in this sign-in counts beside it, if it was of
+    the same person. `remember`: the tick of the page; None: it was not asked there. `account_id`: the account whose password it was.
+    """
     require_welcome(flow, user)
+    given = (*(flow.given if flow.doubted_user_id == user.id else ()), proof)
+    all_of_it = policy.together(given)
+    if remember is None:
+        remember = flow.remember if given[0].proof != SESSION else None
     browser.expel_thief(request)
-    scene = situation.look(flow.demand, request, user, proved)
-    judged = scene.judged
-    if judged.after.due != policy.FURTHER_PROOF:
-        return finish(flow, request, user, proved, remember=remember, scene=scene)
-    if proved.amr == (phone_code.AMR[EMAIL],):
+    scene = situation.look(flow.demand, request, user, all_of_it)
+    judged, account_id = scene.judged, account_id or (flow.account_id if len(given) > 1 else None)
+    if judged.after.due != FURTHER_PROOF:
+        return finish(flow, request, user, all_of_it, remember=remember, scene=scene, account_id=account_id)
+    if all_of_it.amr == (phone_code.AMR[EMAIL],):
         raise _number_first(flow, user)
-    if not policy.OF_NUMBER.isdisjoint(judged.after.rules):
+    if policy.PHONE_CODE in all_of_it.proofs and not policy.OF_NUMBER.isdisjoint(judged.after.rules):
         numbers.doubt(user.id, user.phone or "")
-    write(flow, phone_code_id=code_id, remember=remember, **NOT_DOUBTED | {"doubted_user_id": user.id})
-    details = {"flow": flow.id, "proof": proved.proof, **judged.details()}
+    kept: dict[str, Any] = {"doubted_user_id": user.id, "given": given, "wanted": judged.after.ways, "account_id": account_id}
+    ticked = {} if remember is None else {"remember": remember}
+    of_number = code_id or (flow.phone_code_id if policy.PHONE_CODE in all_of_it.proofs else None)
+    write(flow, phone_code_id=of_number, **ticked, **NOTHING_PROVED | kept)
+    details = {"flow": flow.id, "proof": proof.proof, **judged.details()}
     events.record("login.further_proof_due", user_id=user.id, details=details, personal=_personal(request))
     return see_other(next_address(flow, request))
 
@@ -271,11 +316,11 @@ def registered(flow: Flow, request: Request, name: str) -> Answer:
     require_welcome(flow, None)
     if flow.doubted_user_id is not None and not numbers.give_up(flow.doubted_user_id, code.phone):
         # Another tab was first, or somebody has shown meanwhile that the number is theirs: whoever this is proves it again.
-        write(flow, phone_code_id=None, **NOT_DOUBTED)
+        write(flow, phone_code_id=None, **NOTHING_PROVED)
         return see_other(next_address(flow, request))
     locale = language_of(request, flow.ui_locales)
     user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
-    return _by_number(flow, request, user, _by_code(code.channel, code.used_at), code_id=code.id, remember=flow.remember)
+    return proved(flow, request, user, _by_code(code.channel, code.used_at), remember=flow.remember, code_id=code.id)
 
 
 def finish(
@@ -288,6 +333,7 @@ def finish(
     device_id: str | None = None,
     session_id: str | None = None,
     scene: Scene | None = None,
+    account_id: str | None = None,
 ) -> Answer:
     """Sign in `user`, who was read `alone`, once: session, trusted browser, events, 303 to `return_to`; in the transaction of the proof.
 
@@ -304,17 +350,19 @@ def finish(
         scene = situation.look(flow.demand, request, user, proved)
     known, rules, judged = scene.known, scene.rules, scene.judged
     shown = proved.proofs and not BY_PHONE.isdisjoint(proved.amr)
-    if shown and judged.browser == "known" and user.phone_doubted_at is not None and user.phone is not None:
-        numbers.believe(user.id, user.phone)  # whoever is known here has the number: it did not change hands
+    if shown and (judged.browser == "known" or len(proved.proofs) > 1) and user.phone_doubted_at is not None and user.phone is not None:
+        numbers.believe(user.id, user.phone)  # who is known here, or proves more, has the number: it did not change hands
     where = {"user_agent": request.user_agent, "ip": request.remote_address}
     here = where | {"language": situation.spoken(request)}
     browser_id, cookie = known.browser_id, None
+    password_at = clock.now() if proved.proofs & policy.KNOWN_BY_HEART else None
     if device_id is not None:
         cookie = trusted_device.use(known, device_id, **here)
         if cookie is None:  # forgotten in another tab a moment ago
             return _vouched_no_more(flow)
     elif remember and rules.browser_lifetime != 0:  # where a company takes no browser's word, none is given
-        browser_id, cookie = trusted_device.trust(known, user.id, amr=proved.amr, auth_time=proved.auth_time, **here)
+        vouching: dict[str, Any] = {"amr": proved.amr, "auth_time": proved.auth_time, "password_at": password_at, **here}
+        browser_id, cookie = trusted_device.trust(known, user.id, **vouching)
     elif remember is not None and browser_id is not None:
         trusted_device.forget(browser_id, user_id=user.id, reason="company_browser" if remember else "not_remembered")
     former = browser.signed_in(request)  # only now: above we waited for other tabs of this browser, and one may have renewed the session
@@ -322,7 +370,17 @@ def finish(
     is_news = user.last_sign_in_at is not None and device_id is None and not browser.knows(known, former, user.id)
     if session_id is not None and former is None and (device_id is None or not session.is_live(session_id)):
         return _vouched_no_more(flow, cookie)  # ended; else only renewed, in another tab of a known browser
-    begun = session.start(user.id, proved, former=former, browser_id=browser_id, is_administrator=rules.is_administrator, **where)
+    password_at = password_at or browser.password_at(known, former, user.id)
+    begun = session.start(
+        user.id,
+        proved,
+        former=former,
+        browser_id=browser_id,
+        is_administrator=rules.is_administrator,
+        password_at=password_at,
+        account_id=account_id,
+        **where,
+    )
     if begun is None:
         return _vouched_no_more(flow, cookie)
     live, secret = begun
@@ -393,7 +451,22 @@ def _number_first(flow: Flow, user: User | None) -> Forbidden:
 
 def write(flow: Flow, **values: Any) -> None:
     """Keep what came of a page."""
-    changed(_WRITE, of_flow=flow.id, **values)
+    kept = dict(values)
+    if "given" in kept:
+        kept["given"] = [_json_of(each) for each in kept["given"] or ()]
+        values["given"] = tuple(values["given"] or ())
+    if "wanted" in kept:
+        kept["wanted"] = sorted(kept["wanted"] or ())
+        values["wanted"] = frozenset(values["wanted"] or ())
+    changed(_WRITE, of_flow=flow.id, **kept)
     for name, value in values.items():
         setattr(flow, name, value)
     flow.code = None  # to be read again
+
+
+def _json_of(given: Proved) -> dict[str, Any]:
+    return {"proof": given.proof, "acr": given.acr, "amr": list(given.amr), "at": given.auth_time.isoformat(), "also": list(given.also)}
+
+
+def _proof_of(kept: dict[str, Any]) -> Proved:
+    return Proved(kept["proof"], kept["acr"], tuple(kept["amr"]), datetime.fromisoformat(kept["at"]), tuple(kept["also"]))

@@ -1,23 +1,36 @@
-"""Is this you? The number alone does not open its ID: a code to the e-mail address of that ID does, or a fresh ID begins with the number.
+"""One more proof: what was proved so far leads to an ID and does not open it. The page offers what the rule takes and the person has; where
+it is the number that is doubted, a fresh ID may begin with it instead.
 
-Whoever stands here has the number, and perhaps nothing else to do with the ID: nothing of it is shown but a masked address.
+Whoever stands here has proved one thing, and perhaps has nothing else to do with the ID: nothing of it is shown but masked addresses.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from idp import clock, languages
 from idp.credentials import phone_code
 from idp.credentials.phone_code import Transaction
-from idp.directory import numbers, users
 from idp.directory.tables import User
-from idp.errors import Gone, TooManyTries
+from idp.errors import N_, Gone, TooManyTries
 from idp.login import flow as flows
+from idp.login import policy, sending
 from idp.login.flow import Flow
-from idp.login.policy import EMAIL_CODE, PHONE_CODE, Proved
 from idp.messages.channels import is_carried
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 from idp.web.pages import language_of
+
+
+class Way(NamedTuple):
+    """A further proof that has a page of its own, under its name; `title` is a msgid."""
+
+    name: str
+    title: str
+
+
+# In the order in which they are offered, the strongest first; codes by e-mail and to the phone stand after them.
+WAYS: tuple[Way, ...] = ()
 
 
 def show(request: Request, flow: str) -> Answer:
@@ -29,18 +42,21 @@ def show(request: Request, flow: str) -> Answer:
 
 
 def answer(request: Request, flow: str) -> Answer:
-    """`POST /login/<flow>/further_proof`, `answer`: `email` (send a code there) or `anew` (begin a fresh ID)."""
+    """`POST /login/<flow>/further_proof`, `answer`: `email`, `phone` (send a code there) or `anew` (begin a fresh ID)."""
     row = flows.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "further_proof"):
         return see_other(there)
     user, wanted = doubted(row), request.form.get("answer")
-    if wanted == "email" and address_of(user):
-        try:
+    try:
+        if wanted == "email" and address_of(row, user):
             return ask(row, request)
-        except TooManyTries as refusal:
-            form = Form(request, ui_locales=row.ui_locales)
-            return form.wait(_page(row, user, problem=form.explain(refusal), status=429), refusal)
-    if wanted == "anew" and may_begin_anew(user):
+        if wanted == "phone" and (number := number_of(row, user)):
+            flows.write(row, email_code_id=None, anew_at=None)
+            return sending.ask_for_code(row, request, number)
+    except TooManyTries as refusal:
+        form = Form(request, ui_locales=row.ui_locales)
+        return form.wait(_page(row, user, problem=form.explain(refusal), status=429), refusal)
+    if wanted == "anew" and may_begin_anew(row, user):
         return _begin_anew(row, request)
     return _page(row, user, status=422)
 
@@ -67,14 +83,11 @@ def email_code_of(row: Flow) -> Transaction | None:
 
 def proved(row: Flow, request: Request) -> Answer:
     """The code from the e-mail was right and is used up: number and ID belong together."""
-    user, code, sent = doubted(row, alone=True), flows.get_code(row), email_code_of(row)
+    user, sent = doubted(row, alone=True), email_code_of(row)
     if sent is None or user.email_verified_at is None or user.email_verified_at > sent.created_at:  # it was sent to a former address
         flows.write(row, email_code_id=None)
         return see_other(flows.next_address(row, request))
-    numbers.believe(user.id, code.phone)
-    amr = tuple(dict.fromkeys((phone_code.AMR[code.channel], phone_code.AMR["email"])))
-    by_both = Proved(PHONE_CODE, "code", amr, clock.now(), also=(EMAIL_CODE,))
-    return flows.finish(row, request, users.get(user.id), by_both, remember=row.remember)
+    return flows.proved(row, request, user, policy.proof(policy.EMAIL_CODE, (phone_code.AMR["email"],)))
 
 
 def _begin_anew(row: Flow, request: Request) -> Answer:
@@ -85,37 +98,59 @@ def _begin_anew(row: Flow, request: Request) -> Answer:
 
 
 def doubted(row: Flow, *, alone: bool = False) -> User:
-    """The ID that the proved number alone does not open, `alone` as in `users.get`. Raises Gone when it has another number or none by now:
-    another tab was first.
+    """The ID that the proofs so far do not open, `alone` as in `users.get`. Raises Gone when the number that was proved is another ID's or
+    nobody's by now: another tab was first.
     """
-    user = users.get(row.doubted_user_id or "", alone=alone)
-    if user.phone != flows.get_code(row).phone:
+    user = flows.pending_user(row, alone=alone)
+    if user is None or (flows.has_given(row, policy.PHONE_CODE) and user.phone != flows.get_code(row).phone):
         refusal = Gone(flows.OVER, detail=f"the number of {row.id} went to another ID meanwhile")
         refusal.shown["restart_url"] = row.return_to
         raise refusal
     return user
 
 
-def address_of(user: User) -> str | None:
-    """The address that a code can be sent to: verified, and mail goes out."""
-    return user.email if user.email_verified_at is not None and is_carried("email") else None
+def address_of(row: Flow, user: User) -> str | None:
+    """The address for a code: the rule takes it, beside a number that was proved; it is verified, and mail goes out."""
+    takes_it = policy.EMAIL_CODE in row.wanted and flows.has_given(row, policy.PHONE_CODE)
+    return user.email if takes_it and user.email_verified_at is not None and is_carried("email") else None
 
 
-def may_begin_anew(user: User) -> bool:
-    """Whether the number may begin a fresh ID: only where it is the number that is doubted, not where more is asked of its owner."""
-    return user.phone_doubted_at is not None
+def number_of(row: Flow, user: User) -> str | None:
+    """The number that a code can be sent to, where the rule takes one."""
+    return user.phone if policy.PHONE_CODE in row.wanted else None
+
+
+def may_begin_anew(row: Flow, user: User) -> bool:
+    """Whether the number may begin a fresh ID: only who proved it, and only where it is the number that is doubted."""
+    return user.phone_doubted_at is not None and flows.has_given(row, policy.PHONE_CODE)
 
 
 def _page(row: Flow, user: User, *, problem: str = "", status: int = 200) -> Page:
-    address = address_of(user)
+    address, number = address_of(row, user), number_of(row, user)
+    ways: list[dict[str, Any]] = [{"name": way.name, "title": way.title} for way in WAYS if way.name in row.wanted]
     return Page(
         "login/further_proof.html",
         status=status,
         parked=True,
         ui_locales=row.ui_locales,
         flow=row,
+        ways=ways,
         email=languages.mask_email(address) if address else None,
-        anew=may_begin_anew(user),
+        phone=languages.mask_phone(number) if number else None,
+        anew=may_begin_anew(row, user),
+        by_number=flows.has_given(row, policy.PHONE_CODE),
+        why=_why(row, user),
         problem=problem,
         identify_url=f"{row.address}/identify",
     )
+
+
+def _why(row: Flow, user: User) -> str:
+    """Why one proof is not enough, as the page says it (a msgid)."""
+    if may_begin_anew(row, user):
+        return N_("Your number is right. But the ID with this number was not used for a long time, and numbers change hands.")
+    if row.wanted <= policy.KNOWN_BY_HEART:
+        return N_("A new browser: here the company or the app asks for a password or a passkey as well, once.")
+    if policy.TOTP in row.wanted:
+        return N_("You set up an authenticator app: in a new browser it is asked for as well.")
+    return N_("In a new browser one proof is not enough here.")

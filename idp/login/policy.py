@@ -8,7 +8,7 @@ makes a Demand of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
@@ -23,20 +23,41 @@ REMEMBERED = LEVELS[0]
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A way to prove who one is: its name (of the file in `credentials`, the page, the address) and the level that it alone reaches."""
+    """A way to prove who one is: its name (of the file in `credentials`, the page, the address) and the level that it alone reaches.
+
+    `is_first`: it says by itself who somebody is; the others only stand beside such a one.
+    """
 
     name: str
     acr: str
+    is_first: bool = False
 
 
-PHONE_CODE, EMAIL_CODE = "phone_code", "email_code"
+PHONE_CODE, EMAIL_CODE, PASSWORD, PASSKEY = "phone_code", "email_code", "password", "passkey"
+TOTP, RECOVERY_CODE, SOCIAL = "totp", "recovery_code", "social"
+SESSION = "session"  # what a session of this browser can show when it lacks only one thing more
 
-# To add one: a file in credentials, a page, and a line here. NOTE: a code by e-mail only ever stands beside the one to the phone, and both
-# together are no `mfa` (`claims.md`).
-PROOFS = (Proof(PHONE_CODE, "code"),)
+# To add one: a file in credentials, a page, and a line here.
+PROOFS = (
+    Proof(PHONE_CODE, "code", is_first=True),
+    Proof(PASSWORD, "code", is_first=True),
+    Proof(PASSKEY, "phishing_resistant", is_first=True),
+    Proof(SOCIAL, "code", is_first=True),
+    Proof(TOTP, "code"),
+    Proof(RECOVERY_CODE, "code"),
+    Proof(EMAIL_CODE, "code"),
+)
+
+# Two of these make `mfa`; a code by e-mail beside another proof does not (`claims.md`).
+KINDS = frozenset({PHONE_CODE, PASSWORD, SOCIAL, TOTP, RECOVERY_CODE})
+KNOWN_BY_HEART = frozenset({PASSWORD, PASSKEY})  # what `code+password` wants: something that no gateway of text messages has seen
+BESIDE_A_FACTOR = frozenset({TOTP, PASSKEY, RECOVERY_CODE})  # what stands for an authenticator app that the person set up
+BESIDE_A_NUMBER = KNOWN_BY_HEART | BESIDE_A_FACTOR | {EMAIL_CODE, SOCIAL}  # what shows that whoever has the number is the person
+CODE_AND_PASSWORD, OWN_PASSWORD = "code+password", "user"
+_OF_AMR = {"sms": PHONE_CODE, "tel": PHONE_CODE, "pwd": PASSWORD, "fed": SOCIAL}
 
 # The levels that somebody can be at in this house, weakest first.
-REACHABLE = tuple(level for level in LEVELS if level == REMEMBERED or level in {proof.acr for proof in PROOFS})
+REACHABLE = LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +76,31 @@ class Proved:
     def proofs(self) -> frozenset[str]:
         """What was proved in this very sign-in."""
         return frozenset({self.proof, *self.also} - {REMEMBERED})
+
+
+def proof(name: str, amr: tuple[str, ...]) -> Proved:
+    """A proof of this moment; `amr` as `claims.md` says (RFC 8176). Raises KeyError for what is none."""
+    return Proved(name, _LEVEL_OF[name], amr, clock.now())
+
+
+def together(given: Sequence[Proved]) -> Proved:
+    """What the proofs of one sign-in amount to: the first one names it, the last one dates it, two of different kinds are `mfa`."""
+    kinds = {kind for each in given for kind in _kinds(each)}
+    level = max(_RANK[each.acr] for each in given)
+    if len(kinds) >= 2:
+        level = max(level, _RANK["mfa"])
+    named = [name for each in given for name in (each.proof, *each.also) if name not in {SESSION, REMEMBERED}]
+    amr = tuple(dict.fromkeys(word for each in given for word in each.amr))
+    return Proved(named[0], LEVELS[level], amr, max(each.auth_time for each in given), also=tuple(named[1:]))
+
+
+def _kinds(given: Proved) -> set[str]:
+    """What kinds of proof these are. NOTE: a code to a number that came by e-mail shows the mailbox, not the phone."""
+    if given.proof == SESSION:
+        return {_OF_AMR[word] for word in given.amr if word in _OF_AMR} if given.acr != REMEMBERED else set()
+    if given.proof == PHONE_CODE and PHONE_CODE not in {_OF_AMR.get(word) for word in given.amr}:
+        return set()
+    return {given.proof} & KINDS
 
 
 class Held(Protocol):
@@ -92,6 +138,10 @@ class Held(Protocol):
     def is_administrator(self) -> bool:
         """Whether the shorter life of administrators' browsers is theirs."""
 
+    @property
+    def password_at(self) -> datetime | None:
+        """When a password or a passkey was last given in this browser."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -104,6 +154,7 @@ class Given:
     rights_raised_at: datetime | None = None
     browser_lifetime: int | None = None
     is_administrator: bool = False
+    password_at: datetime | None = None
 
     @property
     def vouched_at(self) -> datetime:
@@ -117,6 +168,8 @@ class Demand:
 
     `fresh_since`: the proof was given at this instant or later. `acr`: at least this level, or the strongest that can be reached.
     `choose_person` and `create`: the person says who they are after `asked_at`. `user_id`: only this person. `login_hint`: what to fill in.
+    `password_of`: a browser that is new to it proves a password or a passkey beside the code, once: that account's password or the
+    person's own (an account's id), or the person's own (`user`).
     """
 
     asked_at: datetime
@@ -126,6 +179,7 @@ class Demand:
     create: bool = False
     user_id: str | None = None
     login_hint: str = ""
+    password_of: str = ""
 
     def __post_init__(self) -> None:
         if self.acr is not None and self.acr not in LEVELS:
@@ -140,6 +194,7 @@ class Demand:
             "choose_person": self.choose_person,
             "create": self.create,
             "user_id": self.user_id,
+            "password_of": self.password_of,
         }
 
     @classmethod
@@ -154,22 +209,34 @@ class Demand:
             kept["create"],
             kept["user_id"],
             login_hint,
+            kept.get("password_of", ""),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Whom it is about, as far as the rules look: `silent` since longer than the settings' `recycled_after`; `doubted`: somebody had the
-    number who did not show that the ID is theirs; `factors` that they set up beyond their phone; `has_email` that is verified; what their
-    companies want of a new browser.
+    number who did not show that the ID is theirs; `factors` that they set up beyond their phone; `has_email` that is verified.
     """
 
     silent: bool = False
     doubted: bool = False
     factors: frozenset[str] = frozenset()
     has_email: bool = False
+    has_phone: bool = True
     is_administrator: bool = False
-    new_browser: str = "code"
+
+    @property
+    def ways(self) -> frozenset[str]:
+        """All that they can prove."""
+        return self.factors | ({EMAIL_CODE} if self.has_email else set()) | ({PHONE_CODE} if self.has_phone else set())
+
+    @property
+    def reach(self) -> str:
+        """The strongest level that they can reach."""
+        if PASSKEY in self.factors:
+            return "phishing_resistant"
+        return "mfa" if self.factors & (KINDS - {SOCIAL}) else "code"
 
 
 class Limits(NamedTuple):
@@ -205,24 +272,28 @@ NOTHING, PRESS, PROOF, FURTHER_PROOF, ANOTHER_PERSON = DUES = ("nothing", "press
 
 
 class Rule(NamedTuple):
-    """One line of the policy. `wants` answers what is due by it (of DUES), a level (of LEVELS) that is to be held, or None."""
+    """One line of the policy. `wants` answers what is due by it (of DUES), a level (of LEVELS) that is to be held, or None. `by`: each of
+    these is the further proof that it wants.
+    """
 
     name: str
     reason: str
     wants: Callable[[Situation], str | None]
+    by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`due`: what it takes (of DUES). `rules`: the names of those that asked for anything, in their order. `unmet`: those among them that
-    want what nobody can prove here yet; the strongest there is takes its place. `acr`: the level that is asked for, as far as it can be
-    reached.
+    want what this person cannot prove; the strongest that they can takes its place. `acr`: the level that is asked for, as far as it can be
+    reached. `ways`: which further proofs the first rule that wants one takes, of those that the person has; none: nothing but a fresh ID.
     """
 
     due: str
     rules: tuple[str, ...]
     unmet: tuple[str, ...] = ()
     acr: str = REMEMBERED
+    ways: frozenset[str] = frozenset()
 
     @property
     def is_enough(self) -> bool:
@@ -230,13 +301,9 @@ class Decision:
         return self.due in {NOTHING, PRESS}
 
 
-def _by_number_alone(s: Situation) -> bool:
-    """Only the number was proved in this sign-in, in a browser that does not vouch for the person."""
-    return s.proofs == {PHONE_CODE} and s.browser != "known"
-
-
-def _or_unmet(s: Situation, wanted: bool) -> str | None:
-    return None if not wanted else FURTHER_PROOF if s.person.has_email else "mfa"
+def _missing(s: Situation, by: frozenset[str]) -> str | None:
+    """A further proof, where something was proved in a browser that does not vouch for the person, and none of these."""
+    return FURTHER_PROOF if s.proofs and s.browser != "known" and not s.proofs & by else None
 
 
 RULES = (
@@ -281,27 +348,40 @@ RULES = (
     Rule(
         "silent_number",
         "The ID was not in use for so long that its number may be somebody else's by now.",
-        lambda s: FURTHER_PROOF if s.person.silent and _by_number_alone(s) else None,
+        lambda s: _missing(s, BESIDE_A_NUMBER) if s.person.silent and PHONE_CODE in s.proofs else None,
+        BESIDE_A_NUMBER - {SOCIAL},
     ),
     Rule(
         "doubted_number",
         "Whoever had the number before did not show that the ID is theirs.",
-        lambda s: FURTHER_PROOF if s.person.doubted and _by_number_alone(s) else None,
+        lambda s: _missing(s, BESIDE_A_NUMBER) if s.person.doubted and PHONE_CODE in s.proofs else None,
+        BESIDE_A_NUMBER - {SOCIAL},
     ),
     Rule(
         "second_factor",
-        "The person set up another factor beside the phone.",
-        lambda s: FURTHER_PROOF if s.person.factors - s.proofs and _by_number_alone(s) else None,
+        "The person set up an authenticator app beside the phone.",
+        lambda s: _missing(s, BESIDE_A_FACTOR) if TOTP in s.person.factors else None,
+        BESIDE_A_FACTOR,
     ),
     Rule(
         "administrator_second_proof",
         "Administrators prove more than the number in a browser that does not know them ([login] administrators_second_proof).",
-        lambda s: _or_unmet(s, s.limits.administrators_second_proof and s.person.is_administrator and _by_number_alone(s)),
+        lambda s: (
+            _missing(s, BESIDE_A_FACTOR)
+            if s.limits.administrators_second_proof and s.person.is_administrator and len(s.proofs) == 1
+            else None
+        ),
+        BESIDE_A_FACTOR | {PHONE_CODE, PASSWORD, EMAIL_CODE},
     ),
     Rule(
-        "company_new_browser",
-        "A company of this person wants a password beside the code in a new browser.",
-        lambda s: "mfa" if s.person.new_browser == "code+password" and s.proofs and s.browser != "known" else None,
+        "new_browser_password",
+        "The app or the company that was chosen wants a password or a passkey beside the code, once in each browser.",
+        lambda s: (
+            FURTHER_PROOF
+            if s.demand.password_of and s.held is not None and s.held.password_at is None and not s.proofs & KNOWN_BY_HEART
+            else None
+        ),
+        KNOWN_BY_HEART,
     ),
     Rule(
         "strange_sign_in",
@@ -318,33 +398,52 @@ RULES = (
         ),
     ),
 )
-# Those that doubt whether the number is still the ID's: whoever has it may begin anew.
+# Those that doubt whether the number is still the ID's: whoever has it may begin anew, also where no other proof is left.
 OF_NUMBER = frozenset({"silent_number", "doubted_number", "second_factor"})
 REASONS = {rule.name: rule.reason for rule in RULES}
 
 
 def decide(situation: Situation) -> Decision:
-    """What is due, and by which rules. A level that nobody can reach here is met by the strongest one that somebody can."""
+    """What is due, and by which rules. A level that this person cannot reach is met by the strongest one that they can."""
     due, acr = 0, 0
     named: list[str] = []
     unmet: list[str] = []
+    ways: frozenset[str] | None = None
     held = _RANK[situation.held.acr] if situation.held is not None else -1
-    for name, _, wants in RULES:
-        wanted = wants(situation)
+    reach = max(_RANK[situation.person.reach], held)
+    left = situation.person.ways - situation.proofs
+    for name, _, wants, takes in RULES:
+        wanted, by = wants(situation), takes
         if wanted is None:
             continue
         if wanted in _RANK:
             level = _RANK[wanted]
-            if level > _STRONGEST:
+            if level > reach:
                 unmet.append(name)
-                level = _STRONGEST
+                level = reach
             acr = max(acr, level)
             if held >= level and name not in unmet:
                 continue  # it asked for no more than there is
-            wanted = PROOF if held < level else NOTHING
+            wanted, by = _to_reach(level, held, situation.proofs)
+        if wanted == FURTHER_PROOF:
+            taken = by & left
+            if not taken and name not in OF_NUMBER:
+                unmet.append(name)
+                wanted = NOTHING
+            elif ways is None:
+                ways = taken
         named.append(name)
         due = max(due, _DUE[wanted])
-    return Decision(DUES[due], tuple(named), tuple(unmet), LEVELS[acr])
+    return Decision(DUES[due], tuple(named), tuple(dict.fromkeys(unmet)), LEVELS[acr], ways or frozenset())
+
+
+def _to_reach(level: int, held: int, proofs: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """What is due to be at a level, and by which further proofs."""
+    if held >= level:
+        return NOTHING, frozenset()
+    if not proofs or held < _RANK["code"]:
+        return PROOF, frozenset()
+    return FURTHER_PROOF, frozenset({PASSKEY}) if level > _RANK["mfa"] else (KINDS - {SOCIAL}) | {PASSKEY}
 
 
 def is_enough(demand: Demand, held: Held) -> bool:
@@ -352,9 +451,9 @@ def is_enough(demand: Demand, held: Held) -> bool:
     return decide(Situation(demand, clock.now(), held, limits=limits())).is_enough
 
 
-def is_met(demand: Demand, held: Held | None) -> bool:
+def is_met(demand: Demand, held: Held | None, person: Person = NOBODY) -> bool:
     """Whether the session that is `held` is all that is demanded: then nobody has to see a page."""
-    return held is not None and decide(Situation(demand, clock.now(), held, limits=limits())).due == NOTHING
+    return held is not None and decide(Situation(demand, clock.now(), held, person=person, limits=limits())).due == NOTHING
 
 
 def limits() -> Limits:
@@ -375,4 +474,4 @@ def _is_older(s: Situation, held: Held, seconds: int | None) -> bool:
 
 _RANK = {level: place for place, level in enumerate(LEVELS)}
 _DUE = {due: place for place, due in enumerate(DUES)}
-_STRONGEST = _RANK[REACHABLE[-1]]
+_LEVEL_OF = {each.name: each.acr for each in PROOFS}

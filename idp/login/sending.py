@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -14,8 +14,8 @@ from idp.db.ready import Ready
 from idp.db.session import changed
 from idp.db.session import session as database
 from idp.errors import WorkNeeded
-from idp.login import browser
-from idp.login.flow import NOT_DOUBTED, Flow, code_of, next_address, write
+from idp.login import browser, policy
+from idp.login.flow import NOTHING_PROVED, Flow, code_of, next_address, pending_user, write
 from idp.login.tables import LoginFlow
 from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
@@ -43,11 +43,14 @@ def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | Non
     where it has to, this leads there; raises WorkNeeded when that was not enough. NOTE: whoever changes the number and changes it back
     finds the code that is under way, with the guesses it has left: no way around gives new ones.
     """
+    # Whoever proves the number of the one to whom other proofs led goes on; any other number begins afresh.
+    goes_on = policy.PHONE_CODE in flow.wanted and (pending := pending_user(flow)) is not None and pending.phone == phone
+    kept: dict[str, Any] = {} if goes_on else NOTHING_PROVED
     sent = code_of(flow)
     if sent is None or sent.phone != phone:
         sent = phone_code.find_last(phone, flow.id)
         if sent is not None and sent.is_open:
-            write(flow, phone_code_id=sent.id, **NOT_DOUBTED)
+            write(flow, phone_code_id=sent.id, **kept)
     if sent is None or not sent.is_open:
         try:
             begun = phone_code.begin(
@@ -64,7 +67,7 @@ def ask_for_code(flow: Flow, request: Request, phone: str, *, channel: str | Non
             if work is not None:
                 raise
             return await_work(flow, phone, channel, hard=needed.is_hard)
-        write(flow, phone_code_id=begun.id, **NOT_DOUBTED)
+        write(flow, phone_code_id=begun.id, **kept)
         flow.code = begun
     return see_other(next_address(flow, request))
 

@@ -54,6 +54,8 @@ class SignedIn:
     idle_lifetime: int | None = None
     rights_raised_at: datetime | None = None
     browser_lifetime: int | None = None
+    password_at: datetime | None = None
+    account_id: str | None = None
 
     is_administrator: ClassVar[bool] = False  # their sessions are shorter than their browsers' trust: nothing is left to be shortened
 
@@ -122,6 +124,8 @@ def find(secret: str) -> SignedIn | None:
         idle_lifetime=row.idle_lifetime,
         rights_raised_at=row.rights_raised_at,
         browser_lifetime=row.browser_lifetime,
+        password_at=row.password_at,
+        account_id=row.account_id,
     )
 
 
@@ -141,6 +145,8 @@ def start(
     former: SignedIn | None = None,
     browser_id: str | None = None,
     is_administrator: bool = False,
+    password_at: datetime | None = None,
+    account_id: str | None = None,
     ip: str = "",
     user_agent: str = "",
 ) -> tuple[SignedIn, str] | None:
@@ -155,7 +161,7 @@ def start(
         end(former.id, "another_person")
         former = None
     values = {"secret_digest": crypto.digest(secret), "confirmed_at": now, "last_seen_at": now, "ip": ip, "browser_id": browser_id}
-    values["browser_name"] = trusted_device.name_of(user_agent)
+    values |= {"browser_name": trusted_device.name_of(user_agent), "password_at": password_at, "account_id": account_id}
     idle, lifetime = _lifetimes(is_administrator)
     values["idle_lifetime"] = idle
     until = now + timedelta(seconds=lifetime)

@@ -1,5 +1,7 @@
 """What `policy` decides about: this browser, this person, what is strange here. Gathered only where somebody proves or presses something;
-a session that is silently taken needs none of it.
+a session that is silently taken needs none of it, unless it lacks what is demanded.
+
+`FACTORS` is what people can set up beyond their phone: for each proof, whether `of_user` has it, as a part of one statement.
 """
 
 from __future__ import annotations
@@ -8,19 +10,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+import sqlalchemy as sa
+
 from idp import clock
 from idp.config import settings
 from idp.credentials import phone_limits
 from idp.credentials.trusted_device import Recognition
-from idp.directory import numbers, sign_in_rules
+from idp.db.session import session as database
+from idp.directory import numbers, sign_in_rules, users
 from idp.directory.sign_in_rules import Rules
 from idp.directory.tables import User
 from idp.login import browser, policy, session
 from idp.login.browser import PersonHere
-from idp.login.policy import Decision, Demand, Given, Person, Proved, Situation
+from idp.login.policy import NOBODY, NOTHING, SESSION, Decision, Demand, Given, Person, Proved, Situation
+from idp.login.session import SignedIn
 from idp.messages.spend_rules import country_of
 from idp.web.http import Request, network_of
 from idp.web.languages import page_language
+
+FACTORS: dict[str, sa.ColumnElement[bool]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +73,52 @@ def look(demand: Demand, request: Request, user: User, proved: Proved) -> Scene:
     vouches = here is not None and policy.decide(Situation(Demand(now), now, here, limits=limits)).is_enough
     where: Literal["known", "shared", "new"] = "known" if vouches else "shared" if browser.is_shared(request) else "new"
     signs = _signs_here(request, known) if vouches else _signs(request, user)
-    person = Person(
-        silent=_is_silent(user),
-        doubted=user.phone_doubted_at is not None,
-        has_email=user.email_verified_at is not None and user.email is not None,
-        is_administrator=rules.is_administrator,
-        new_browser=rules.new_browser,
-    )
+    person = _person(user, is_administrator=rules.is_administrator)
     before = policy.decide(Situation(demand, now, here, browser=where, person=person, signs=signs, limits=limits))
     after = before
     if proved.proofs:
-        held = Given(user.id, proved.acr, proved.auth_time, now, user.rights_raised_at)
+        password_at = here.password_at if here is not None and vouches else None
+        held = Given(user.id, proved.acr, proved.auth_time, now, user.rights_raised_at, password_at=password_at)
         after = policy.decide(Situation(demand, now, held, proved.proofs, where, person, signs, limits))
     return Scene(known, rules, Judged(where, before, after, signs))
+
+
+def of_session(demand: Demand, held: SignedIn | None) -> Decision | None:
+    """What a session lacks of a demand, one further proof at a time; None without a session. The person is only looked at where it must."""
+    if held is None:
+        return None
+    lacks = policy.decide(Situation(demand, clock.now(), held, limits=policy.limits()))
+    if lacks.due == NOTHING and not lacks.unmet:
+        return lacks
+    user = users.find(held.user_id)
+    person = _person(user) if user is not None else NOBODY
+    proofs = frozenset({SESSION}) if held.acr != policy.REMEMBERED else frozenset[str]()
+    return policy.decide(Situation(demand, clock.now(), held, proofs, "known", person, limits=policy.limits()))
+
+
+def is_met(demand: Demand, held: SignedIn | None) -> bool:
+    """Whether the session is all that is demanded, as far as its person can prove it: then nobody has to see a page."""
+    decided = of_session(demand, held)
+    return decided is not None and decided.due == NOTHING
+
+
+def factors(user_id: str) -> frozenset[str]:
+    """What the person set up beyond their phone, by the names of `policy.PROOFS`; one statement."""
+    if not FACTORS:
+        return frozenset()
+    row = database.execute(sa.select(*(there.label(name) for name, there in FACTORS.items())), {"of_user": user_id}).one()
+    return frozenset(name for name, there in row._mapping.items() if there)
+
+
+def _person(user: User, *, is_administrator: bool = False) -> Person:
+    return Person(
+        silent=_is_silent(user),
+        doubted=user.phone_doubted_at is not None,
+        factors=factors(user.id),
+        has_email=user.email_verified_at is not None and user.email is not None,
+        has_phone=user.phone is not None,
+        is_administrator=is_administrator,
+    )
 
 
 def spoken(request: Request) -> str:

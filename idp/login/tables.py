@@ -15,6 +15,7 @@ class Session(Base):
     """A signed-in browser; `id` is the OIDC `sid`.
 
     NOTE: `auth_time` and `amr` are the last real proof's. Pressing one's name in a known browser moves only `confirmed_at`.
+    `password_at`: when a password or a passkey was last given in this browser. `account_id`: the account whose password signed in.
     NOTE: `expires_at` holds whatever happens; `idle_expires_at` moves with use by `idle_lifetime` (seconds), and never past it.
     """
 
@@ -37,6 +38,8 @@ class Session(Base):
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     ended_reason: Mapped[str | None] = mapped_column(sa.String(32))
+    password_at: Mapped[datetime | None] = mapped_column(Instant)
+    account_id: Mapped[str | None] = mapped_column(Id)
 
 
 class LoginFlow(Base):
@@ -45,8 +48,9 @@ class LoginFlow(Base):
     NOTE: `browser_digest` binds it to the browser that began it; the id, which stands in the address, is worth nothing without that cookie.
     NOTE: which number is being proved, and whether it was, stands only in the row of `phone_code_id`. Nothing that a form sends can name
     another number or skip the proof.
-    NOTE: once `doubted_user_id` is set, a code to the number opens that ID in this sign-in no more: either the row of `email_code_id` is
-    proved too, or (`anew_at`) a fresh ID begins with the number.
+    NOTE: once `doubted_user_id` is set, what has been proved so far (`given`, one object for each proof) leads to that ID and does not open
+    it: either one of `wanted` is proved too (the row of `email_code_id`, where that was chosen), or (`anew_at`) a fresh ID begins with the
+    number. `account_id`: the account whose password was given.
     NOTE: `password_owner_id`: whose password was right (at `password_at`) while more is to be shown before it signs anybody in: that its
     address is read, or to which ID the account is to be linked.
     NOTE: `awaiting_work` is what was asked for (a number, sealed) while the browser proves that it works for it.
@@ -72,6 +76,9 @@ class LoginFlow(Base):
     doubted_user_id: Mapped[str | None] = mapped_column(Id)
     email_code_id: Mapped[str | None] = mapped_column(Id)
     anew_at: Mapped[datetime | None] = mapped_column(Instant)
+    given: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    wanted: Mapped[list[str] | None] = mapped_column(Json)
+    account_id: Mapped[str | None] = mapped_column(Id)
     password_owner_id: Mapped[str | None] = mapped_column(Id)
     password_at: Mapped[datetime | None] = mapped_column(Instant)
 

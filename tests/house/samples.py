@@ -122,7 +122,19 @@ CODE = {
     "tries_left": 5,
     "now": NOW,
 }
-FURTHER = {"flow": _flow(), "email": "a•••@p•••.example", "anew": True, "problem": "", "identify_url": "/login/flw_1/identify"}
+FURTHER = {
+    "flow": _flow(),
+    "ways": (),
+    "email": "a•••@p•••.example",
+    "phone": None,
+    "anew": True,
+    "by_number": True,
+    "why": "Your number is right. But the ID with this number was not used for a long time, and numbers change hands.",
+    "problem": "",
+    "identify_url": "/login/flw_1/identify",
+}
+MASKED = "+7 ••• •••-67-89"
+WAYS = [{"name": "totp", "title": "Sign in another way"}]
 MAIL = {
     "email": "a•••@p•••.example",
     "sent": SimpleNamespace(is_open=True, digits=6, tries_left=3, expires_at=NOW + timedelta(minutes=5)),
@@ -289,6 +301,10 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "further_proof": ("login/further_proof.html", lambda: FURTHER),
     "further_proof-no-email": ("login/further_proof.html", lambda: {**FURTHER, "email": None}),
     "further_proof-administrator": ("login/further_proof.html", lambda: {**FURTHER, "anew": False}),
+    "further_proof-by-password": (
+        "login/further_proof.html",
+        lambda: {**FURTHER, "email": None, "phone": MASKED, "anew": False, "by_number": False, "ways": WAYS},
+    ),
     "further_proof-too-many": ("login/further_proof.html", lambda: {**FURTHER, "problem": "Too many codes were sent to this number."}),
     "email_code": ("login/email_code.html", lambda: {**MAIL, "form": Mail()}),
     "email_code-wrong": ("login/email_code.html", lambda: {**MAIL, "form": filled(Mail(), {"code": WRONG_CODE}), "resend_at": NOW}),

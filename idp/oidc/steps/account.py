@@ -1,7 +1,8 @@
 """The second step: as which account, for which company? Asked only when the scope has `account` or `company`.
 
 The choice is, in this order: `company=` or `account=`; the account in `id_token_hint`; the one this session last chose for this client; the
-only candidate; else the chooser. A company that was named is taken or refused; nobody is ever signed in to another one instead.
+only candidate; else the chooser. A company that was named is taken or refused; nobody is ever signed in to another one instead. Whoever
+signed in with an account's password has chosen that account. Its company may then want more of this browser.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from idp.delegation import account_choices, scopes
 from idp.directory import accounts
 from idp.directory.accounts import Standing
 from idp.errors import OAuthRefusal
+from idp.login import policy
+from idp.oidc.steps import sign_in
 from idp.oidc.steps.journey import Journey, Open
 from idp.web.http import Answer, see_other
 
@@ -29,14 +32,22 @@ def check(journey: Journey) -> Open | None:
     there = accounts.candidates(person.user_id, journey.client.account_types)
     if asked.company_id or asked.account_id:
         journey.standing = _named(journey, there)
-        return None
+        return _strictly(journey)
     if not any(standing.may_enter for standing in there):
         return Open("access_denied", "This person has no account that may enter here.", _go)
     chosen = _chosen(journey, there)
     if chosen is None:
         return Open("account_selection_required", "The person has to choose an account.", _go)
     journey.standing = chosen
-    return None
+    return _strictly(journey)
+
+
+def _strictly(journey: Journey) -> Open | None:
+    """What the company of the chosen account wants of a browser in which nobody has given a password yet."""
+    chosen = journey.standing
+    if chosen is None or chosen.new_browser != policy.CODE_AND_PASSWORD:
+        return None
+    return sign_in.further(journey, chosen.account_id)
 
 
 def _named(journey: Journey, there: list[Standing]) -> Standing:
@@ -65,6 +76,9 @@ def _chosen(journey: Journey, there: list[Standing]) -> Standing | None:
         return None
     if journey.asked.hint_account_id in enterable:
         return enterable[journey.asked.hint_account_id]
+    person = journey.person()
+    if person.account_id in enterable and journey.asked.asked_at is not None and person.auth_time >= journey.asked.asked_at:
+        return enterable[person.account_id]
     last = account_choices.of_session(journey.person().id, journey.client.id)
     if last in enterable:
         return enterable[last]

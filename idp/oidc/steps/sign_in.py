@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from idp import clock
 from idp.config import settings
-from idp.login import flow, policy, session
+from idp.login import flow, policy, session, situation
 from idp.oidc.steps.journey import Journey, Open
 from idp.web.http import Answer
 from idp.web.pages import language_of
@@ -16,11 +16,21 @@ from idp.web.pages import language_of
 def check(journey: Journey) -> Open | None:
     """Take the session of this browser if it is what was asked for."""
     signed_in = session.find(journey.request.cookie("session"))
-    if signed_in is not None and policy.is_met(_demand(journey), signed_in):
+    if signed_in is not None and situation.is_met(_demand(journey), signed_in):
         session.touch(signed_in)
         journey.signed_in = signed_in
         return None
     return Open("login_required", "The person has to sign in.", _go)
+
+
+def further(journey: Journey, account_id: str) -> Open | None:
+    """Whether the account that was chosen wants more of this browser: its company's `code+password` (`product.md` §1). Only what is missing
+    is asked for. Somebody who has neither a password nor a passkey is let in.
+    """
+    demand = replace(_demand(journey), password_of=account_id)
+    if situation.is_met(demand, journey.person()):
+        return None
+    return Open("interaction_required", "The company wants a password in this browser.", lambda late: _begin(late, demand))
 
 
 def again(journey: Journey) -> Answer:
@@ -45,6 +55,7 @@ def _demand(journey: Journey) -> policy.Demand:
         create="create" in asked.prompts,
         user_id=asked.hint_user_id,
         login_hint=asked.login_hint,
+        password_of=policy.OWN_PASSWORD if journey.client.new_browser == policy.CODE_AND_PASSWORD else "",
     )
 
 
