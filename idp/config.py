@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from idp import config_passkeys, config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
+from idp.config_outbound import Outbound
+from idp.config_providers import Provider, problem_with
 from idp.config_redis import Redis
 from idp.config_source import TextList
 from idp.config_spend import Spend
@@ -295,6 +297,8 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Telemetry()
     smtp: Smtp = Smtp()
     spend: Spend = Spend()
+    outbound: Outbound = Outbound()
+    providers: dict[str, Provider] = {}
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:
@@ -306,6 +310,8 @@ class Settings(BaseSettings):
             raise ValueError(f"[messages] {problem}")
         if misfit := config_passkeys.problem_with(self.server.issuer, self.login.passkey_domain, self.login.passkey_origins):
             raise ValueError(f"[login] {misfit}")
+        if confused := problem_with(self.providers):
+            raise ValueError(f"[providers] {confused}")
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self
@@ -323,6 +329,8 @@ def unsafe_in_production(settings: Settings) -> list[str]:
     root = settings.keys.folder / "root.key"
     if root.exists() and root.stat().st_mode & 0o077:
         problems.append(f"{root} can be read by others. Run: chmod 600 {root}")
+    if settings.outbound.allow_private_addresses:
+        problems.append("[outbound] allow_private_addresses lets others reach what stands behind the firewall. Turn it off in production.")
     if settings.telemetry.log_level == "DEBUG":
         problems.append('[telemetry] log_level = "DEBUG" is too talkative for production. Use INFO.')
     return problems

@@ -71,7 +71,9 @@ def unknown(values: Mapping[str, Any], where: str, sections: Mapping[str, Any]) 
         if not isinstance(keys, Mapping):
             problems.append(f"[{section}] ({where}) is a table of settings, not a value.")
             continue
-        known = field.annotation.model_fields
+        known = getattr(field.annotation, "model_fields", None)
+        if known is None:  # tables with names of the deployment's own, as [providers.<key>]: each looks at its keys itself
+            continue
         problems += [f"[{section}] {key} ({where}) is not known{nearest(key, known, '{}')}." for key in keys if key not in known]
     return problems
 

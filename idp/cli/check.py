@@ -33,7 +33,11 @@ def check(form: str) -> None:
         as_json(values)
         return
     rows = [
-        (f"[{section}] {key}", _written(value), "" if key in getattr(settings, section).model_fields_set else "default")
+        (
+            f"[{section}] {key}",
+            _written(value),
+            "" if section == "providers" or key in getattr(settings, section).model_fields_set else "default",
+        )
         for section, part in values.items()
         for key, value in part.items()
     ]

@@ -46,6 +46,11 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         help="What people prove in a browser that is new to them, once: with +password also a password or a passkey [default: code]",
     ),
     click.option("--purpose", help="What it is for, in a sentence, on the page that asks for consent."),
+    click.option(
+        "--providers",
+        metavar="KEYS",
+        help="Which of [providers.<key>] its sign-in page offers, separated by spaces; all, or none [default: all]",
+    ),
     click.option("--initiate-login-uri", help="Where a person begins again after a mishap."),
     click.option("--client-uri", help="Its home page."),
     click.option("--policy-uri", help="What it does with what it learns."),
@@ -71,10 +76,13 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         value = given.get(name)
         if name in registering.LISTS and value:
             found[name] = [each for each in value if each]
-        elif name not in {*registering.LISTS, "names", "jwks"} and value is not None:
+        elif name not in {*registering.LISTS, "names", "jwks", "providers"} and value is not None:
             found[name] = value
     if given.get("scope") is not None:
         found["scopes"] = given["scope"].split()
+    if given.get("providers") is not None:
+        keys = given["providers"].split()
+        found["providers"] = None if keys == ["all"] else [] if keys == ["none"] else keys
     if given.get("names"):
         found["names"] = names | dict(_named(each) for each in given["names"])
     if given.get("jwks") is not None:

@@ -289,3 +289,44 @@ class PasskeyChallenge(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Identity(Base):
+    """Who a person is at another provider: `issuer` and `subject`, and nothing else (threats: case 107). `label` is only for their eyes."""
+
+    __tablename__ = "identities"
+    __table_args__ = (sa.UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    provider: Mapped[str] = mapped_column(sa.String(32))
+    issuer: Mapped[str] = mapped_column(sa.String(255))
+    subject: Mapped[str] = mapped_column(sa.String(255))
+    label: Mapped[str | None] = mapped_column(sa.String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SocialRequest(Base):
+    """Somebody was sent to another provider: from a sign-in (`flow_id`), or to link it to their ID (`session_id`, `user_id`).
+
+    NOTE: nonce and code verifier stand nowhere, they are derived from the state, of which only the digest is kept; and only the browser of
+    `browser_digest` can come back with it, once (threats: cases 108, 112, 113).
+    `found`: sealed, who came back, when nobody here is linked to them: it is linked once they have proved who they are here and said yes.
+    """
+
+    __tablename__ = "social_requests"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    state_digest: Mapped[str] = mapped_column(Digest, unique=True)
+    browser_digest: Mapped[str] = mapped_column(Digest)
+    provider: Mapped[str] = mapped_column(sa.String(32))
+    flow_id: Mapped[str | None] = mapped_column(Id)
+    session_id: Mapped[str | None] = mapped_column(Id)
+    user_id: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    found: Mapped[str | None] = mapped_column(sa.Text)
+    found_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -66,6 +66,7 @@ class Client:
     support_uri: str | None
     purpose: str | None
     new_browser: str | None
+    providers: list[str] | None
     created_at: Any
     updated_at: Any
     disabled_at: Any

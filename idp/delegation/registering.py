@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from idp.config import settings
 from idp.delegation import client_keys, redirects
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
@@ -49,6 +50,7 @@ FIELDS = (
     "access_token_format",
     "purpose",
     "new_browser",
+    "providers",
     "initiate_login_uri",
     "client_uri",
     "policy_uri",
@@ -80,6 +82,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     if values["new_browser"] not in NEW_BROWSER:
         raise BadInput(N_("What a new browser shows is one of: %(ways)s."), ways=", ".join(NEW_BROWSER))
     _require_words(values)
+    _require_providers(kind, values)
     _require_scopes(kind, values["scopes"])
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
@@ -127,6 +130,22 @@ def _require_words(values: dict[str, Any]) -> None:
     values["access_token_format"] = values["access_token_format"] or TOKEN_FORMATS[0]
     if values["access_token_format"] not in TOKEN_FORMATS:
         raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
+
+
+def _require_providers(kind: str, values: dict[str, Any]) -> None:
+    """Which other providers its sign-in page offers: none named, all that are configured; an empty list, none of them."""
+    if values["providers"] is None:
+        return
+    values["providers"] = list(dict.fromkeys(values["providers"]))
+    configured = settings().providers
+    if unknown := [key for key in values["providers"] if key not in configured]:
+        raise BadInput(
+            N_("There is no provider %(provider)s. Configured are: %(known)s."),
+            provider=unknown[0][:40],
+            known=", ".join(configured) or "-",
+        )
+    if kind == MACHINE and values["providers"]:
+        raise BadInput(N_("Nobody signs in at a machine: it offers no other providers."))
 
 
 def _require_scopes(kind: str, scopes: list[str]) -> None:

@@ -41,6 +41,7 @@ class ClientRow(Base):
     support_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     purpose: Mapped[str | None] = mapped_column(sa.String(300))
     new_browser: Mapped[str | None] = mapped_column(sa.String(16))  # of a process that is one version behind: none, which is `code`
+    providers: Mapped[list[str] | None] = mapped_column(Json)  # other providers that its sign-in page offers; none: all that are configured
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -53,6 +53,7 @@ class LoginFlow(Base):
     number. `account_id`: the account whose password was given.
     NOTE: `password_owner_id`: whose password was right (at `password_at`) while more is to be shown before it signs anybody in: that its
     address is read, or to which ID the account is to be linked.
+    NOTE: `social_request_id` is a journey to another provider that named somebody whom nobody here is linked to. It proves nothing here.
     NOTE: `awaiting_work` is what was asked for (a number, sealed) while the browser proves that it works for it.
     """
 
@@ -79,6 +80,8 @@ class LoginFlow(Base):
     given: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     wanted: Mapped[list[str] | None] = mapped_column(Json)
     account_id: Mapped[str | None] = mapped_column(Id)
+    providers: Mapped[list[str] | None] = mapped_column(Json)  # of those configured, which are offered; none: all
+    social_request_id: Mapped[str | None] = mapped_column(Id)
     password_owner_id: Mapped[str | None] = mapped_column(Id)
     password_at: Mapped[datetime | None] = mapped_column(Instant)
 

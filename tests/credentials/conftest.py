@@ -9,7 +9,10 @@ import pytest
 
 from tests.conftest import Told
 from tests.credentials.lab import Desk
+from tests.ground import ground
 from tests.world import World
+
+__all__ = ["ground"]
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from pydantic_core import PydanticUndefined
 
 from idp.config import Settings
 from idp.config_gateways import AppriseGateway, SmppGateway, Smtp, SmtpGateway, WebhookGateway
+from idp.config_providers import Provider
 
 FILE = Path(__file__).parents[2] / "config.example.toml"
 
 
 def sections() -> dict[str, type[BaseModel]]:
     """Each table and the model that describes it, in the order of the file."""
-    return {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: field.annotation for name, field in Settings.model_fields.items() if name != "providers"}  # which is many tables
 
 
 def written(value: Any) -> str:
@@ -59,7 +60,18 @@ def gateways() -> str:
         for key, field in model.model_fields.items():
             if key == "kind" or (model is SmtpGateway and key in Smtp.model_fields):  # which stand under [smtp]
                 continue
-            default = "required" if field.is_required() else written(field.default) if field.default is not None else "none"
-            said = f"{key} ({default}): {' '.join((field.description or '').split())}"
-            lines += textwrap.wrap(said, 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+            lines += _said(key, field)
     return "\n".join(f"# {line}" for line in lines)
+
+
+def providers() -> str:
+    """The part on `[providers.<key>]`, likewise."""
+    lines = textwrap.wrap(" ".join((Provider.__doc__ or "").split()), 116)
+    lines += [line for key, field in Provider.model_fields.items() for line in _said(key, field)]
+    return "\n".join(f"# {line}" for line in lines)
+
+
+def _said(key: str, field: Any) -> list[str]:
+    default = "required" if field.is_required() else written(field.default) if field.default is not None else "none"
+    said = f"{key} ({default}): {' '.join((field.description or '').split())}"
+    return textwrap.wrap(said, 116, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from idp import config, config_source
+from idp.cli.check import hide
 from idp.config import ConfigurationError, Settings, load
 from tests.house import manual
 
@@ -56,6 +58,19 @@ def test_the_manual_says_what_a_gateway_may_be_told() -> None:
     assert {gateway.kind for gateway in settings.messages.gateways.values()} == {"apprise", "webhook", "smpp", "smtp"}
     assert settings.messages.sms == ["main", "operator", "spare"]
     assert set(settings.messages.ladder) == {"7", "default"}
+
+
+def test_the_manual_says_what_a_provider_may_be_told() -> None:
+    """Every key of `[providers.<key>]` with its default and reason, and examples that can be used as they stand."""
+    assert manual.providers() in TEXT
+    settings = Settings(**tomllib.loads(re.sub(r"(?m)^#( {4}|$)", "", TEXT.split(manual.providers(), 1)[1])))
+    assert {key: (each.kind, each.title) for key, each in settings.providers.items()} == {
+        "vk": ("oauth2", "VK ID"),
+        "yandex": ("oauth2", "Яндекс ID"),
+        "google": ("oidc", "Google"),
+        "staff": ("oidc", "Romashka staff"),
+        "forum": ("oauth2", "Sellers' forum"),
+    }
 
 
 def test_the_manual_knows_no_more_than_the_code(written) -> None:
@@ -166,6 +181,52 @@ def test_a_fixed_code_is_written_in_full() -> None:
     assert "its code is six digits" in problems({"IDP_LOGIN__TEST_NUMBERS": '{"+79005550000": "12"}'})
 
 
+def _table(key: str, values: dict[str, object]) -> str:
+    return f"[providers.{key}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+
+
+OIDC = {"title": "Staff", "issuer": "https://login.example", "client_id": "us", "client_secret": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"preset": "gogle"}, "preset 'gogle' is not known"),
+        ({"client": "us"}, "client is not known; did you mean client_id"),
+        ({"issuer": "http://login.example"}, "must be https"),
+        ({"issuer": "https://localhost:80@login.example"}, "must be https"),
+        ({"issuer": "https://login.example/#"}, "must be https"),
+        ({"issuer": ""}, "issuer: name it"),
+        ({"title": ""}, "what shall the button say"),
+        ({"client_secret": ""}, "client_secret is missing"),
+        ({"algorithms": ["HS256"]}, "one or more of RS256"),
+        ({"algorithms": ["none"]}, "one or more of RS256"),
+        ({"scopes": ["profile"]}, "openid is one of them"),
+        ({"kind": "oauth2"}, "oauth2 needs authorization_endpoint"),
+        ({"client_auth": "private_key_jwt"}, "needs private_key and key_id"),
+        ({"client_auth": "apple", "key_id": "k"}, "and team_id"),
+    ],
+)
+def test_a_provider_that_cannot_be_spoken_to_is_named(written, given: dict[str, object], said: str) -> None:
+    assert said in problems(path=written(_table("staff", OIDC | given)))
+
+
+def test_two_providers_of_one_issuer_are_refused(written) -> None:
+    """Case 107: what finds a person is issuer and subject; one table could pass its people off as the other's."""
+    assert "have one issuer" in problems(path=written(_table("staff", OIDC) + _table("other", OIDC)))
+    assert "a key has up to 32" in problems(path=written(_table("Staff", OIDC)))
+
+
+def test_a_providers_secret_can_be_given_by_a_file(tmp_path: Path, written) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("Zk3-token\n")
+    file = written('[providers.google]\npreset = "google"\nclient_id = "us"\n')
+    settings = load(file, {"IDP_PROVIDERS__GOOGLE__CLIENT_SECRET_FILE": str(secret)})
+    assert settings.providers["google"].client_secret == "Zk3-token"
+    assert "Zk3-token" not in repr(settings)
+    assert "Zk3-token" not in str(hide("google", settings.providers["google"].model_dump()))
+
+
 # ---- production ----
 
 
@@ -173,8 +234,21 @@ def test_production_names_everything_that_is_unsafe(tmp_path: Path) -> None:
     root = tmp_path / "root.key"
     root.write_text("x")
     root.chmod(0o644)
-    said = problems({"IDP_SERVER__ENVIRONMENT": "production", "IDP_KEYS__FOLDER": str(tmp_path), "IDP_TELEMETRY__LOG_LEVEL": "DEBUG"})
-    for part in ("[server] issuer must be https", '[messages] channel = "inbox"', "chmod 600", "[telemetry] log_level"):
+    said = problems(
+        {
+            "IDP_SERVER__ENVIRONMENT": "production",
+            "IDP_KEYS__FOLDER": str(tmp_path),
+            "IDP_TELEMETRY__LOG_LEVEL": "DEBUG",
+            "IDP_OUTBOUND__ALLOW_PRIVATE_ADDRESSES": "true",
+        }
+    )
+    for part in (
+        "[outbound] allow_private_addresses",
+        "[server] issuer must be https",
+        '[messages] channel = "inbox"',
+        "chmod 600",
+        "[telemetry] log_level",
+    ):
         assert part in said
 
 
