@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -166,7 +166,8 @@ def record(
 class Wanted(TypedDict, total=False):
     """Which events: those that fit all that is given.
 
-    `name`: one name, or a beginning with its dot (`login.`). `since` (inclusive) and `until` (exclusive) are instants.
+    `name`: one name, or a beginning with its dot (`login.`); `names`: any of these. `since` (inclusive) and `until` (exclusive) are
+    instants.
     """
 
     user_id: str | None
@@ -174,6 +175,7 @@ class Wanted(TypedDict, total=False):
     client_id: str | None
     session_id: str | None
     name: str | None
+    names: Collection[str] | None
     outcome: str | None
     since: datetime | None
     until: datetime | None
@@ -204,8 +206,10 @@ def count_up_to(most: int, name: str, *, since: datetime) -> int:
 
 def _fitting(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     given = {column: value for column, value in wanted.items() if value is not None}
-    name, since, until = wanted.get("name"), wanted.get("since"), wanted.get("until")
-    fits = [getattr(Event, column) == value for column, value in given.items() if column not in {"name", "since", "until"}]
+    name, names, since, until = wanted.get("name"), wanted.get("names"), wanted.get("since"), wanted.get("until")
+    fits = [getattr(Event, column) == value for column, value in given.items() if column not in {"name", "names", "since", "until"}]
+    if names is not None:
+        fits.append(Event.name.in_(sorted(names)))
     if name is not None:
         fits.append(Event.name.startswith(name, autoescape=True) if name.endswith(".") else Event.name == name)
     # An id begins with its instant, and has an index.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from idp.account import browsers, profile, security, shell, sign_out
+from idp.account import activity, apps, browsers, profile, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
@@ -94,6 +94,11 @@ ROUTES: tuple[Route, ...] = (
     _page("/account", shell.view, "none"),
     _page("/account/profile", profile.show, "writes"),
     _page("/account/security", security.show, "writes"),
+    _page("/account/apps", apps.show, "writes"),
+    _page("/account/apps/<client_id>", apps.show_one, "writes"),
+    _form("/account/apps/<client_id>", apps.withdraw),
+    _page("/account/activity", activity.show, "writes"),
+    _page("/account/not_me", activity.show_advice, "writes"),
     _page("/account/browsers", browsers.view, "none"),
     _page("/account/browsers/sign_out", browsers.view, "none"),
     _form("/account/browsers/sign_out", browsers.sign_out),

@@ -23,6 +23,8 @@ class Section(NamedTuple):
 SECTIONS = (
     Section("profile", N_("Profile"), "/account/profile"),
     Section("security", N_("Sign-in and security"), "/account/security"),
+    Section("apps", N_("Apps"), "/account/apps"),
+    Section("activity", N_("Activity"), "/account/activity"),
 )
 
 

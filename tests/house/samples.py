@@ -231,6 +231,33 @@ BROWSERS = [
 ]
 BROWSERS = [each | {"today": each["used_at"] == NOW, "signed_in": each["id"] != "dev_2"} for each in BROWSERS]
 
+APP = {
+    "id": "reports",
+    "name": "Отчёты",
+    "initials": "О",
+    "ours": False,
+    "consented": True,
+    "signed_in": True,
+    "since": NOW - timedelta(days=90),
+    "used_at": NOW,
+    "see": [{"title": "Имя и профиль", "detail": "Имя, фото, день рождения, язык"}, {"title": "Номер телефона", "detail": None}],
+    "do": [{"title": "Работать без вас", "detail": "Пока вы не отзовёте доступ"}],
+    "accounts": [{"title": "ООО «Ромашка»", "role": "Бухгалтер"}, {"title": "Личный", "role": None}],
+    "purpose": "Сводит продажи в таблицы",
+    "policy_url": "https://reports.example/privacy",
+}
+ACTIVITY_KINDS = [{"name": "sign_in", "title": "Sign-ins", "current": False}, {"name": "apps", "title": "Apps", "current": True}]
+_HAPPENED = {"at": NOW, "text": "Вход по коду на телефон", "is_bad": False, "browser": "Chrome, Windows", "place": "203.0.113.7"}
+_HAPPENED |= {"by": None, "may_be_another": True}
+DAYS = [
+    {"day": "22 ноября 2026", "today": True, "rows": [_HAPPENED, {**_HAPPENED, "is_bad": True, "may_be_another": False}]},
+    {
+        "day": "1 ноября 2026",
+        "today": False,
+        "rows": [{**_HAPPENED, "by": "не вы", "browser": None, "place": None, "may_be_another": False}],
+    },
+]
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -359,6 +386,22 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
     "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
     "security": ("account/security.html", lambda: SECURITY),
+    "apps": ("account/apps.html", lambda: {**SHELL, "apps": [APP, {**APP, "id": "shelf", "name": "Полка", "ours": True, "used_at": None}]}),
+    "apps-none": ("account/apps.html", lambda: {**SHELL, "apps": []}),
+    "app": ("account/app.html", lambda: {**SHELL, "app": APP, "action": "/account/apps/reports"}),
+    "app-ours": (
+        "account/app.html",
+        lambda: {**SHELL, "app": {**APP, "ours": True, "consented": False, "do": [], "used_at": None}, "action": "/account/apps/reports"},
+    ),
+    "activity": (
+        "account/activity.html",
+        lambda: {**SHELL, "days": DAYS, "kinds": ACTIVITY_KINDS, "kind": "", "newer": True, "older": "c"},
+    ),
+    "activity-none": (
+        "account/activity.html",
+        lambda: {**SHELL, "days": [], "kinds": ACTIVITY_KINDS, "kind": "apps", "newer": False, "older": ""},
+    ),
+    "not_me": ("account/not_me.html", lambda: {**SHELL}),
     "security-browsers": (
         "account/security.html",
         lambda: {**SECURITY, "below": [{"name": Markup("browsers"), "row": {"browsers": BROWSERS, "more": 3, "others": 2}}]},
