@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -187,14 +187,19 @@ def _family(row: Any) -> Family:
 
 
 def refresh(
-    token: str, *, client: Client, company_id: str | None = None, narrowed: Collection[str] = ()
+    token: str,
+    *,
+    client: Client,
+    company_id: str | None = None,
+    narrowed: Collection[str] = (),
+    wants_more: Callable[[Family, Standing], bool] = lambda _family, _standing: False,
 ) -> tuple[Present, tuple[str, ...]]:
     """Spend a refresh token; answers its family, whose `refresh_token` is now the successor, and the scopes that are given.
 
     `company_id`: switch to this company, with the same checks as at a sign-in. `narrowed`: the scopes asked for; one that the family does
     not have is `invalid_scope` (RFC 6749 §6), one that the client may not ask for any more is left out. The same token again within
     `[oidc] refresh_token_grace` seconds gives the same successor; later it revokes the family. A refusal for other reasons spends nothing.
-    Raises OAuthRefusal.
+    `wants_more`: whether the other account wants a proof that only the person can give. Raises OAuthRefusal.
     """
     named = _read(token)
     if named is None:
@@ -217,7 +222,7 @@ def refresh(
     if company_id is not None:
         if counter != row.f_counter and company_id != found.family.company_id:  # a retry is the same request, not another switch
             raise OAuthRefusal("invalid_grant", OTHER_COMPANY)
-        found = _switched(found, left, company_id, client.account_types)
+        found = _switched(found, left, company_id, client.account_types, wants_more)
     if counter == row.f_counter and not _rotate(found.family, counter):
         row = _look(family_id)  # another worker spent it, or ended the family, between our look and our UPDATE
         found = require_present(row, client.scopes)
@@ -315,7 +320,13 @@ def _reused(family: Family) -> OAuthRefusal:
     return OAuthRefusal("invalid_grant", "This refresh token was used before. Everything that came of it has been revoked.")
 
 
-def _switched(found: Present, left: tuple[str, ...], company_id: str, account_types: list[str]) -> Present:
+def _switched(
+    found: Present,
+    left: tuple[str, ...],
+    company_id: str,
+    account_types: list[str],
+    wants_more: Callable[[Family, Standing], bool],
+) -> Present:
     """The family as the person's account in another company; the reason when that may not be (claims, "Switching the company")."""
     family = found.family
     if not asks_for_account(left):
@@ -326,6 +337,8 @@ def _switched(found: Present, left: tuple[str, ...], company_id: str, account_ty
     standing = next((s for s in there if s.may_enter), None)
     if standing is None:
         raise OAuthRefusal("access_denied", _why_not(there))
+    if wants_more(family, standing):
+        raise OAuthRefusal("interaction_required", "This company wants a proof first. Send the person to the authorization endpoint.")
     return Present(replace(family, account_id=standing.account_id, company_id=company_id), found.user, standing)
 
 

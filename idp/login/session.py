@@ -206,6 +206,11 @@ def is_live(session_id: str) -> bool:
     return session.execute(sa.select(_sessions.c.id).where(_sessions.c.id == session_id, *live)).first() is not None
 
 
+def password_at(session_id: str) -> datetime | None:
+    """When a password or a passkey was last given in the browser of this session."""
+    return session.scalar(sa.select(_sessions.c.password_at).where(_sessions.c.id == session_id))
+
+
 def hold_all(user_id: str) -> None:
     """Until the commit nobody else uses or ends a session of this person (the order: `db/session`)."""
     theirs = sa.select(_sessions.c.id).where(_sessions.c.user_id == user_id, _sessions.c.ended_at.is_(None))

@@ -102,6 +102,11 @@ def is_met(demand: Demand, held: SignedIn | None) -> bool:
     return decided is not None and decided.due == NOTHING
 
 
+def lacks_password(user_id: str, session_id: str) -> bool:
+    """Whether somebody who has a password or a passkey never gave it in the browser of this session."""
+    return session.password_at(session_id) is None and bool(factors(user_id) & policy.KNOWN_BY_HEART)
+
+
 def factors(user_id: str) -> frozenset[str]:
     """What the person set up beyond their phone, by the names of `policy.PROOFS`; one statement."""
     if not FACTORS:

@@ -8,7 +8,10 @@ from authlib.oauth2.rfc6749 import grants
 
 from idp.delegation import tokens
 from idp.delegation.scopes import SUPPORTED
+from idp.delegation.tokens import Family
+from idp.directory.accounts import Standing
 from idp.errors import OAuthRefusal
+from idp.login import policy, situation
 from idp.oidc.grant_types.answer import answer, grant
 
 
@@ -25,7 +28,9 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             raise OAuthRefusal("invalid_request", "refresh_token is missing.")
         # Many libraries repeat the scope of the authorization request here, words included that we never knew.
         narrowed = [scope for scope in sent.get("scope", "").split() if scope in SUPPORTED]
-        found, given = tokens.refresh(sent["refresh_token"], client=client, company_id=sent.get("company"), narrowed=narrowed)
+        found, given = tokens.refresh(
+            sent["refresh_token"], client=client, company_id=sent.get("company"), narrowed=narrowed, wants_more=_wants_more
+        )
         self.granted = grant(client, found, given)
 
     def create_token_response(self) -> dict[str, Any]:
@@ -40,3 +45,8 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
         """Never asked: spending is the rotation."""
+
+
+def _wants_more(family: Family, standing: Standing) -> bool:
+    """Whether the company wants a password in this browser that was never given there (`product.md` §1)."""
+    return standing.new_browser == policy.CODE_AND_PASSWORD and situation.lacks_password(family.user_id, family.session_id)
