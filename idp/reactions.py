@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from idp import clock, events, limits
 from idp.config import settings
-from idp.credentials import trusted_device
+from idp.credentials import recovery_codes, totp, trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.delegation import apps, tokens
@@ -25,7 +25,7 @@ from idp.languages import gettext, negotiate
 from idp.login import session as sessions
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
-from idp.oidc import sign_out_browser, sign_out_everywhere
+from idp.oidc import reset_factors, sign_out_browser, sign_out_everywhere
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -67,6 +67,32 @@ def tell_of_lost_phone(event: Event) -> None:
     _tell(event, "phone_given_up")
 
 
+def tell_of_new_authenticator(event: Event) -> None:
+    """An authenticator app was set up: perhaps by who has just broken in, and wants to stay (case 102)."""
+    _tell(event, "authenticator_added")
+
+
+def tell_of_removed_authenticator(event: Event) -> None:
+    """It was taken away, and the number alone opens the ID again."""
+    if event.actor_id is None:  # support's reset is told of by itself
+        _tell(event, "authenticator_removed")
+
+
+def tell_of_new_recovery_codes(event: Event) -> None:
+    """Whoever made them can sign in with them."""
+    _tell(event, "recovery_codes_made")
+
+
+def tell_of_used_recovery_code(event: Event) -> None:
+    """One was used: rare enough to be told each time, and the person learns how many are left."""
+    _tell(event, "recovery_code_used", left=event.details.get("left"))
+
+
+def tell_of_reset_factors(event: Event) -> None:
+    """Support took off what guarded the ID beside the number."""
+    _tell(event, "factors_reset")
+
+
 def end_what_was_before_the_rise(event: Event) -> None:
     """Made an administrator or an owner: sessions, browsers and tokens of an earlier proof end (cases 76, 82). What `login/policy` would
     not take already is gone a moment later, and what was proved meanwhile stays.
@@ -105,6 +131,11 @@ def end_what_a_withdrawn_app_got_meanwhile(event: Event) -> None:
 
 
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
+    totp.ADDED: (tell_of_new_authenticator,),
+    totp.REMOVED: (tell_of_removed_authenticator,),
+    recovery_codes.MADE: (tell_of_new_recovery_codes,),
+    recovery_codes.USED: (tell_of_used_recovery_code,),
+    reset_factors.EVENT: (tell_of_reset_factors,),
     "browser.new": (tell_of_new_browser,),
     sign_out_browser.EVENT: (revoke_what_a_browser_got_meanwhile,),
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
@@ -150,7 +181,9 @@ def _react(event_id: str) -> bool:
     return True
 
 
-def _tell(event: Event, words: str, *, browser: str | None = None, phone: str | None = None, once: bool = False) -> None:
+def _tell(
+    event: Event, words: str, *, browser: str | None = None, phone: str | None = None, left: int | None = None, once: bool = False
+) -> None:
     """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
     instead.
 
@@ -171,6 +204,8 @@ def _tell(event: Event, words: str, *, browser: str | None = None, phone: str | 
         return
     language = negotiate([user.locale or ""]) or settings().languages.default
     params = {} if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
+    if left is not None:
+        params["left"] = str(left)
     until = event.at + NOTICE_LIFETIME
     for kind in kinds[-1:] if once else kinds:
         key, to, paid = f"{event.id}:{words}:{kind}", str(reach[kind]), None

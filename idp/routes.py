@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from idp.account import activity, apps, browsers, profile, security, shell, sign_out
+from idp.account import activity, apps, authenticator, browsers, profile, recovery_codes, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
@@ -104,6 +104,13 @@ ROUTES: tuple[Route, ...] = (
     _form("/account/browsers/sign_out", browsers.sign_out),
     _page("/account/browsers/sign_out_everywhere", browsers.view, "none"),
     _form("/account/browsers/sign_out_everywhere", browsers.sign_out_of_all),
+    _page("/account/authenticator", authenticator.show, "writes"),
+    _page("/account/authenticator/set_up", authenticator.set_up, "writes"),
+    _form("/account/authenticator/set_up", authenticator.confirm),
+    _page("/account/authenticator/remove", authenticator.show, "writes"),
+    _form("/account/authenticator/remove", authenticator.remove),
+    _page("/account/recovery_codes", recovery_codes.show, "writes"),
+    _form("/account/recovery_codes", recovery_codes.make),
     _page("/account/sign_out", shell.view, "none"),
     _form("/account/sign_out", sign_out.answer),
     # Everywhere

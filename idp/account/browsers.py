@@ -18,7 +18,7 @@ from idp.errors import BadInput
 from idp.languages import format_date
 from idp.login import browser, session, situation
 from idp.oidc.sign_out_browser import sign_out_browser
-from idp.oidc.sign_out_everywhere import sign_out_elsewhere, sign_out_everywhere
+from idp.oidc.sign_out_everywhere import REASON, sign_out_elsewhere, sign_out_everywhere
 from idp.web.http import Answer, Request, see_other
 
 HERE = "/account/security#browsers"
@@ -73,23 +73,31 @@ def sign_out(request: Request) -> Answer:
 def sign_out_of_all(request: Request) -> Answer:
     """`POST /account/browsers/sign_out_everywhere`: everywhere but here, or (`where` is `here_too`) here as well."""
     me = entry.enter(request, back_to=HERE.partition("#")[0])
-    where, personal = request.form.get("where"), entry.place(request)
+    where = request.form.get("where")
     if where not in {"elsewhere", "here_too"}:
         raise BadInput(detail="a way of signing out that is on no button")
     if where == "here_too":
-        sign_out_everywhere(me.id, personal=personal)
+        sign_out_everywhere(me.id, personal=entry.place(request))
         answer = see_other("/signed-out")
         answer.delete_cookie("session")
         browser.drop_unknown(request, answer)
         return answer
-    at = {"user_agent": request.user_agent, "ip": request.remote_address, "language": situation.spoken(request)}
-    stayed = sign_out_elsewhere(me.session, browser.recognise(request), **at, personal=personal)
     answer = see_other(HERE)
+    stay(request, me, answer)
+    return answer
+
+
+def stay(request: Request, me: Me, answer: Answer, *, reason: str = REASON) -> None:
+    """Sign the person out everywhere but here, in the present unit; `answer` carries what this browser goes on with.
+
+    `reason`: why, where it was not for its own sake.
+    """
+    at = {"user_agent": request.user_agent, "ip": request.remote_address, "language": situation.spoken(request)}
+    stayed = sign_out_elsewhere(me.session, browser.recognise(request), **at, reason=reason, personal=entry.place(request))
     if stayed.secret is None:
         answer.delete_cookie("session")
-        return answer
+        return
     # As at a sign-in: in a browser that is not remembered the session ends with the window.
     answer.set_cookie("session", stayed.secret, settings().login.session_lifetime if stayed.cookie else None)
     if stayed.cookie:
         answer.set_cookie("browser", stayed.cookie, settings().login.remember_browser)
-    return answer

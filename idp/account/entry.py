@@ -49,14 +49,14 @@ def enter(request: Request, *, back_to: str = "") -> Me:
     return Me(here, user)
 
 
-def fresh(request: Request, me: Me, *, back_to: str = "") -> None:
+def fresh(request: Request, me: Me, *, back_to: str = "", acr: str = "code") -> None:
     """Go on only when the person proved who they are within the last minutes (ASVS 5.0 §7.5.1); in a writing unit.
 
     A known browser's word is no proof. To be asked when the page with the form is opened, so that nothing typed is lost, and once more when
-    the form comes: raises Elsewhere, a sign-in of this person and no other, as `enter` does.
+    the form comes: raises Elsewhere, a sign-in of this person and no other, as `enter` does. `acr`: how strong a proof, of `policy.LEVELS`.
     """
     now = clock.now()
-    demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr="code", user_id=me.id)
+    demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr=acr, user_id=me.id)
     if not policy.is_met(demand, me.session):
         raise _sign_in(request, demand, back_to)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from idp.account import browsers, entry, shell
 from idp.account.entry import Me
+from idp.credentials import recovery_codes, totp
 from idp.web.http import Answer, Request
 
 
@@ -21,9 +22,19 @@ def _phone(me: Me) -> Mapping[str, Any]:
     return {"phone": me.user.phone or "", "verified_at": me.user.phone_verified_at}
 
 
+def _authenticator(me: Me) -> Mapping[str, Any]:
+    live = totp.find(me.id)
+    return {"since": live.confirmed_at if live else None}
+
+
+def _recovery_codes(me: Me) -> Mapping[str, Any]:
+    left = recovery_codes.left(me.id)
+    return {"left": left.number if left else None, "of": recovery_codes.HOW_MANY}
+
+
 # In the order of the page. To add one: a file, a template in `rows`, and a line here.
 ABOVE: tuple[Part, ...] = ()  # a section each, before the rows: passkeys
-ROWS: tuple[Part, ...] = (Part("phone", _phone),)
+ROWS: tuple[Part, ...] = (Part("phone", _phone), Part("authenticator", _authenticator), Part("recovery_codes", _recovery_codes))
 BELOW: tuple[Part, ...] = (Part("browsers", browsers.facts),)  # a section each, after the rows
 
 

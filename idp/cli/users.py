@@ -1,4 +1,4 @@
-"""`idp users`: people, found and shown, kept out and let in, signed out, and their numbers freed after too many wrong codes."""
+"""`idp users`: people, found and shown, kept out and let in, signed out; numbers freed after too many wrong codes, factors taken off."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from idp.directory.tables import User
 from idp.errors import Conflict
 from idp.login import session
 from idp.oidc.change_phone import change_phone as change
+from idp.oidc.reset_factors import factors_of, reset_factors
 from idp.oidc.sign_out_everywhere import sign_out_everywhere
 
 WHO = click.argument("who", metavar="ID|PHONE|EMAIL")
@@ -156,6 +157,25 @@ def change_phone(who: str, phone: str, form: str) -> None:
     done({"user_id": user_id, "phone": wanted, "changed": ended is not None}, form, said)
 
 
+@users.command(name="reset-factors")
+@WHO
+@click.option("--reason", type=words(500), metavar="TEXT", required=True, help="Kept with the event: how you made sure that it is them.")
+@FORMAT
+def reset(who: str, reason: str, form: str) -> None:
+    """Take off the authenticator app and the recovery codes of a person who has lost them. They are signed out everywhere, and told.
+
+    First make sure that it is them: from now on a code to their number opens the ID.
+    """
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        removed, ended = reset_factors(user_id, reason)
+    if ended is None:
+        said = f"{user_id} has no further factors: nothing to take off."
+    else:
+        said = f"Taken off {user_id}: {', '.join(removed) or 'what was counted against them'}. They are signed out everywhere."
+    done({"user_id": user_id, "removed": removed, "changed": ended is not None}, form, said)
+
+
 @users.command(name="mark-test")
 @WHO
 @click.option("--off", is_flag=True, help="No longer.")
@@ -180,6 +200,7 @@ def _row(user: User) -> dict[str, Any]:
 def _shown(user: User) -> dict[str, Any]:
     return {
         **_row(user),
+        "factors": ", ".join(factors_of(user.id)) or "none",
         "codes": "off" if user.phone and phone_limits.is_off(user.phone) else "on",
         "accounts": [
             {

@@ -91,6 +91,41 @@ WORDINGS: dict[str, dict[str, str]] = {
             "number. If the number is still yours, write to support at once."
         ),
     },
+    "authenticator_added": {
+        "sms": N_("%(brand)s: an authenticator app was set up for your ID. Not you? Write to support."),
+        "email": N_(
+            "An authenticator app was set up for your %(brand)s ID. Browsers that do not know you will ask for its codes, and you were "
+            "signed out everywhere but where it was set up. If it was not you, write to support at once."
+        ),
+    },
+    "authenticator_removed": {
+        "sms": N_("%(brand)s: the authenticator app of your ID was removed. Not you? Write to support."),
+        "email": N_(
+            "The authenticator app of your %(brand)s ID was removed: a code to your number is enough to sign in now. If it was not you, "
+            "write to support at once."
+        ),
+    },
+    "recovery_codes_made": {
+        "sms": N_("%(brand)s: new recovery codes were made for your ID. Not you? Write to support."),
+        "email": N_(
+            "New recovery codes were made for your %(brand)s ID; the former ones do not work any more. If it was not you, write to support "
+            "at once."
+        ),
+    },
+    "recovery_code_used": {
+        "sms": N_("%(brand)s: a recovery code of your ID was used to sign in. Not you? Write to support."),
+        "email": N_(
+            "A recovery code was used to sign in to your %(brand)s ID. Left: %(left)s. If it was not you, write to support at once; if few "
+            "are left, make new ones."
+        ),
+    },
+    "factors_reset": {
+        "sms": N_("%(brand)s: support took the extra sign-in checks off your ID. Not you? Write to support."),
+        "email": N_(
+            "Our support removed the authenticator app and the recovery codes of your %(brand)s ID, and you were signed out everywhere. If "
+            "you did not ask for it, write to support at once."
+        ),
+    },
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
         "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
@@ -115,6 +150,11 @@ SUBJECTS: dict[str, str] = {
     "signed_out_elsewhere": N_("You were signed out of %(brand)s in all other browsers"),
     "phone_changed": N_("The number of your %(brand)s ID was changed"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
+    "authenticator_added": N_("An authenticator app was set up for your %(brand)s ID"),
+    "authenticator_removed": N_("The authenticator app of your %(brand)s ID was removed"),
+    "recovery_codes_made": N_("New recovery codes for your %(brand)s ID"),
+    "recovery_code_used": N_("A recovery code of your %(brand)s ID was used"),
+    "factors_reset": N_("The extra checks of your %(brand)s ID were removed"),
     "test": N_("A test message of %(brand)s"),
 }
 CODE_DIGITS = 6  # of a code at ordinary times; eight while codes are guessed at

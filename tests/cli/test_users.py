@@ -12,8 +12,11 @@ from idp import clock
 from idp.credentials import phone_limits
 from idp.db.session import session as database
 from idp.login.tables import Session
+from idp.oidc import reset_factors
 from idp.oidc.sign_out_everywhere import EVENT
 from tests.cli.terminal import answer, idp
+from tests.credentials.factors import make_codes, set_up
+from tests.login.http_lab import known
 from tests.oidc.asking import person, phone, signed_in, token_error
 from tests.world import World, answer_of
 
@@ -142,3 +145,22 @@ def test_a_name_cannot_order_the_terminal_about(world: World, story) -> None:
     for form in ("table", "json"):
         assert "Chrome\\u001b[2J\\u009b31m\\u202e" in idp("users", "show", phone(story, "belova"), "--format", form).out
     assert answer("users", "show", phone(story, "belova"))["sessions"][0]["browser"] == evil
+
+
+def test_factors_are_reset(world: World, story) -> None:
+    """Case 106: who has lost app and codes is let in again by support, with a reason; everything else of theirs ends, and they are told."""
+    party, zimin = world.party(), person(story, "zimin")
+    set_up(world, zimin.user_id)
+    make_codes(world, zimin.user_id)
+    browser = known(world, party, zimin.phone)
+    assert "authenticator app, recovery codes" in idp("users", "show", zimin.phone).out
+    assert idp("users", "reset-factors", zimin.phone).code == 2
+    done = answer("users", "reset-factors", zimin.phone, "--reason", "seen with her passport")
+    assert done == {"user_id": zimin.user_id, "removed": ["authenticator app", "recovery codes"], "changed": True}
+    assert "nothing to take off" in idp("users", "reset-factors", zimin.phone, "--reason", "again").out
+    [event] = world.events(reset_factors.EVENT)
+    assert (event.actor_id, event.details["reason"]) == ("operator", "seen with her passport")
+    assert browser.authorize(party).url.path.endswith("/identify")
+    texts = [message["text"] for message in world.inbox(zimin.phone) if not message["code"]]
+    assert any("поддержка" in text for text in texts)
+    assert not any("отключено" in text for text in texts)

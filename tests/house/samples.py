@@ -12,6 +12,8 @@ from typing import Any
 from markupsafe import Markup
 from wtforms import BooleanField, Form, StringField
 
+from idp.account.picture import Picture
+from idp.credentials import recovery_codes, totp
 from idp.credentials.phone_sendings import Sending, Way
 from idp.web import languages
 from idp.web.pages import environment
@@ -222,7 +224,12 @@ SHELL = {
         {"title": "Sign-in and security", "address": "/account/security", "current": True},
     ],
 }
-SECURITY = {**SHELL, "above": [], "rows": [{"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}}], "below": []}
+ROWS = [
+    {"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}},
+    {"name": Markup("authenticator"), "row": {"since": None}},
+    {"name": Markup("recovery_codes"), "row": {"left": 8, "of": 10}},
+]
+SECURITY = {**SHELL, "above": [], "rows": ROWS, "below": []}
 
 BROWSERS = [
     {"id": "dev_1", "name": "Chrome, Windows", "place": "203.0.113.7", "used_at": NOW, "is_handheld": False, "until": NOW, "here": True},
@@ -257,6 +264,17 @@ DAYS = [
         "rows": [{**_HAPPENED, "by": "не вы", "browser": None, "place": None, "may_be_another": False}],
     },
 ]
+OTPAUTH = "otpauth://totp/Bazar%20ID:anna%40post.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Bazar%20ID"
+SET_UP = {
+    **SHELL,
+    "form": Code(),
+    "secret": "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+    "address": OTPAUTH,
+    "picture": Picture(OTPAUTH),
+    "replaces": False,
+}
+LEFT = recovery_codes.Left("rcs_1", NOW, 8)
+RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
@@ -385,6 +403,19 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
     "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
+    "authenticator": ("account/authenticator.html", lambda: {**SHELL, "live": None}),
+    "authenticator-live": ("account/authenticator.html", lambda: {**SHELL, "live": totp.Live("atc_1", NOW, None)}),
+    "authenticator_set_up": ("account/authenticator_set_up.html", lambda: SET_UP),
+    "authenticator_set_up-wrong": (
+        "account/authenticator_set_up.html",
+        lambda: {**SET_UP, "replaces": True, "form": filled(Code(data={"code": "482935"}), {"code": WRONG_CODE})},
+    ),
+    "recovery_codes": ("account/recovery_codes.html", lambda: RECOVERY),
+    "recovery_codes-none": ("account/recovery_codes.html", lambda: {**RECOVERY, "left": None, "problem": True}),
+    "recovery_codes_made": (
+        "account/recovery_codes_made.html",
+        lambda: {**SHELL, "codes": [f"7k3m-x9qd-4tf{n}" for n in range(10)], "made_at": NOW},
+    ),
     "security": ("account/security.html", lambda: SECURITY),
     "apps": ("account/apps.html", lambda: {**SHELL, "apps": [APP, {**APP, "id": "shelf", "name": "Полка", "ours": True, "used_at": None}]}),
     "apps-none": ("account/apps.html", lambda: {**SHELL, "apps": []}),

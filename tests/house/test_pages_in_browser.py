@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from markupsafe import Markup
 from playwright.sync_api import Browser, Page, expect
 
 from idp.languages import LANGUAGES
@@ -107,6 +108,9 @@ def test_accessible_in_light_and_dark(tab: Page, site: str, page: str) -> None:
     assert not found, "\n".join(found)
 
 
+LONG_ONES = {"name", "title", "client_name", "person_name", "message", "to", "text"}
+
+
 @pytest.mark.parametrize("page", SAMPLES)
 def test_narrow(tab: Page, site: str, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No sideways scroll at 320 px (WCAG 1.4.10), and none from a name that is one long word; a pressable thing is 24 px high (2.5.8)."""
@@ -115,7 +119,7 @@ def test_narrow(tab: Page, site: str, page: str, monkeypatch: pytest.MonkeyPatch
     def long(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: LONG if key in {"name", "title", "client_name", "person_name", "message", "to", "text"} else long(item)
+                key: LONG if key in LONG_ONES and not isinstance(item, Markup) else long(item)  # markup: our own word, the name of a file
                 for key, item in value.items()
             }
         return [long(item) for item in value] if isinstance(value, list) else value
