@@ -54,7 +54,6 @@ class Family:
     amr: tuple[str, ...]
     acr: str
     refreshable: bool
-    offline: bool
     counter: int
 
     @property
@@ -112,7 +111,8 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
             "expires_at": now + timedelta(seconds=oidc.refresh_token_lifetime),
         },
     )
-    return Family(**{**values, "scopes": tuple(values["scopes"]), "amr": tuple(values["amr"])})
+    shown = {name: values[name] for name in Family.__slots__}
+    return Family(**{**shown, "scopes": tuple(values["scopes"]), "amr": tuple(values["amr"])})
 
 
 def present(family_id: str) -> Present:
@@ -181,7 +181,6 @@ def _family(row: Any) -> Family:
         amr=tuple(row.f_amr),
         acr=row.f_acr,
         refreshable=bool(row.f_refreshable),
-        offline=bool(row.f_offline),
         counter=row.f_counter,
     )
 

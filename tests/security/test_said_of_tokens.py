@@ -212,6 +212,17 @@ def test_scopes(world: World, story) -> None:
     assert said(world.refresh(party, token)) == ("invalid_scope", "This client may not ask for any scope of this refresh token now.")
 
 
+def test_a_database_from_a_backup(world: World, story, zimin: str) -> None:
+    """R17: what was rotated since the backup is not known any more; that is our loss, nobody's theft, and the family goes on."""
+    party = world.party()
+    former = world.tokens(world.browser(), party, phone(story, "zimin"))["refresh_token"]
+    ahead = world.refresh(party, former).json()["refresh_token"]
+    change(world, TokenFamily, counter=0)
+    assert said(world.refresh(party, ahead)) == ("invalid_grant", "This refresh token is not known any more. Sign in again.")
+    assert trail(world, "token.reused") == []
+    assert world.refresh(party, former).status_code == 200
+
+
 def test_switching(world: World, story) -> None:
     """claims.md, "Switching the company": why not, in words; the tokens stay good where they are."""
     party = world.party(account_types=["employee"])
