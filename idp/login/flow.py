@@ -54,8 +54,8 @@ OTHER_ID = N_("You proved a number that belongs to a different ID than the one t
 # A proof that whoever gave it holds the phone; what was read in an e-mail is none.
 BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
 NOTHING_PROVED: dict[str, Any] = dict.fromkeys(("doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"))
-# Pages of proofs that say by themselves who somebody is; they can be opened as long as the sign-in is not over.
-FIRST = frozenset(each.name for each in policy.PROOFS if each.is_first) - {policy.PHONE_CODE}
+# Proofs that say by themselves who somebody is, whoever was proved before.
+AT_ANY_TIME = frozenset({policy.PASSKEY, policy.SOCIAL})
 
 _flows = table(LoginFlow)
 _READ = (  # in the order of `Flow`, and the hint
@@ -222,7 +222,9 @@ def elsewhere(flow: Flow, request: Request, page: str) -> str | None:
     """Where to go instead of `page`, when it is not its turn: a page that is opened by its address skips nothing (case 60)."""
     if is_over(flow, request):
         return flow.return_to
-    if page == "identify" or (page in FIRST and flow.doubted_user_id is None):  # a wrong number can be corrected without starting over
+    if page == "identify" or page in AT_ANY_TIME:  # a wrong number can be corrected without starting over
+        return None
+    if page == policy.PASSWORD and flow.doubted_user_id is None:
         return None
     if page == "people":
         return None if browser.people(request, flow.demand) else next_address(flow, request)
@@ -289,7 +291,8 @@ def proved(
     given = (*(flow.given if flow.doubted_user_id == user.id else ()), proof)
     all_of_it = policy.together(given)
     if remember is None:
-        remember = flow.remember if given[0].proof != SESSION else None
+        # One more proof in a session changes nothing about its browser, but that a known one has seen it.
+        remember = flow.remember if given[0].proof != SESSION else browser.knows(browser.recognise(request), None, user.id) or None
     browser.expel_thief(request)
     scene = situation.look(flow.demand, request, user, all_of_it)
     judged, account_id = scene.judged, account_id or (flow.account_id if len(given) > 1 else None)
