@@ -13,7 +13,19 @@ from collections.abc import Callable
 from idp.account import activity, apps, authenticator, browsers, profile, recovery_codes, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
-from idp.login import email_code, flow, further_proof, identify, people, phone_code, proof_of_work, receipts, register
+from idp.login import (
+    email_code,
+    flow,
+    further_proof,
+    identify,
+    passkey,
+    passkey_offer,
+    people,
+    phone_code,
+    proof_of_work,
+    receipts,
+    register,
+)
 from idp.login import help as guidance
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
 from idp.web import language, static_files
@@ -37,6 +49,11 @@ def _page(path: str, view: View, mode: Mode) -> Route:
 
 def _form(path: str, view: View) -> Route:
     return Route(path, view, ("POST",), "writes")
+
+
+def _asked(path: str, view: View) -> Route:
+    """What a page's script asks for, with the token of the page's form; refused as JSON."""
+    return Route(path, view, ("POST",), "writes", "json")
 
 
 ROUTES: tuple[Route, ...] = (
@@ -80,6 +97,12 @@ ROUTES: tuple[Route, ...] = (
     _page("/login/<flow>/phone_code/receipts", receipts.show, "reads"),
     _form("/login/<flow>/phone_code/receipts", receipts.leave),
     _page("/login/<flow>/phone_code/state", receipts.state, "reads"),
+    _page("/login/<flow>/passkey", passkey.show, "reads"),
+    _form("/login/<flow>/passkey", passkey.answer),
+    _asked("/login/<flow>/passkey/options", passkey.options),
+    _page("/login/<flow>/passkey_offer", passkey_offer.show, "reads"),
+    _form("/login/<flow>/passkey_offer", passkey_offer.answer),
+    _asked("/login/<flow>/passkey_offer/options", passkey_offer.options),
     _page("/login/<flow>/further_proof", further_proof.show, "reads"),
     _form("/login/<flow>/further_proof", further_proof.answer),
     _page("/login/<flow>/email_code", email_code.show, "reads"),

@@ -13,9 +13,10 @@ that we do not know is what is answered to one whose signature is wrong, after t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -110,9 +111,21 @@ class Kept:
         return ("swk" if self.eligible else "hwk", "user", "mfa")
 
 
+class Shown(NamedTuple):
+    """A passkey, and what its right signature said."""
+
+    kept: Kept
+    used: Used
+
+
 def domain() -> str:
     """The domain that passkeys belong to (the RP ID): that of the settings, else the issuer's host."""
     return settings().login.passkey_domain or urlsplit(settings().server.issuer).hostname or ""
+
+
+def is_possible() -> bool:
+    """Whether browsers make passkeys here at all: they belong to a domain, and a bare address is none."""
+    return not re.fullmatch(r"[0-9.]+|.*:.*", domain())
 
 
 def origin() -> str:
@@ -169,8 +182,8 @@ def find(response: Response) -> Kept | None:
     return Kept(row.id, row.user_id, row.credential_id, row.public_key, row.eligible, row.name, row.handle)
 
 
-def verify(response: Response, kept: Kept | None, *, user_id: str | None = None) -> Used:
-    """Whether the answer proves that the owner of `kept` is here; raises Unsound. Asks the database nothing.
+def verify(response: Response, kept: Kept | None, *, user_id: str | None = None) -> Shown:
+    """What the answer proves: that the owner of `kept` is here. Raises Unsound. Asks the database nothing.
 
     `user_id`: who has to be its owner (case 101). A credential that is nobody's is judged like any other, and is as wrong as a wrong
     signature: `unknown`, both times.
@@ -185,15 +198,16 @@ def verify(response: Response, kept: Kept | None, *, user_id: str | None = None)
         raise Unsound("unknown")
     if user_id is not None and kept.user_id != user_id:
         raise Unsound("another_person")
-    return used
+    return Shown(kept, used)
 
 
-def use(kept: Kept, used: Used) -> bool:
+def use(shown: Shown) -> bool:
     """Count the use; False, with an alarm, when the authenticator contradicts what it was before (case 105). In the unit of the proof.
 
     A counter that does not grow: two have the key, and nobody can tell which of them is the owner. A key that could not leave its device
     and now can: it is not the same. Either way it opens nothing, and the owner is told by the event.
     """
+    kept, used = shown
     values = {"key_id": kept.id, "of_user": kept.user_id, "new_counter": used.counter, "now": clock.now(), "backed_up": used.backed_up}
     reason = "eligible" if used.eligible != kept.eligible else "counter"
     if reason == "counter" and changed(_USE, **values):

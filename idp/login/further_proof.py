@@ -30,7 +30,7 @@ class Way(NamedTuple):
 
 
 # In the order in which they are offered, the strongest first; codes by e-mail and to the phone stand after them.
-WAYS: tuple[Way, ...] = ()
+WAYS: tuple[Way, ...] = (Way(policy.PASSKEY, N_("Sign in with a passkey")),)
 
 
 def show(request: Request, flow: str) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wtforms import TelField
 
+from idp.credentials import passkey
 from idp.credentials.phone import read_number
 from idp.errors import BadInput, TooManyTries
 from idp.login import browser, drafts, sending
@@ -54,6 +55,7 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         form=form,
         flow=row,
         create=demand.create,
+        passkeys=passkey.is_possible() and not demand.create and row.doubted_user_id is None,
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,
         cancel_url=row.cancel_to,
         about="locked" if status == TooManyTries.status else "number",

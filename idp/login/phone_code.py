@@ -15,7 +15,7 @@ from idp.credentials import phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries, WorkNeeded
-from idp.login import browser, drafts, receipts, sending
+from idp.login import browser, drafts, passkey_offer, receipts, sending
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -77,7 +77,8 @@ def answer(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
     if not phone_code.redeem(right):  # the same code, right twice at once: the other one signs in (case 54)
         return see_other(flows.next_address(row, request))
-    return flows.proved_phone(row, request, right, remember=bool(form.remember.data))
+    onward = flows.proved_phone(row, request, right, remember=bool(form.remember.data))
+    return passkey_offer.instead(row, request, onward, right.phone)
 
 
 def resend(request: Request, flow: str) -> Answer:

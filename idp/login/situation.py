@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from idp import clock
 from idp.config import settings
 from idp.credentials import phone_limits
+from idp.credentials.tables import Passkey
 from idp.credentials.trusted_device import Recognition
+from idp.db.columns import table
 from idp.db.session import session as database
 from idp.directory import numbers, sign_in_rules, users
 from idp.directory.sign_in_rules import Rules
@@ -28,7 +30,10 @@ from idp.messages.spend_rules import country_of
 from idp.web.http import Request, network_of
 from idp.web.languages import page_language
 
-FACTORS: dict[str, sa.ColumnElement[bool]] = {}
+_OF_USER: sa.BindParameter[str] = sa.bindparam("of_user")
+FACTORS: dict[str, sa.ColumnElement[bool]] = {
+    policy.PASSKEY: sa.exists().where(table(Passkey).c.user_id == _OF_USER),
+}
 
 
 @dataclass(frozen=True, slots=True)

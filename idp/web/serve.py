@@ -100,7 +100,7 @@ def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
 
 
 def _seen(route: Route, request: Request, params: dict[str, str]) -> Answer:
-    if route.checked and route.face == "page" and request.is_post:
+    if route.checked and request.is_post:
         csrf.require(request)
     return route.view(request, **params)
 

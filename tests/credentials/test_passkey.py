@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from idp import clock, config, crypto
 from idp.config import Settings
 from idp.credentials import passkey, passkey_response
-from idp.credentials.passkey import ADD, FURTHER_PROOF, SIGN_IN, Kept
-from idp.credentials.passkey_response import Unsound, Used
+from idp.credentials.passkey import ADD, FURTHER_PROOF, SIGN_IN, Shown
+from idp.credentials.passkey_response import Unsound
 from idp.directory import users
 from idp.errors import BadInput, Conflict, TooManyTries
 from tests import machine
@@ -57,23 +57,21 @@ def add(world: World, device: Authenticator, owner: str, **lies: Any) -> str:
         return passkey.add(owner, key, browser="Chrome, Linux", ip="203.0.113.7")
 
 
-def judge(world: World, sent: str, owner: str | None = None) -> tuple[Kept, Used]:
+def judge(world: World, sent: str, owner: str | None = None) -> Shown:
     """An assertion up to where it counts; raises Unsound."""
     response = passkey_response.read(sent)
     with world.writes():
         if not passkey.take(response, FURTHER_PROOF if owner else SIGN_IN, FLOW, user_id=owner):
             raise Unsound("challenge")
         kept = passkey.find(response)
-    used = passkey.verify(response, kept, user_id=owner)
-    assert kept is not None
-    return kept, used
+    return passkey.verify(response, kept, user_id=owner)
 
 
 def sign_in(world: World, device: Authenticator, owner: str | None = None, **lies: Any) -> bool:
     """The whole of a proof; raises Unsound."""
-    kept, used = judge(world, device.get(asked(world, owner), **lies), owner)
+    shown = judge(world, device.get(asked(world, owner), **lies), owner)
     with world.writes():
-        return passkey.use(kept, used)
+        return passkey.use(shown)
 
 
 def refused(world: World, device: Authenticator, owner: str | None = None, **lies: Any) -> str:
@@ -109,7 +107,7 @@ def test_a_passkey_of_each_kind_that_is_offered(world: World, algorithm: int) ->
     assert set(names) == {"Chromium Browser", "Chrome, Linux"}
     assert names["Chromium Browser"].last_used_at is not None
     assert names["Chromium Browser"].transports == ["hybrid", "internal"], "only words that are known"
-    kept = [judge(world, each.get(asked(world)))[0] for each in (device, other)]
+    kept = [judge(world, each.get(asked(world))).kept for each in (device, other)]
     assert [each.amr for each in kept] == [("swk", "user", "mfa"), ("hwk", "user", "mfa")]
 
 
@@ -301,13 +299,13 @@ def test_a_name_of_ones_own_and_away_with_it(world: World) -> None:
         assert not passkey.remove(orlov, kept)
     with world.writes(), pytest.raises(BadInput):
         passkey.rename(anna, kept, " \u200e ")
-    ready, used = judge(world, device.get(asked(world)))
+    shown = judge(world, device.get(asked(world)))
     with world.writes():
         assert passkey.remove(anna, kept)
         assert not passkey.remove(anna, kept)
         assert not passkey.has_any(anna)
     with world.writes():
-        assert not passkey.use(ready, used), "removed between the look and the use"
+        assert not passkey.use(shown), "removed between the look and the use"
     assert refused(world, device) == "unknown"
     assert world.events(passkey.DOUBTED) == []
     assert len(world.events(passkey.REMOVED)) == 1

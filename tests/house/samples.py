@@ -135,6 +135,8 @@ FURTHER = {
     "problem": "",
     "identify_url": "/login/flw_1/identify",
 }
+NO_ID = "This passkey opens no ID here. Perhaps it was removed. Sign in another way."
+PASSKEY = {"address": "/login/flw_1/passkey", "other_url": "/login/flw_1/identify", "problem": "", "signal": ""}
 MASKED = "+7 ••• •••-67-89"
 WAYS = [{"name": "totp", "title": "Sign in another way"}]
 MAIL = {
@@ -279,8 +281,15 @@ RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
-        lambda: {"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": "/authorize/req_1/cancel", "about": "number"},
+        lambda: {
+            **{"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": "/authorize/req_1/cancel", "about": "number"},
+            "passkeys": True,
+        },
     ),
+    "passkey": ("login/passkey.html", lambda: PASSKEY),
+    "passkey-unknown": ("login/passkey.html", lambda: {**PASSKEY, "problem": NO_ID, "signal": '{"credentialID": "AA"}'}),
+    "passkey_offer": ("login/passkey_offer.html", lambda: {"address": "/login/flw_1/passkey_offer", "problem": ""}),
+    "passkey_offer-wrong": ("login/passkey_offer.html", lambda: {"address": "/login/flw_1/passkey_offer", "problem": NO_ID}),
     "identify-wrong": (
         "login/identify.html",
         lambda: {

@@ -1,5 +1,6 @@
 // What a script adds to the code page; without it every form works the same.
-// 1. times in the reader's own zone  2. the code fills itself in  3. "new code in 0:42"  4. what became of the code
+// 1. times in the reader's own zone  2. the code fills itself in, and whether a passkey could save the next one
+// 3. "new code in 0:42"  4. what became of the code
 (() => {
   "use strict";
 
@@ -32,6 +33,11 @@
       listening.abort();
     });
     addEventListener("pageshow", (event) => { if (event.persisted) sent = false; });
+
+    const here = window.PublicKeyCredential; // whether a passkey may be offered afterwards: https://www.w3.org/TR/webauthn-3/
+    if (form.elements.passkey && here && here.isUserVerifyingPlatformAuthenticatorAvailable) {
+      here.isUserVerifyingPlatformAuthenticatorAvailable().then((is_there) => { if (is_there) form.elements.passkey.value = "1"; }, () => {});
+    }
 
     const go = () => { if (!sent) form.requestSubmit(form.querySelector("button")); };
     const bare = (text) => text.replace(/[\s\-‐-―]/g, "");
