@@ -24,7 +24,9 @@ from idp.login import (
     phone_code,
     proof_of_work,
     receipts,
+    recovery_code,
     register,
+    totp,
 )
 from idp.login import help as guidance
 from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
@@ -109,6 +111,11 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/email_code", email_code.answer),
     _page("/login/<flow>/email_code/resend", flow.view, "writes"),
     _form("/login/<flow>/email_code/resend", email_code.resend),
+    _page("/login/<flow>/totp", totp.show, "reads"),
+    _form("/login/<flow>/totp", totp.answer),
+    _page("/login/<flow>/recovery_code", recovery_code.show, "reads"),
+    _form("/login/<flow>/recovery_code", recovery_code.answer),
+    _page("/login/<flow>/recovery_code/left", recovery_code.left, "reads"),
     _page("/login/<flow>/help", guidance.show, "reads"),
     _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),

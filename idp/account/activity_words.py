@@ -12,7 +12,7 @@ from idp.credentials import recovery_codes, totp
 from idp.delegation import apps
 from idp.directory import deletion, employees, numbers
 from idp.errors import N_
-from idp.oidc import sign_out_browser, sign_out_everywhere
+from idp.oidc import reset_factors, sign_out_browser, sign_out_everywhere
 
 SIGN_IN, SECURITY, APPS, PROFILE, COMPANIES = "sign_in", "security", "apps", "profile", "companies"
 
@@ -67,6 +67,7 @@ SAID: dict[str, Said] = {
     recovery_codes.REMOVED: Said(SECURITY, N_("The recovery codes were removed"), may_be_another=True),
     recovery_codes.USED: Said(SECURITY, N_("A recovery code was used"), may_be_another=True),
     recovery_codes.WRONG: Said(SECURITY, N_("A wrong recovery code was entered")),
+    reset_factors.EVENT: Said(SECURITY, N_("Support removed the authenticator app and the recovery codes"), is_bad=True),
     numbers.CHANGED: Said(SECURITY, N_("The phone number was changed"), may_be_another=True),
     numbers.GIVEN_UP: Said(SECURITY, N_("The phone number left this ID: its holder began another one"), is_bad=True),
     "user.phone_believed": Said(SECURITY, N_("The phone number was confirmed again")),

@@ -17,8 +17,9 @@ from idp.account.entry import Me
 from idp.account.picture import Picture
 from idp.config import settings
 from idp.credentials import recovery_codes, totp
-from idp.directory import users
+from idp.directory import numbers, users
 from idp.errors import N_, BadInput
+from idp.login import flow as flows
 from idp.messages import wording
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -61,7 +62,7 @@ def confirm(request: Request) -> Answer:
     except BadInput as refusal:
         form.refuse("code", refusal)
         return _page(me, form, status=422)
-    if not totp.confirm(secret, me.id, me.session.id, code):
+    if not totp.confirm(secret, me.id, me.session.id, code, personal=entry.place(request)):
         form.refuse_with("code", form.translate(WRONG))
         return _page(me, form, status=422)
     answer = see_other(PAGE if recovery_codes.are_left(me.id) else AFTER)
@@ -73,9 +74,11 @@ def remove(request: Request) -> Answer:
     """`POST /account/authenticator/remove`: the person uses none any more."""
     me = entry.enter(request, back_to=PAGE)
     require_proof(request, me, back_to=PAGE)
-    users.get(me.id, alone=True)
+    user = users.get(me.id, alone=True)
     answer = see_other(PAGE)
-    if totp.remove(me.id, session_id=me.session.id):
+    if totp.remove(me.id, session_id=me.session.id, personal=entry.place(request)):
+        if user.phone_doubted_at is not None and user.phone and not flows.BY_PHONE.isdisjoint(me.session.amr):
+            numbers.believe(user.id, user.phone)  # who got here holds the number, and nothing else stands for them from now on
         browsers.stay(request, me, answer, reason=REASON)
     return answer
 

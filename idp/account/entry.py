@@ -14,7 +14,7 @@ from idp.config import settings
 from idp.credentials import trusted_device
 from idp.directory import users
 from idp.directory.tables import User
-from idp.login import browser, flow, policy, session
+from idp.login import browser, flow, policy, session, situation
 from idp.login.policy import Demand
 from idp.login.session import SignedIn
 from idp.oidc import arrivals
@@ -57,7 +57,7 @@ def fresh(request: Request, me: Me, *, back_to: str = "", acr: str = "code") -> 
     """
     now = clock.now()
     demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr=acr, user_id=me.id)
-    if not policy.is_met(demand, me.session):
+    if not situation.is_met(demand, me.session):  # as far as this person can prove it
         raise _sign_in(request, demand, back_to)
 
 

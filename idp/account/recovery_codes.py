@@ -41,7 +41,8 @@ def make(request: Request) -> Answer:
     drawn = recovery_codes.draw(me.id)
     users.get(me.id, alone=True)
     entry.enter(request)  # it may have been signed out meanwhile
-    if not recovery_codes.keep(me.id, drawn, instead_of=request.form.get("instead_of"), session_id=me.session.id):
+    how = {"instead_of": request.form.get("instead_of"), "session_id": me.session.id}
+    if not recovery_codes.keep(me.id, drawn, **how, personal=entry.place(request)):
         left, guarded = recovery_codes.left(me.id), totp.is_set_up(me.id)
         return shell.page(me, "account/recovery_codes.html", section="security", status=409, left=left, guarded=guarded, problem=True)
     return shell.page(me, "account/recovery_codes_made.html", section="security", codes=drawn.texts, made_at=clock.now())

@@ -12,6 +12,7 @@ commit of a counted guess and what follows.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -52,6 +53,8 @@ _LEFT = Ready(
     .where(_OF)
     .group_by(_sets.c.id, _sets.c.made_at)
 )
+# Whether `of_user` has one left, as a part of one statement.
+ARE_LEFT = sa.exists().where(_OF, _codes.c.set_id == _sets.c.id, _codes.c.used_at.is_(None))
 _USE = Ready(
     sa.update(_codes)
     .where(_codes.c.set_id == sa.bindparam("of_set"), _codes.c.digest == sa.bindparam("typed"), _codes.c.used_at.is_(None))
@@ -106,7 +109,7 @@ def draw(user_id: str) -> Drawn:
     return Drawn(crypto.new_id("rcs"), sealed, tuple(map(grouped, codes)), tuple(_hash(salt, code) for code in codes))
 
 
-def keep(user_id: str, drawn: Drawn, *, instead_of: str, session_id: str | None = None) -> bool:
+def keep(user_id: str, drawn: Drawn, *, instead_of: str, session_id: str | None = None, personal: Mapping[str, str] | None = None) -> bool:
     """These are the person's codes from now on, and the former ones are none any more. `instead_of`: the id of the set that whoever asked
     for new ones has seen, empty where there was none; False when it is another by now: a page that is sent again kills no codes that were
     just shown. The caller holds the person (`users.get(…, alone=True)`).
@@ -121,7 +124,7 @@ def keep(user_id: str, drawn: Drawn, *, instead_of: str, session_id: str | None 
     for digest in drawn.digests:
         insert_or_ignore(RecoveryCode, set_id=drawn.id, digest=digest, used_at=None)
     details = {"set": drawn.id, "former_left": former.number if former else None}
-    events.record(MADE, user_id=user_id, session_id=session_id, details=details)
+    events.record(MADE, user_id=user_id, session_id=session_id, details=details, personal=personal)
     return True
 
 
@@ -180,15 +183,15 @@ def digest(guess: Guess, code: str) -> str:
     return _hash(guess.salt, code)
 
 
-def redeem(guess: Guess, digest: str) -> int | None:
+def redeem(guess: Guess, digest: str, *, personal: Mapping[str, str] | None = None) -> int | None:
     """Use the code up; answers how many are left. None, and written down, when it is none of the set, was used, or the set is gone."""
     if not changed(_USE, of_set=guess.set_id, typed=digest, now=clock.now()):
-        events.record(WRONG, outcome="refused", user_id=guess.user_id, details={"tries_left": guess.tries_left})
+        events.record(WRONG, outcome="refused", user_id=guess.user_id, details={"tries_left": guess.tries_left}, personal=personal)
         return None
     factor_limits.give_back(guess.counted)
     now_left = left(guess.user_id)
     count = now_left.number if now_left else 0
-    events.record(USED, user_id=guess.user_id, details={"set": guess.set_id, "left": count})
+    events.record(USED, user_id=guess.user_id, details={"set": guess.set_id, "left": count}, personal=personal)
     return count
 
 

@@ -13,6 +13,7 @@ compares, `redeem` uses its step up.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -91,6 +92,10 @@ _FORMER = Ready(
 _SPACES = re.compile(r"[\s\-‐-―−]+")  # apps show "123 456", and phones type other dashes
 
 
+# Whether `of_user` uses one, as a part of one statement.
+IS_SET_UP = sa.exists().where(_rows.c.user_id == sa.bindparam("of_user"), _rows.c.confirmed_at.is_not(None))
+
+
 class Secret(NamedTuple):
     """An authenticator that is being set up; `text` is what the app has to be told."""
 
@@ -157,7 +162,7 @@ def pending(user_id: str, session_id: str) -> Secret | None:
     return Secret(row.id, _unseal(row), row.created_at + SETTING_UP) if row is not None else None
 
 
-def confirm(secret: Secret, user_id: str, session_id: str, code: str) -> bool:
+def confirm(secret: Secret, user_id: str, session_id: str, code: str, *, personal: Mapping[str, str] | None = None) -> bool:
     """The first code (of `read_code`) of the app that is being set up: it is the person's from now on, in place of the one they had.
 
     False for a wrong code, and when it was confirmed or given up meanwhile. What is guessed here opens nothing: whoever sees this page sees
@@ -168,7 +173,9 @@ def confirm(secret: Secret, user_id: str, session_id: str, code: str) -> bool:
         return False
     replaced = changed(_FORMER, of_user=user_id, but=secret.id) > 0  # first it goes: each person has one
     changed(_CONFIRM, of_id=secret.id, now=clock.now())
-    events.record(ADDED, user_id=user_id, session_id=session_id, details={"authenticator": secret.id, "replaced": replaced})
+    events.record(
+        ADDED, user_id=user_id, session_id=session_id, details={"authenticator": secret.id, "replaced": replaced}, personal=personal
+    )
     return True
 
 
@@ -188,11 +195,11 @@ def is_set_up(user_id: str) -> bool:
     return session.execute(_LIVE, {"of_user": user_id}).one_or_none() is not None
 
 
-def remove(user_id: str, *, actor_id: str | None = None, session_id: str | None = None) -> bool:
+def remove(user_id: str, *, actor_id: str | None = None, session_id: str | None = None, personal: Mapping[str, str] | None = None) -> bool:
     """The person uses none any more, and its secret is gone; answers whether they did until now."""
     removed = changed(sa.delete(_rows).where(_rows.c.user_id == user_id, _rows.c.confirmed_at.is_not(None))) > 0
     if removed:
-        events.record(REMOVED, user_id=user_id, actor_id=actor_id, session_id=session_id)
+        events.record(REMOVED, user_id=user_id, actor_id=actor_id, session_id=session_id, personal=personal)
     return removed
 
 
@@ -220,12 +227,12 @@ def guess(user_id: str, *, for_id: str, device_id: str | None = None) -> Guess |
     return Guess(row.id, user_id, _unseal(row), factor_limits.count(NAME, user_id, WORDS, for_id=for_id, device_id=device_id))
 
 
-def judge(guess: Guess, code: str) -> Guess | None:
+def judge(guess: Guess, code: str, *, personal: Mapping[str, str] | None = None) -> Guess | None:
     """The guess with the step whose code it is, though it may have been used; None, and written down, when it is no step's."""
     step = _step_of(guess.secret, code)
     if step is not None:
         return replace(guess, step=step)
-    events.record(WRONG, outcome="refused", user_id=guess.user_id, details={"tries_left": guess.tries_left})
+    events.record(WRONG, outcome="refused", user_id=guess.user_id, details={"tries_left": guess.tries_left}, personal=personal)
     return None
 
 

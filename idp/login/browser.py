@@ -103,6 +103,16 @@ def device_of(request: Request, phone: str) -> str | None:
     return next((person.device_id for person in recognise(request).people if person.phone == phone), None)
 
 
+def device_of_person(request: Request, user_id: str) -> str | None:
+    """The same by the person's id."""
+    return next((person.device_id for person in recognise(request).people if person.user_id == user_id), None)
+
+
+def place(request: Request) -> dict[str, str]:
+    """From where something is done, for the personal part of its event."""
+    return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
+
+
 def is_shared(request: Request) -> bool:
     """Whether somebody said that others use this browser too: then the tick that remembers it is off beforehand. It is a preference, no
     more: whoever ticks it all the same is remembered.

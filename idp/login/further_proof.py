@@ -30,7 +30,11 @@ class Way(NamedTuple):
 
 
 # In the order in which they are offered, the strongest first; codes by e-mail and to the phone stand after them.
-WAYS: tuple[Way, ...] = (Way(policy.PASSKEY, N_("Sign in with a passkey")),)
+WAYS: tuple[Way, ...] = (
+    Way(policy.PASSKEY, N_("Sign in with a passkey")),
+    Way(policy.TOTP, N_("Code of the authenticator app")),
+    Way(policy.RECOVERY_CODE, N_("Recovery code")),
+)
 
 
 def show(request: Request, flow: str) -> Answer:
@@ -147,10 +151,10 @@ def _page(row: Flow, user: User, *, problem: str = "", status: int = 200) -> Pag
 
 def _why(row: Flow, user: User) -> str:
     """Why one proof is not enough, as the page says it (a msgid)."""
+    if policy.TOTP in row.wanted:
+        return N_("That was right. But this ID has an authenticator app: in a new browser it is asked for as well.")
     if may_begin_anew(row, user):
         return N_("Your number is right. But the ID with this number was not used for a long time, and numbers change hands.")
     if row.wanted <= policy.KNOWN_BY_HEART:
         return N_("A new browser: here the company or the app asks for a password or a passkey as well, once.")
-    if policy.TOTP in row.wanted:
-        return N_("You set up an authenticator app: in a new browser it is asked for as well.")
     return N_("In a new browser one proof is not enough here.")

@@ -12,7 +12,7 @@ from idp.login.flow import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
 MOMENTS = ("code", "number", "locked", "linked")
-PAGES = ("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code")
+PAGES = ("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code", "totp", "recovery_code")
 
 
 def show(request: Request, flow: str) -> Answer:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import phone_limits
+from idp.credentials import phone_limits, recovery_codes, totp
 from idp.credentials.tables import Passkey
 from idp.credentials.trusted_device import Recognition
 from idp.db.columns import table
@@ -33,6 +33,8 @@ from idp.web.languages import page_language
 _OF_USER: sa.BindParameter[str] = sa.bindparam("of_user")
 FACTORS: dict[str, sa.ColumnElement[bool]] = {
     policy.PASSKEY: sa.exists().where(table(Passkey).c.user_id == _OF_USER),
+    policy.TOTP: totp.IS_SET_UP,
+    policy.RECOVERY_CODE: recovery_codes.ARE_LEFT,
 }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from idp import events
 from idp.credentials import factor_limits, recovery_codes, totp, trusted_device
-from idp.directory import users
+from idp.directory import numbers, users
 from idp.oidc.sign_out_everywhere import SignedOut, sign_out_everywhere
 
 REASON = "factors_reset"
@@ -43,12 +43,14 @@ def reset_factors(user_id: str, reason: str, *, actor_id: str | None = None) -> 
 
     Wrong codes that were counted are forgotten. Where there was nothing to take off, nothing ends and there is no event.
     """
-    users.get(user_id, alone=True)
+    user = users.get(user_id, alone=True)
     browsers = [each.device_id for each in trusted_device.of_person(user_id)]
     forgotten = [factor_limits.forget(name, user_id, browsers) for name in COUNTED]
     removed = [factor.name for factor in FACTORS if factor.remove(user_id, actor_id=actor_id)]
     if not removed and not any(forgotten):
         return [], None
+    if user.phone_doubted_at is not None and user.phone:
+        numbers.believe(user.id, user.phone)  # they tried, and had nothing else to show
     ended = sign_out_everywhere(user_id, actor_id=actor_id, reason=REASON)
     events.record(EVENT, user_id=user_id, actor_id=actor_id, details={"reason": reason, "factors": removed})
     return removed, ended

@@ -278,6 +278,8 @@ SET_UP = {
 LEFT = recovery_codes.Left("rcs_1", NOW, 8)
 RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 
+KEPT_CODE = {"form": Code(), "flow": _flow(), "example": "7k3m-x9qd-4tfw", "tries_left": None, "about": "number"}
+
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
         "login/identify.html",
@@ -360,6 +362,17 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {**FURTHER, "email": None, "phone": MASKED, "anew": False, "by_number": False, "ways": WAYS},
     ),
     "further_proof-too-many": ("login/further_proof.html", lambda: {**FURTHER, "problem": "Too many codes were sent to this number."}),
+    "totp": ("login/totp.html", lambda: {"form": Code(), "flow": _flow(), "tries_left": None, "about": "number"}),
+    "totp-wrong": (
+        "login/totp.html",
+        lambda: {"form": filled(Code(data={"code": "482935"}), {"code": WRONG_CODE}), "flow": _flow(), "tries_left": 3, "about": "number"},
+    ),
+    "recovery_code": ("login/recovery_code.html", lambda: KEPT_CODE),
+    "recovery_code-wrong": (
+        "login/recovery_code.html",
+        lambda: {**KEPT_CODE, "form": filled(Code(data={"code": "7k3m"}), {"code": WRONG_CODE}), "tries_left": 1},
+    ),
+    "recovery_code_left": ("login/recovery_code_left.html", lambda: {"left": 3, "of": 10, "onward": "/authorize/req_1"}),
     "email_code": ("login/email_code.html", lambda: {**MAIL, "form": Mail()}),
     "email_code-wrong": ("login/email_code.html", lambda: {**MAIL, "form": filled(Mail(), {"code": WRONG_CODE}), "resend_at": NOW}),
     "email_code-last": ("login/email_code.html", lambda: {**MAIL, "form": Mail(), "resend_at": None}),
