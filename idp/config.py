@@ -236,6 +236,16 @@ class Login(_Section):
         return value
 
 
+class Account(_Section):
+    """A person's own pages."""
+
+    deletion_wait: Seconds = 14 * 86400
+    """Seconds from asking for an ID to be deleted until it is. Every way to the person is told, and signing in is enough to take it
+    back."""
+    archives_per_day: int = Field(3, ge=1)
+    """Copies of their data that a person may download in a day."""
+
+
 class Oidc(_Section):
     """What relying parties get."""
 
@@ -292,6 +302,7 @@ class Settings(BaseSettings):
     brand: Brand = Brand()
     login: Login = Login()
     messages: Messages = Messages()
+    account: Account = Account()
     oidc: Oidc = Oidc()
     languages: Languages = Languages()
     telemetry: Telemetry = Telemetry()

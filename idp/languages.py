@@ -30,6 +30,7 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 
 NBSP = "\N{NO-BREAK SPACE}"
 DATE = {"ru": f"d{NBSP}MMMM{NBSP}y", "en": f"MMMM{NBSP}d, y", "zh": "y年M月d日"}
+DAY = {"ru": f"d{NBSP}MMMM", "en": f"MMMM{NBSP}d", "zh": "M月d日"}
 TIME = {"ru": ("HH:mm", "HH:mm:ss"), "en": (f"h:mm{NBSP}a", f"h:mm:ss{NBSP}a"), "zh": ("HH:mm", "HH:mm:ss")}
 ZONES = {("ru", "MSK"): "МСК", ("zh", "MSK"): "莫斯科时间"}
 
@@ -115,6 +116,11 @@ def format_date(lang: str, at: date, tz: Zone = None) -> str:
     """The day (of a moment: where the reader is), written out: `22 ноября 2026`."""
     day = _local(at, tz).date() if isinstance(at, datetime) else at
     return dates.format_date(day, DATE[lang if lang in DATE else "ru"], locale=lang)
+
+
+def format_day(lang: str, at: datetime, tz: Zone = None) -> str:
+    """The day without its year: for messages, in which four digits in a row would pass for a code."""
+    return dates.format_date(_local(at, tz).date(), DAY[lang if lang in DAY else "ru"], locale=lang)
 
 
 def format_time(lang: str, at: datetime, tz: Zone = None, *, seconds: bool = False) -> str:

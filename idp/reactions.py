@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -18,10 +18,10 @@ from idp.credentials import recovery_codes, totp, trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.delegation import apps, tokens
-from idp.directory import employees, numbers, users
+from idp.directory import deletion, employees, numbers, users
 from idp.errors import TooManyTries
 from idp.events import Event
-from idp.languages import gettext, negotiate
+from idp.languages import format_day, gettext, negotiate
 from idp.login import session as sessions
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
@@ -93,6 +93,21 @@ def tell_of_reset_factors(event: Event) -> None:
     _tell(event, "factors_reset")
 
 
+def tell_of_deletion(event: Event) -> None:
+    """The ID is to be deleted: told everywhere, by each way, when it was asked for and once more shortly before."""
+    _tell(event, "deletion_pending", day=datetime.fromisoformat(event.details["due_at"]), counted="notice_deletion")
+
+
+def tell_of_cancelled_deletion(event: Event) -> None:
+    """It lives on: whoever asked for its end learns that somebody took it back."""
+    _tell(event, "deletion_cancelled", counted="notice_deletion")
+
+
+def tell_of_downloaded_data(event: Event) -> None:
+    """A copy of all that we know of the person left the house."""
+    _tell(event, "data_downloaded")
+
+
 def end_what_was_before_the_rise(event: Event) -> None:
     """Made an administrator or an owner: sessions, browsers and tokens of an earlier proof end (cases 76, 82). What `login/policy` would
     not take already is gone a moment later, and what was proved meanwhile stays.
@@ -141,6 +156,10 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     apps.WITHDRAWN: (end_what_a_withdrawn_app_got_meanwhile,),
     apps.SIGNED_OUT: (end_what_a_withdrawn_app_got_meanwhile,),
+    deletion.REQUESTED: (tell_of_deletion,),
+    deletion.DUE_SOON: (tell_of_deletion,),
+    deletion.CANCELLED: (tell_of_cancelled_deletion,),
+    "data.downloaded": (tell_of_downloaded_data,),
     employees.RAISED: (end_what_was_before_the_rise,),
     numbers.CHANGED: (tell_of_changed_phone,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),
@@ -182,10 +201,18 @@ def _react(event_id: str) -> bool:
 
 
 def _tell(
-    event: Event, words: str, *, browser: str | None = None, phone: str | None = None, left: int | None = None, once: bool = False
+    event: Event,
+    words: str,
+    *,
+    browser: str | None = None,
+    day: datetime | None = None,
+    phone: str | None = None,
+    left: int | None = None,
+    once: bool = False,
+    counted: str = "notice",
 ) -> None:
     """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
-    instead.
+    instead. `counted`: what is counted apart, so that nobody uses it up with other notices beforehand.
 
     No notice holds a code, nor a link: whoever copies ours cannot make people used to following links.
     """
@@ -197,7 +224,7 @@ def _tell(
     if not kinds:
         return
     try:
-        limits.spend("notice", user.id, limit=NOTICES, window_seconds=86400)
+        limits.spend(counted, user.id, limit=NOTICES, window_seconds=86400)
     except TooManyTries:
         _log.warning("no more notices to one person today", extra={"event_name": event.name, "sub": user.id})
         _withheld(user.id, event, words, kinds, "notices_of_a_person")
@@ -206,6 +233,7 @@ def _tell(
     params = {} if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
     if left is not None:
         params["left"] = str(left)
+    params |= {} if day is None else {"date": format_day(language, day)}
     until = event.at + NOTICE_LIFETIME
     for kind in kinds[-1:] if once else kinds:
         key, to, paid = f"{event.id}:{words}:{kind}", str(reach[kind]), None

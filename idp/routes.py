@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from idp.account import activity, apps, authenticator, browsers, profile, recovery_codes, security, shell, sign_out
+from idp.account import activity, apps, authenticator, browsers, data, deletion, profile, recovery_codes, security, shell, sign_out
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import (
@@ -129,6 +129,13 @@ ROUTES: tuple[Route, ...] = (
     _form("/account/apps/<client_id>", apps.withdraw),
     _page("/account/activity", activity.show, "writes"),
     _page("/account/not_me", activity.show_advice, "writes"),
+    _page("/account/data", data.show, "writes"),
+    _page("/account/data/archive", data.show_archive, "writes"),
+    Route("/account/data/archive", data.download, ("POST",), "none"),
+    _page("/account/deletion", deletion.show, "writes"),
+    _form("/account/deletion", deletion.ask),
+    _page("/account/deletion/cancel", deletion.view, "none"),
+    _form("/account/deletion/cancel", deletion.cancel),
     _page("/account/browsers", browsers.view, "none"),
     _page("/account/browsers/sign_out", browsers.view, "none"),
     _form("/account/browsers/sign_out", browsers.sign_out),

@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, events, keyring, limits, outbox, telemetry
+from idp.account import erasing
 from idp.credentials import email_code, passkey, password_limits, phone_code, phone_limits, phone_sendings, social, totp, trusted_device
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
 from idp.delegation import access_tokens, account_choices, client_keys, codes, requests, tokens
-from idp.directory import invitations
+from idp.directory import deletion, invitations
 from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
@@ -91,6 +92,8 @@ SCHEDULE = (
     Job("authenticators", HOUR, _sweep(totp.sweep)),
     Job("passkey_challenges", HOUR, _sweep(passkey.sweep)),
     Job("password_guesses", DAY, _sweep(password_limits.sweep)),
+    Job("deletions_to_come", HOUR, deletion.remind),
+    Job("deleted_ids", 10 * MINUTE, erasing.erase_due),
     Job("invitations", HOUR, invitations.expire_due),
     Job("social_requests", HOUR, _sweep(social.sweep)),
     Job("trusted_devices", DAY, _sweep(trusted_device.sweep)),

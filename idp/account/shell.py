@@ -25,6 +25,7 @@ SECTIONS = (
     Section("security", N_("Sign-in and security"), "/account/security"),
     Section("apps", N_("Apps"), "/account/apps"),
     Section("activity", N_("Activity"), "/account/activity"),
+    Section("data", N_("My data"), "/account/data"),
 )
 
 
@@ -42,6 +43,7 @@ def page(me: Me, template: str, *, section: str, status: int = 200, **context: A
         "initials": initials(name),
         "phone": languages.mask_phone(me.user.phone or ""),
         "picture": me.user.picture or "",
+        "deletion_due_at": me.user.deletion_due_at,
     }
     sections = [{"title": each.title, "address": each.address, "current": each.name == section} for each in SECTIONS]
     return Page(template, status=status, person=person, sections=sections, **context)

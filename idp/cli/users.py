@@ -13,7 +13,7 @@ from idp.cli.output import FORMAT, as_json, done, record, table, tell
 from idp.cli.setting import at_work
 from idp.credentials import phone_limits, trusted_device
 from idp.db.session import reads
-from idp.directory import accounts, search
+from idp.directory import accounts, deletion, search
 from idp.directory import users as people
 from idp.directory.tables import User
 from idp.errors import Conflict
@@ -41,7 +41,7 @@ def list_some(text: str, status: str | None, limit: int, after: str | None, form
     if form == "json":
         as_json([_row(user) for user in found])
     else:
-        rows = [(u.id, u.phone, u.email, u.name, u.status, u.created_at, u.last_sign_in_at) for u in found]
+        rows = [(u.id, u.phone, u.email, u.name, _row(u)["status"], u.created_at, u.last_sign_in_at) for u in found]
         columns = ("id", "phone", "e-mail", "name", "status", "registered", "last sign-in")
         table(columns, rows, empty="Nobody fits." if text or status or after else "Nobody has registered yet.")
     tell_of_more([user.id for user in found], limit)
@@ -99,10 +99,25 @@ def block(who: str, reason: str, form: str) -> None:
 def unblock(who: str, form: str) -> None:
     """Let a person in again. Sessions that have not run out go on; `idp users sign-out` ends them."""
     with at_work(), by_operator():
-        user_id = require_user(who).id
+        user = require_user(who)
+        if user.deleted_at is not None:
+            raise Failure(f"{user.id} was deleted by its owner: nothing of it is left to be unblocked.")
+        user_id = user.id
         new = people.unblock(user_id)
         shown = _row(people.get(user_id))
     done(shown, form, f"{user_id} may enter again." if new else f"{user_id} was not blocked.")
+
+
+@users.command(name="keep")
+@WHO
+@FORMAT
+def keep(who: str, form: str) -> None:
+    """Cancel the deletion of an ID whose owner cannot sign in to do so. First make sure that it is the owner who asks."""
+    with at_work(), by_operator():
+        user_id = require_user(who).id
+        kept = deletion.cancel(user_id, reason="support")
+    said = f"{user_id} is kept." if kept else f"{user_id} was not to be deleted: nothing to cancel."
+    done({"user_id": user_id, "kept": kept}, form, said)
 
 
 @users.command(name="sign-out")
@@ -194,7 +209,8 @@ users.add_command(explain_login)
 
 def _row(user: User) -> dict[str, Any]:
     columns = "id phone email name locale status blocked_at blocked_reason is_test created_at last_sign_in_at".split()
-    return {column: getattr(user, column) for column in columns}
+    columns += ["deletion_requested_at", "deletion_due_at", "deleted_at"]
+    return {column: getattr(user, column) for column in columns} | {"status": "deleted" if user.deleted_at else user.status}
 
 
 def _shown(user: User) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from idp.errors import N_, Conflict
 
 REQUESTED = "user.deletion_requested"
 CANCELLED = "user.deletion_cancelled"
+DUE_SOON = "user.deletion_due_soon"
 DELETED = "user.deleted"
+SOON = timedelta(days=2)
 OWNER_FIRST = N_("Hand your companies over first: a company is never left without an owner.")
 
 # What the row of somebody who is gone still says. Everything else that may be empty is emptied, whatever is added to the table one day.
@@ -88,6 +90,17 @@ def cancel(user_id: str, *, actor_id: str | None = None, reason: str = "asked", 
         return False
     events.record(CANCELLED, user_id=user_id, actor_id=actor_id, details={"reason": reason}, personal=personal)
     return True
+
+
+def remind() -> int:
+    """Say once more, two days before, that an ID is to be deleted, unless it was asked for only then; answers of how many it was said."""
+    now, said = clock.now(), 0
+    soon = (*_PENDING, _users.c.deletion_due_at <= now + SOON, _users.c.deletion_requested_at <= now - SOON)
+    for row in session.execute(sa.select(_users.c.id, _users.c.deletion_requested_at, _users.c.deletion_due_at).where(*soon)).all():
+        if not events.search(user_id=row.id, name=DUE_SOON, since=row.deletion_requested_at, limit=1):
+            events.record(DUE_SOON, user_id=row.id, details={"due_at": row.deletion_due_at})
+            said += 1
+    return said
 
 
 def due() -> str | None:

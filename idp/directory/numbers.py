@@ -70,7 +70,9 @@ def change(user_id: str, phone: str, *, actor_id: str | None = None) -> bool:
 
     What ends with a changed number is the caller's (`oidc/change_phone`). Raises BadInput, Conflict when it is another ID's, NotFound.
     """
-    phone, now, former = require_phone(phone), clock.now(), users.get(user_id, alone=True).phone
+    phone, now, user = require_phone(phone), clock.now(), users.get(user_id, alone=True)
+    users.require_alive(user)
+    former = user.phone
     other = users.find_by_phone(phone)
     if other is not None and other.id != user_id:
         raise Conflict(TAKEN)

@@ -17,7 +17,7 @@ from idp.errors import N_, BadInput
 
 LONGEST = 200  # characters of what is looked for
 WORDS = 10
-USER_STATES = ("active", "blocked")
+USER_STATES = ("active", "blocked", "deleted")
 COMPANY_STATES = ("registered", "active", "suspended")
 _AROUND_DIGITS = " +-()."
 
@@ -47,7 +47,9 @@ def companies(text: str = "", *, status: str | None = None, limit: int = 50, aft
 
 
 def _page(wanted: sa.Select[Any], model: type[User] | type[Company], status: str | None, after: str | None) -> sa.Select[Any]:
-    if status is not None:
+    if status is not None and model is User:  # who was deleted is blocked for good, and is neither to whoever looks
+        wanted = wanted.where(User.deleted_at.is_not(None) if status == "deleted" else (User.status == status) & User.deleted_at.is_(None))
+    elif status is not None:
         wanted = wanted.where(model.status == status)
     return wanted.where(model.id < after) if after is not None else wanted
 

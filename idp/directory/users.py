@@ -117,6 +117,12 @@ def register(phone: str, name: str, locale: str, terms_version: str, is_test: bo
     return user
 
 
+def require_alive(user: User) -> None:
+    """Raises NotFound for an ID that was deleted: nothing is given to it any more."""
+    if user.deleted_at is not None:
+        raise NotFound(NOBODY, detail=f"{user.id} was deleted")
+
+
 def note_sign_in(user_id: str) -> None:
     """Remember that the person has just signed in. The sign-in itself is the event of who calls."""
     changed(_SIGNED_IN, user_id=user_id, last_sign_in_at=clock.now())
@@ -201,6 +207,7 @@ def _is_zone(text: str) -> bool:
 def confirm_email(user_id: str, email: str, *, actor_id: str | None = None) -> None:
     """Make `email` the person's, who has just proved that it is. Raises Conflict when it is another ID's, NotFound, BadInput."""
     canonical, now = canonical_email(email), clock.now()
+    require_alive(get(user_id))
     other = find_by_email(email)
     if other is not None and other.id != user_id:
         raise Conflict(EMAIL_TAKEN)

@@ -77,6 +77,28 @@ WORDINGS: dict[str, dict[str, str]] = {
             "write to support at once."
         ),
     },
+    "deletion_pending": {
+        "sms": N_("%(brand)s: your ID will be deleted on %(date)s. To keep it, sign in and cancel that."),
+        "email": N_(
+            "Your %(brand)s ID will be deleted on %(date)s, with everything in it. If you want to keep it, or somebody else asked for "
+            "this, sign in, open My data and cancel the deletion. Then sign out everywhere."
+        ),
+    },
+    "deletion_cancelled": {
+        "sms": N_("%(brand)s: your ID will not be deleted. Not you? Write to support."),
+        "email": N_("The deletion of your %(brand)s ID was cancelled. If it was not you who cancelled it, write to support."),
+    },
+    "id_deleted": {
+        "sms": N_("%(brand)s: your ID has been deleted. You can begin a new one at any time."),
+        "email": N_("Your %(brand)s ID has been deleted, as you asked. You can begin a new one with the same number at any time."),
+    },
+    "data_downloaded": {
+        "sms": N_("%(brand)s: a copy of your data was downloaded. Not you? Write to support."),
+        "email": N_(
+            "A copy of all your data was downloaded from %(brand)s. If it was not you, sign in, sign out everywhere and write to support "
+            "at once."
+        ),
+    },
     "phone_changed": {
         "sms": N_("%(brand)s: the number of your ID was changed. Not you? Write to support."),
         "email": N_(
@@ -148,6 +170,10 @@ SUBJECTS: dict[str, str] = {
     "token_reused": N_("An app was signed out of %(brand)s"),
     "signed_out_everywhere": N_("You were signed out of %(brand)s everywhere"),
     "signed_out_elsewhere": N_("You were signed out of %(brand)s in all other browsers"),
+    "deletion_pending": N_("Your %(brand)s ID will be deleted"),
+    "deletion_cancelled": N_("Your %(brand)s ID will not be deleted"),
+    "id_deleted": N_("Your %(brand)s ID has been deleted"),
+    "data_downloaded": N_("Your data was downloaded from %(brand)s"),
     "phone_changed": N_("The number of your %(brand)s ID was changed"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "authenticator_added": N_("An authenticator app was set up for your %(brand)s ID"),

@@ -106,11 +106,12 @@ def test_every_event_of_a_person_has_words_or_a_reason() -> None:
     for path in Path(events.__file__).parent.rglob("*.py"):
         source = path.read_text()
         if "events" in source or "_record" in source:
+            recorded |= {f"password.{reason}" for reason in ("set", "changed", "reset") if 'f"password.{reason}"' in source}
             recorded |= set(re.findall(r'"([a-z_]+\.[a-z_]+)"', source))
     assert set(SAID) | set(UNSAID) <= recorded
     assert not set(SAID) & set(UNSAID)
     of_people = ("login", "browser", "device", "session", "user", "consent", "app", "token", "code", "password", "passkey", "authenticator")
-    of_people += ("recovery_code", "recovery_codes", "identity", "recovery", "email", "phone", "account", "family", "data", "employee")
+    of_people += ("recovery_code", "recovery_codes", "social", "recovery", "email", "phone", "account", "family", "data", "employee")
     elsewhere = {"code.sent", "code.wrong", "code.test_number_used"}
     missing = {name for name in recorded if name.partition(".")[0] in of_people} - set(SAID) - set(UNSAID) - elsewhere
     assert not missing, f"say them in idp/account/activity_words.py: {sorted(missing)}"

@@ -279,6 +279,8 @@ LEFT = recovery_codes.Left("rcs_1", NOW, 8)
 RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 
 KEPT_CODE = {"form": Code(), "flow": _flow(), "example": "7k3m-x9qd-4tfw", "tries_left": None, "about": "number"}
+LEAVING = {**SHELL, "owned": [], "works_in": ["ИП Смирнова А. В."], "family": "owner", "days": 14, "errors": []}
+LEAVING |= {"due_at": None, "asked_at": None}
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "identify": (
@@ -454,6 +456,25 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "account/activity.html",
         lambda: {**SHELL, "days": [], "kinds": ACTIVITY_KINDS, "kind": "apps", "newer": False, "older": ""},
     ),
+    "data": ("account/data.html", lambda: {**SHELL, "due_at": None}),
+    "data-leaving": ("account/data.html", lambda: {**SHELL, "person": {**ME, "deletion_due_at": NOW}, "due_at": NOW}),
+    "download": ("account/download.html", lambda: {**SHELL, "parts": ["Profile", "Activity"], "left": 2}),
+    "download-enough": ("account/download.html", lambda: {**SHELL, "parts": ["Profile"], "left": 0}),
+    "archive": (
+        "account/archive.html",
+        lambda: {
+            "brand_name": "Базар ID",
+            "made_at": NOW,
+            "parts": [
+                {"title": "Profile", "columns": ["What", "Value"], "rows": [["name", "Анна Смирнова"]], "left_out": 5},
+                {"title": "Activity", "columns": ["When", "What"], "rows": [], "left_out": 0},
+            ],
+        },
+    ),
+    "deletion": ("account/deletion.html", lambda: LEAVING),
+    "deletion-wrong": ("account/deletion.html", lambda: {**LEAVING, "errors": ["Tick this if you want your ID deleted."]}),
+    "deletion-owner": ("account/deletion.html", lambda: {**LEAVING, "owned": ["ООО «Ромашка»"]}),
+    "deletion-awaited": ("account/deletion.html", lambda: {**LEAVING, "due_at": NOW + timedelta(days=14), "asked_at": NOW}),
     "not_me": ("account/not_me.html", lambda: {**SHELL}),
     "security-browsers": (
         "account/security.html",

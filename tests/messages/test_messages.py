@@ -19,7 +19,11 @@ from tests.ground import Ground, one_over
 
 PHONE = "+79005550001"
 CODE = "493817"
-PARAMS = {"browser_new": {"browser": "Mobile Safari, iOS"}, "recovery_code_used": {"left": "9"}}
+PARAMS = {
+    "browser_new": {"browser": "Mobile Safari, iOS"},
+    "recovery_code_used": {"left": "9"},
+    "deletion_pending": {"date": "28 сентября"},
+}
 TEXTS = {name for name, channels_of in wording.WORDINGS.items() if "sms" in channels_of}  # the others go by mail alone
 
 
