@@ -108,6 +108,11 @@ def tell_of_downloaded_data(event: Event) -> None:
     _tell(event, "data_downloaded")
 
 
+def tell_of_linked_provider(event: Event) -> None:
+    """Another provider opens the ID from now on. By mail where there is an address."""
+    _tell(event, "provider_linked", once=True)
+
+
 def end_what_was_before_the_rise(event: Event) -> None:
     """Made an administrator or an owner: sessions, browsers and tokens of an earlier proof end (cases 76, 82). What `login/policy` would
     not take already is gone a moment later, and what was proved meanwhile stays.
@@ -163,6 +168,7 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     employees.RAISED: (end_what_was_before_the_rise,),
     numbers.CHANGED: (tell_of_changed_phone,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),
+    "social.linked": (tell_of_linked_provider,),
     "token.reused": (tell_of_reused_token,),
     sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile, tell_of_sign_out_everywhere),
 }

@@ -10,7 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from idp.account import activity, apps, authenticator, browsers, data, deletion, profile, recovery_codes, security, shell, sign_out
+from idp.account import (
+    activity,
+    apps,
+    authenticator,
+    browsers,
+    data,
+    deletion,
+    profile,
+    providers,
+    recovery_codes,
+    security,
+    shell,
+    sign_out,
+)
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import (
@@ -26,6 +39,7 @@ from idp.login import (
     receipts,
     recovery_code,
     register,
+    social,
     totp,
 )
 from idp.login import help as guidance
@@ -116,6 +130,12 @@ ROUTES: tuple[Route, ...] = (
     _page("/login/<flow>/recovery_code", recovery_code.show, "reads"),
     _form("/login/<flow>/recovery_code", recovery_code.answer),
     _page("/login/<flow>/recovery_code/left", recovery_code.left, "reads"),
+    _page("/login/<flow>/social", social.show, "reads"),
+    _form("/login/<flow>/social", social.answer),
+    _page("/login/<flow>/social/<provider>", social.desk, "writes"),
+    Route("/login/<flow>/social/<provider>", social.begin, ("POST",), "none"),
+    _page("/login/social/callback/<provider>", social.callback, "none"),
+    Route("/login/social/callback/<provider>", social.posted, ("POST",), "none", checked=False),
     _page("/login/<flow>/help", guidance.show, "reads"),
     _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),
@@ -148,6 +168,11 @@ ROUTES: tuple[Route, ...] = (
     _form("/account/authenticator/remove", authenticator.remove),
     _page("/account/recovery_codes", recovery_codes.show, "writes"),
     _form("/account/recovery_codes", recovery_codes.make),
+    _page("/account/providers", providers.show, "writes"),
+    _page("/account/providers/link/<provider>", providers.view, "none"),
+    Route("/account/providers/link/<provider>", providers.link, ("POST",), "none"),
+    _page("/account/providers/unlink", providers.view, "none"),
+    _form("/account/providers/unlink", providers.unlink),
     _page("/account/sign_out", shell.view, "none"),
     _form("/account/sign_out", sign_out.answer),
     # Everywhere

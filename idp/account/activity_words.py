@@ -55,6 +55,7 @@ PROOFS = {
 
 SAID: dict[str, Said] = {
     "login.succeeded": Said(SIGN_IN, N_("Signed in"), PROOFS, may_be_another=True),
+    "social.failed": Said(SIGN_IN, N_("Signing in with another provider did not work")),
     "login.refused": Said(SIGN_IN, N_("A sign-in was refused"), {"blocked": N_("A sign-in was refused: the ID is blocked")}, is_bad=True),
     "login.further_proof_due": Said(SIGN_IN, N_("A code alone was not enough: another proof was asked for"), may_be_another=True),
     "browser.stolen": Said(SIGN_IN, N_("A copy of a browser’s sign-in was used: that browser was signed out"), is_bad=True),

@@ -1,8 +1,9 @@
 """The act of proving who one is.
 
 `tables`, `policy` (which proofs there are, and every rule by which one is due), `session` (the signed-in browser), `browser` (whom this one
-knows), `situation` (what the policy looks at), `flow` (the desk: the only place that knows the order), `sending` (a code on its way); the
-pages `people`, `identify`, `proof_of_work`, `phone_code`, `receipts` (what became of the code), `further_proof`, `email_code`, `passkey`,
-`passkey_offer` (after a code; `new_passkey` keeps it), `totp`, `recovery_code`, `register`, `help`; `drafts` (what was typed is not lost by
-looking at help).
+knows), `situation` (what the policy looks at), `flow` (the desk: the only place that knows the order), `sending` (a code on its way);
+`upstream`, `upstream_token` (what is said with another provider, and its ID token judged); the pages `people`, `identify`,
+`proof_of_work`, `phone_code`, `receipts` (what became of the code), `further_proof`, `email_code`, `passkey`, `passkey_offer` (after a
+code; `new_passkey` keeps it), `totp`, `recovery_code`, `social`, `register`, `help`; `drafts` (what was typed is not lost by looking at
+help).
 """

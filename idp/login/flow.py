@@ -6,6 +6,7 @@
     phone_code     prove it
     further_proof  what was proved does not open the ID: another proof, or a fresh ID
     email_code ... the other proof
+    social         who came from another provider, and is linked to no ID, may link it once they are signed in
     register       the number is new, or begins anew: name and terms
     finish         a session, a trusted browser, and back to where the person came from
 
@@ -15,6 +16,7 @@ A page only says what was proved (`proved`), and goes where `next_address` says.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +63,7 @@ _flows = table(LoginFlow)
 _READ = (  # in the order of `Flow`, and the hint
     *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
     *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"),
+    *("providers", "social_request_id"),
     "login_hint",
 )
 _MINE = Ready(
@@ -80,7 +83,8 @@ class Flow:
 
     `code` is that row once somebody asked for it (`code_of`). `doubted_user_id`: to whom the proofs so far lead, when they do not open that
     ID; then `given` is what they were and `wanted` names those of which one more is due. The row of `email_code_id` is it, where that was
-    chosen; `anew_at` says that a fresh ID is wanted. `account_id`: the account whose password was given.
+    chosen; `anew_at` says that a fresh ID is wanted. `account_id`: the account whose password was given. `providers`: of the other
+    providers those that are offered; None: all. `social_request_id`: one of them named somebody whom nobody here is linked to.
     """
 
     id: str
@@ -100,6 +104,8 @@ class Flow:
     given: tuple[Proved, ...] = ()
     wanted: frozenset[str] = frozenset()
     account_id: str | None = None
+    providers: tuple[str, ...] | None = None
+    social_request_id: str | None = None
     code: Transaction | None = None
 
     @property
@@ -117,11 +123,13 @@ def begin(
     client_logo: str | None = None,
     cancel_to: str | None = None,
     ui_locales: tuple[str, ...] = (),
+    providers: Iterable[str] | None = None,
 ) -> Flow:
     """Begin a sign-in that ends with a 303 to `return_to` (a path of ours); send the person to its `.address`.
 
     `login_secret`: the value of the browser's `login` cookie; only its digest is kept, and only that browser can go on. `cancel_to`: a path
-    of ours that takes a POST. Raises ValueError for an address that is not ours: it would be our mistake, or an open redirect.
+    of ours that takes a POST. `providers`: which other providers are offered; None: all that are configured. Raises ValueError for an
+    address that is not ours: it would be our mistake, or an open redirect.
     """
     for address in (return_to, cancel_to):
         if address is not None and not re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", address):
@@ -132,6 +140,8 @@ def begin(
     values: dict[str, Any] = {"id": flow.id, "browser_digest": crypto.digest(login_secret), "return_to": return_to, "cancel_to": cancel_to}
     values |= {"demand": demand.to_json(), "login_hint": crypto.seal(HINT, demand.login_hint) if demand.login_hint else None}
     values |= {"client_name": client_name, "client_logo": client_logo, "ui_locales": list(ui_locales), "remember": flow.remember}
+    flow.providers = None if providers is None else tuple(providers)
+    values["providers"] = None if providers is None else list(flow.providers or ())
     database.execute(_INSERT, values | {"created_at": now, "expires_at": expires_at})
     return flow
 
@@ -148,6 +158,7 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> Flow:
         raise Gone(OVER, detail="no such sign-in in this browser")
     *values, hint = row
     flow = Flow(*values)
+    flow.providers = None if row.providers is None else tuple(row.providers)
     flow.given, flow.wanted = tuple(_proof_of(each) for each in row.given or ()), frozenset(row.wanted or ())
     flow.demand = Demand.from_json(row.demand, login_hint=crypto.unseal(HINT, hint) if hint else "")
     flow.ui_locales = request.ui_locales = tuple(flow.ui_locales)
@@ -209,7 +220,7 @@ def _step_up(flow: Flow, request: Request) -> None:
 def next_address(flow: Flow, request: Request) -> str:
     """Where the person goes from here: the order of the pages, and the way out."""
     if is_over(flow, request):
-        return flow.return_to
+        return way_out(flow)
     if pages := _due_pages(flow):
         return f"{flow.address}/{pages[0]}"
     phone = hinted_phone(flow)
@@ -218,10 +229,15 @@ def next_address(flow: Flow, request: Request) -> str:
     return f"{flow.address}/identify"
 
 
+def way_out(flow: Flow) -> str:
+    """Back to where the person came from; first to the question whether who they are at another provider is to be linked to their ID."""
+    return f"{flow.address}/social" if flow.social_request_id else flow.return_to
+
+
 def elsewhere(flow: Flow, request: Request, page: str) -> str | None:
     """Where to go instead of `page`, when it is not its turn: a page that is opened by its address skips nothing (case 60)."""
     if is_over(flow, request):
-        return flow.return_to
+        return way_out(flow)
     if page == "identify" or page in AT_ANY_TIME:  # a wrong number can be corrected without starting over
         return None
     if page == policy.PASSWORD and flow.doubted_user_id is None:
@@ -347,7 +363,7 @@ def finish(
     """
     require_welcome(flow, user)
     if not changed(_FINISH, of_flow=flow.id, finished_at=clock.now()):
-        return see_other(flow.return_to)  # another tab was first, and this proof gives no second session (case 54)
+        return see_other(way_out(flow))  # another tab was first, and this proof gives no second session (case 54)
     if scene is None:
         browser.expel_thief(request)
         scene = situation.look(flow.demand, request, user, proved)
@@ -393,7 +409,7 @@ def finish(
     events.record("login.succeeded", user_id=user.id, session_id=live.id, details=details, personal=personal)
     if is_news:
         events.record("browser.new", user_id=user.id, session_id=live.id, details={"browser": browser_id}, personal=personal)
-    answer = see_other(flow.return_to)
+    answer = see_other(way_out(flow))
     # In a browser that is not to be remembered the session ends with the window.
     answer.set_cookie("session", secret, settings().login.session_lifetime if cookie else None)
     if cookie:

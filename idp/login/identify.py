@@ -7,7 +7,7 @@ from wtforms import TelField
 from idp.credentials import passkey
 from idp.credentials.phone import read_number
 from idp.errors import BadInput, TooManyTries
-from idp.login import browser, drafts, sending
+from idp.login import browser, drafts, sending, social
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -58,5 +58,7 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         passkeys=passkey.is_possible() and not demand.create and row.doubted_user_id is None,
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,
         cancel_url=row.cancel_to,
+        providers=social.offered(row),
+        notice=social.notice(request),
         about="locked" if status == TooManyTries.status else "number",
     )

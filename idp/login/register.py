@@ -6,7 +6,7 @@ from wtforms import BooleanField, StringField
 
 from idp.directory.names import clean_name
 from idp.errors import N_
-from idp.login import drafts
+from idp.login import drafts, social
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form, reads, ticked
@@ -25,7 +25,7 @@ def show(request: Request, flow: str) -> Answer:
     row = flows.get(request, flow)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
-    values = drafts.restored(request, row, "register", {"name": "", "terms": False})
+    values = drafts.restored(request, row, "register", {"name": social.claimed_name(row), "terms": False})
     return _page(row, RegisterForm(request, ui_locales=row.ui_locales, **values))
 
 

@@ -148,6 +148,13 @@ WORDINGS: dict[str, dict[str, str]] = {
             "you did not ask for it, write to support at once."
         ),
     },
+    "provider_linked": {
+        "sms": N_("%(brand)s: your ID got one more way to sign in. Not you? Write to support."),
+        "email": N_(
+            "An account at another provider was linked to your %(brand)s ID: whoever can sign in there can now sign in here. If it was not "
+            "you, unlink it in the settings of your ID and write to support at once."
+        ),
+    },
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
         "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
@@ -181,6 +188,7 @@ SUBJECTS: dict[str, str] = {
     "recovery_codes_made": N_("New recovery codes for your %(brand)s ID"),
     "recovery_code_used": N_("A recovery code of your %(brand)s ID was used"),
     "factors_reset": N_("The extra checks of your %(brand)s ID were removed"),
+    "provider_linked": N_("Your %(brand)s ID got one more way to sign in"),
     "test": N_("A test message of %(brand)s"),
 }
 CODE_DIGITS = 6  # of a code at ordinary times; eight while codes are guessed at

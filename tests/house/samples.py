@@ -24,6 +24,7 @@ CSRF = Markup('<input type="hidden" name="csrf_token" value="token">')
 PHONE = "+79123456789"
 WRONG_PHONE = "Enter a phone number, for example +7 912 345-67-89."
 WHY = "The phone is off, busy or out of coverage."
+LOST_PROVIDER = "%(provider)s does not answer right now. Enter your number, or try again in a minute."
 WRONG_FIELD = "Fill in this field."
 WRONG_CODE = "The code has six digits. Some are missing."
 
@@ -230,7 +231,15 @@ ROWS = [
     {"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}},
     {"name": Markup("authenticator"), "row": {"since": None}},
     {"name": Markup("recovery_codes"), "row": {"left": 8, "of": 10}},
+    {"name": Markup("providers"), "row": {"titles": ["VK ID"], "any": True}},
 ]
+LINK = {"flow": _flow(), "provider": "VK ID", "there": "Анна С.", "name": "Анна Смирнова", "phone": "+7 ••• •••-67-89"}
+PROVIDERS = {
+    **SHELL,
+    "linked": [{"id": "idt_1", "title": "VK ID", "label": "Анна С.", "created_at": NOW, "used_at": NOW}],
+    "free": {"google": "Google", "yandex": "Яндекс ID"},
+    "notice": ("%(provider)s is linked. You can sign in with it from now on.", "VK ID"),
+}
 SECURITY = {**SHELL, "above": [], "rows": ROWS, "below": []}
 
 BROWSERS = [
@@ -294,6 +303,13 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "passkey-unknown": ("login/passkey.html", lambda: {**PASSKEY, "problem": NO_ID, "signal": '{"credentialID": "AA"}'}),
     "passkey_offer": ("login/passkey_offer.html", lambda: {"address": "/login/flw_1/passkey_offer", "problem": ""}),
     "passkey_offer-wrong": ("login/passkey_offer.html", lambda: {"address": "/login/flw_1/passkey_offer", "problem": NO_ID}),
+    "identify-providers": (
+        "login/identify.html",
+        lambda: {
+            **{"form": Phone(), "flow": _flow(), "people_url": None, "cancel_url": None, "about": "number"},
+            **{"providers": {"vk": "VK ID", "google": "Google"}, "notice": (LOST_PROVIDER, "VK ID")},
+        },
+    ),
     "identify-wrong": (
         "login/identify.html",
         lambda: {
@@ -441,6 +457,10 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {**SHELL, "codes": [f"7k3m-x9qd-4tf{n}" for n in range(10)], "made_at": NOW},
     ),
     "security": ("account/security.html", lambda: SECURITY),
+    "social": ("login/social.html", lambda: LINK),
+    "social-no-names": ("login/social.html", lambda: {**LINK, "there": "", "name": "", "phone": ""}),
+    "providers": ("account/providers.html", lambda: PROVIDERS),
+    "providers-none": ("account/providers.html", lambda: {**PROVIDERS, "linked": [], "free": {}, "notice": None}),
     "apps": ("account/apps.html", lambda: {**SHELL, "apps": [APP, {**APP, "id": "shelf", "name": "Полка", "ours": True, "used_at": None}]}),
     "apps-none": ("account/apps.html", lambda: {**SHELL, "apps": []}),
     "app": ("account/app.html", lambda: {**SHELL, "app": APP, "action": "/account/apps/reports"}),

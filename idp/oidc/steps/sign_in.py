@@ -81,5 +81,6 @@ def _begin(journey: Journey, demand: policy.Demand) -> Answer:
         client_name=journey.client.title(language_of(journey.request, journey.asked.ui_locales)),
         cancel_to=f"/authorize/{parked.id}/cancel",
         ui_locales=journey.asked.ui_locales,
+        providers=journey.client.providers,
     )
     return flow.enter(begun, journey.request)
