@@ -22,6 +22,7 @@ from idp.directory import deletion, employees, numbers, users
 from idp.errors import TooManyTries
 from idp.events import Event
 from idp.languages import format_day, gettext, negotiate
+from idp.login import password_reset
 from idp.login import session as sessions
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
@@ -118,9 +119,45 @@ def end_what_was_before_the_rise(event: Event) -> None:
     not take already is gone a moment later, and what was proved meanwhile stays.
     """
     if event.user_id is not None:
-        trusted_device.forget_all(event.user_id, "rights_raised", proved_before=event.at)
-        sessions.end_all(event.user_id, "rights_raised", proved_before=event.at)
-        tokens.revoke_of_user(event.user_id, reason="rights_raised", before=event.at)
+        before = datetime.fromisoformat(event.details["before"]) if "before" in event.details else event.at
+        trusted_device.forget_all(event.user_id, "rights_raised", proved_before=before)
+        sessions.end_all(event.user_id, "rights_raised", proved_before=before)
+        tokens.revoke_of_user(event.user_id, reason="rights_raised", before=before)
+
+
+def end_what_the_former_password_opened(event: Event) -> None:
+    """A forgotten password was set anew: what was proved before it ends everywhere (case 76). Its transaction has ended most of it already;
+    what was begun in that very moment, and what apps hold, is gone a moment later.
+    """
+    if event.user_id is not None:
+        trusted_device.forget_all(event.user_id, "password_reset", proved_before=event.at)
+        sessions.end_all(event.user_id, "password_reset", proved_before=event.at)
+        tokens.revoke_of_user(event.user_id, reason="password_reset", before=event.at)
+
+
+def tell_of_reset_password(event: Event) -> None:
+    """Told by all that reaches them: whoever reads one of them may be who did it."""
+    _tell(event, "password_changed")
+
+
+def tell_of_changed_password(event: Event) -> None:
+    """A password was set or changed by somebody who is signed in (ASVS 5.0 §6.3.7)."""
+    _tell(event, "password_changed", once=True)
+
+
+def tell_of_removed_password(event: Event) -> None:
+    """There is no password any more."""
+    _tell(event, "password_removed", once=True)
+
+
+def tell_of_locked_password(event: Event) -> None:
+    """Somebody tried many wrong passwords: the person may want to know, and is not locked out of their own browsers (ASVS 5.0 §6.3.5)."""
+    _tell(event, "password_locked", once=True)
+
+
+def tell_of_linked_account(event: Event) -> None:
+    """An account was linked to the ID, for good."""
+    _tell(event, "account_linked", once=True)
 
 
 def revoke_what_a_stolen_browser_got(event: Event) -> None:
@@ -167,6 +204,12 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "data.downloaded": (tell_of_downloaded_data,),
     employees.RAISED: (end_what_was_before_the_rise,),
     numbers.CHANGED: (tell_of_changed_phone,),
+    password_reset.EVENT: (end_what_the_former_password_opened, tell_of_reset_password),
+    "password.set": (tell_of_changed_password,),
+    "password.changed": (tell_of_changed_password,),
+    "password.removed": (tell_of_removed_password,),
+    "password.locked": (tell_of_locked_password,),
+    "account.linked": (tell_of_linked_account,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),
     "social.linked": (tell_of_linked_provider,),
     "token.reused": (tell_of_reused_token,),

@@ -31,14 +31,18 @@ from idp.login import (
     flow,
     further_proof,
     identify,
+    link,
     passkey,
     passkey_offer,
+    password,
+    password_address,
     people,
     phone_code,
     proof_of_work,
     receipts,
     recovery_code,
     register,
+    reset,
     social,
     totp,
 )
@@ -70,6 +74,11 @@ def _form(path: str, view: View) -> Route:
 def _asked(path: str, view: View) -> Route:
     """What a page's script asks for, with the token of the page's form; refused as JSON."""
     return Route(path, view, ("POST",), "writes", "json")
+
+
+def _slow_form(path: str, view: View) -> Route:
+    """Something slow is done between two units (a password is hashed): the view has them itself."""
+    return Route(path, view, ("POST",), "none")
 
 
 ROUTES: tuple[Route, ...] = (
@@ -136,6 +145,22 @@ ROUTES: tuple[Route, ...] = (
     Route("/login/<flow>/social/<provider>", social.begin, ("POST",), "none"),
     _page("/login/social/callback/<provider>", social.callback, "none"),
     Route("/login/social/callback/<provider>", social.posted, ("POST",), "none", checked=False),
+    _page("/login/<flow>/password", password.show, "reads"),
+    _slow_form("/login/<flow>/password", password.answer),
+    _page("/login/<flow>/password/code", password_address.show, "reads"),
+    _form("/login/<flow>/password/code", password_address.answer),
+    _page("/login/<flow>/password/code/resend", flow.view, "writes"),
+    _form("/login/<flow>/password/code/resend", password_address.resend),
+    _page("/login/<flow>/link", link.show, "reads"),
+    _form("/login/<flow>/link", link.answer),
+    _page("/login/<flow>/reset", reset.show, "reads"),
+    _form("/login/<flow>/reset", reset.answer),
+    _page("/login/<flow>/reset/code", reset.show_code, "reads"),
+    _form("/login/<flow>/reset/code", reset.answer_code),
+    _page("/login/<flow>/reset/code/resend", flow.view, "writes"),
+    _form("/login/<flow>/reset/code/resend", reset.resend),
+    _page("/login/<flow>/reset/password", reset.show_password, "reads"),
+    _slow_form("/login/<flow>/reset/password", reset.set_password),
     _page("/login/<flow>/help", guidance.show, "reads"),
     _form("/login/<flow>/help", guidance.leave),
     _page("/login/<flow>/register", register.show, "reads"),

@@ -13,9 +13,9 @@ NOTE: what is slow is the caller's: hash outside of any unit, then `keep`; find 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +35,7 @@ from idp.errors import N_, BadInput
 
 SHORTEST = 8  # characters
 LONGEST = 1024  # bytes: more is no password but work for us
+DOUBTED = timedelta(hours=72)
 OWN = 3  # characters of a word that is somebody's own
 
 TOO_SHORT = N_("At least %(shortest)s characters.")
@@ -162,6 +163,22 @@ def is_still(owner_id: str, digest: str) -> bool:
     return row is not None and row.digest == digest
 
 
+def is_unchanged_since(owner_id: str, at: datetime | None) -> bool:
+    """Whether there is a password, and it was not set anew after `at`."""
+    since = set_at(owner_id)
+    return since is not None and at is not None and since <= at
+
+
+def is_by_phone(owner_id: str) -> bool:
+    """Whether a code to the number, and nothing else, set this password in place of another one within the last days.
+
+    NOTE: beside such a code it shows nothing new: whoever was given the number's SIM card has both. Its owner was told, and has this long
+    to object.
+    """
+    found = session.execute(sa.select(_passwords.c.set_at, _passwords.c.by_phone).where(_passwords.c.owner_id == owner_id)).one_or_none()
+    return found is not None and found.by_phone and found.set_at > clock.now() - DOUBTED
+
+
 def require_size(password: str) -> None:
     """Raise BadInput for what no password can be: it is hashed for nobody."""
     if len(password.encode("utf-8", "surrogatepass")) > LONGEST:
@@ -182,15 +199,26 @@ def require_good(password: str, *, own: Iterable[str | None] = ()) -> None:
         raise BadInput(COMMON)
 
 
-def keep(owner_id: str, digest: str, *, user_id: str | None, reason: str = "changed", actor_id: str | None = None) -> None:
-    """From now on `digest` is the password of this person or account; guesses at the former one are forgotten by nobody but `forget`.
+def keep(
+    owner_id: str,
+    digest: str,
+    *,
+    user_id: str | None,
+    reason: str = "changed",
+    by_phone: bool = False,
+    actor_id: str | None = None,
+    personal: Mapping[str, Any] | None = None,
+) -> None:
+    """From now on `digest` is the password of this person or account.
 
-    `reason`: `set`, `changed` or `reset`, the second half of the event's name.
+    `reason`: `set`, `changed` or `reset`, the second half of the event's name. `by_phone`: whoever did it showed a code to the number and
+    nothing else.
     """
-    now = clock.now()
-    if not changed(_WRITE, of_owner=owner_id, digest=digest, set_at=now):
-        insert_or_ignore(Password, owner_id=owner_id, digest=digest, set_at=now)
-    events.record(f"password.{reason}", user_id=user_id, actor_id=actor_id, details={"owner": owner_id})
+    values = {"digest": digest, "set_at": clock.now(), "by_phone": by_phone}
+    if not changed(_WRITE, of_owner=owner_id, **values):
+        insert_or_ignore(Password, owner_id=owner_id, **values)
+    details = {"owner": owner_id, "by_phone": by_phone}
+    events.record(f"password.{reason}", user_id=user_id, actor_id=actor_id, details=details, personal=personal)
 
 
 def renew(owner_id: str, former: str, digest: str) -> None:
@@ -209,7 +237,7 @@ def remove(owner_id: str, *, user_id: str | None, actor_id: str | None = None) -
 def unlock(owner: Owner, logins: Iterable[Login], *, actor_id: str | None = None) -> bool:
     """Wrong passwords are forgotten, and the next one is looked at: support's decision. Answers whether there was anything to forget."""
     named = list(dict.fromkeys(login.canonical for login in logins))
-    if not password_limits.forget([*named, owner.id], owner.user_id):
+    if not password_limits.forget([*named, owner.id, *([owner.user_id] if owner.user_id else [])], owner.user_id):
         return False
     events.record("password.unlocked", user_id=owner.user_id, actor_id=actor_id, details={"owner": owner.id}, personal={"logins": named})
     return True

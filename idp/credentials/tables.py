@@ -103,7 +103,8 @@ class PhoneGuesses(Base):
 class Password(Base):
     """The password of a person (`usr_`) or of an account with a login e-mail (`acc_`).
 
-    NOTE: `digest` is argon2id's of what was typed, byte for byte. No other table holds a password.
+    NOTE: `digest` is argon2id's of what was typed, byte for byte. No other table holds a password. `by_phone`: a code to the number and
+    nothing else set it in place of another one.
     """
 
     __tablename__ = "passwords"
@@ -111,6 +112,7 @@ class Password(Base):
     owner_id: Mapped[str] = mapped_column(Id, primary_key=True)
     digest: Mapped[str] = mapped_column(sa.String(200))
     set_at: Mapped[datetime] = mapped_column(Instant)
+    by_phone: Mapped[bool] = mapped_column(default=False)
 
 
 class PasswordGuesses(Base):

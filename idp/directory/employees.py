@@ -92,6 +92,18 @@ def add(
     return get(employee_id)
 
 
+def link(account_id: str, user_id: str, *, proved_at: datetime) -> None:
+    """Link an account, of an employee or another, to the ID of whoever has just proved both, for good. Raises what `accounts.link` does.
+
+    Where it is an administrator's, whatever the person proved before `proved_at` was for lesser rights (cases 76, 82).
+    """
+    accounts.link(account_id, user_id)
+    employee = session.scalar(sa.select(Employee).where(Employee.account_id == account_id, Employee.status != "removed"))
+    if employee is not None and (employee.is_owner or roles.built_in(roles.ADMINISTRATOR) in _roles_of(employee.id)):
+        changed(sa.update(User).where(User.id == user_id).values(rights_raised_at=proved_at))
+        _record(RAISED, employee.id, employee.company_id, user_id, None, before=proved_at.isoformat())
+
+
 def change_roles(employee_id: str, role_ids: Collection[str], *, by: Actor = None) -> None:
     """Give the employee these roles instead of the present ones. Raises Conflict for the owner, Forbidden, NotFound."""
     employee, user_id = _touch(employee_id, by, gives=role_ids)

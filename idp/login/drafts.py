@@ -19,7 +19,7 @@ from idp.login.tables import LoginDraft
 from idp.web.http import Request
 
 PURPOSE = "login draft"
-FIELDS = ("phone", "code", "remember", "name", "terms")
+FIELDS = ("phone", "code", "remember", "name", "terms", "login")  # never a password
 LONGEST = 400
 
 _rows = table(LoginDraft)

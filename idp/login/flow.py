@@ -7,6 +7,8 @@
     further_proof  what was proved does not open the ID: another proof, or a fresh ID
     email_code ... the other proof
     social         who came from another provider, and is linked to no ID, may link it once they are signed in
+    password       instead of number and code, where somebody has one; an account's leads to
+    link           the ID that an account is to be linked to is shown, and asked for
     register       the number is new, or begins anew: name and terms
     finish         a session, a trusted browser, and back to where the person came from
 
@@ -36,7 +38,7 @@ from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
 from idp.errors import N_, BadInput, Forbidden, Gone
-from idp.login import browser, policy, session, situation
+from idp.login import browser, linking, policy, session, situation
 from idp.login.policy import FURTHER_PROOF, SESSION, Demand, Proved
 from idp.login.situation import Scene
 from idp.login.tables import LoginFlow
@@ -64,7 +66,7 @@ _READ = (  # in the order of `Flow`, and the hint
     *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
     *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"),
     *("providers", "social_request_id"),
-    "login_hint",
+    *("password_owner_id", "password_at", "login_hint"),
 )
 _MINE = Ready(
     sa.select(*(_flows.c[name] for name in _READ)).where(
@@ -106,6 +108,8 @@ class Flow:
     account_id: str | None = None
     providers: tuple[str, ...] | None = None
     social_request_id: str | None = None
+    password_owner_id: str | None = None
+    password_at: datetime | None = None
     code: Transaction | None = None
 
     @property
@@ -223,6 +227,8 @@ def next_address(flow: Flow, request: Request) -> str:
         return way_out(flow)
     if pages := _due_pages(flow):
         return f"{flow.address}/{pages[0]}"
+    if flow.password_owner_id:  # an account is to be linked to whoever proves a number now
+        return f"{flow.address}/identify"
     phone = hinted_phone(flow)
     if any(phone in {"", person.phone} for person in browser.people(request, flow.demand)):
         return f"{flow.address}/people"
@@ -253,6 +259,8 @@ def _due_pages(flow: Flow) -> list[str]:
     sent = ["phone_code"] if code is not None and not code.used_at else []
     if flow.doubted_user_id is None:
         return sent or (["register"] if code is not None else [])
+    if flow.wanted == {linking.PAGE}:
+        return [linking.PAGE]
     chosen = ["register"] if flow.anew_at else ["email_code"] if flow.email_code_id else sent
     return [*chosen, "further_proof", *sorted(flow.wanted - {policy.EMAIL_CODE, policy.PHONE_CODE})]  # whoever chose may choose again
 
@@ -312,6 +320,11 @@ def proved(
     browser.expel_thief(request)
     scene = situation.look(flow.demand, request, user, all_of_it)
     judged, account_id = scene.judged, account_id or (flow.account_id if len(given) > 1 else None)
+    if judged.after.due != FURTHER_PROOF and linking.waits(flow.password_owner_id, flow.password_at):
+        of_number = code_id or flow.phone_code_id
+        to_link: dict[str, Any] = {"doubted_user_id": user.id, "given": given, "wanted": frozenset({linking.PAGE})}
+        write(flow, phone_code_id=of_number, remember=bool(remember), **NOTHING_PROVED | to_link)
+        return see_other(f"{flow.address}/{linking.PAGE}")
     if judged.after.due != FURTHER_PROOF:
         return finish(flow, request, user, all_of_it, remember=remember, scene=scene, account_id=account_id)
     if all_of_it.amr == (phone_code.AMR[EMAIL],):

@@ -32,6 +32,7 @@ class Way(NamedTuple):
 # In the order in which they are offered, the strongest first; codes by e-mail and to the phone stand after them.
 WAYS: tuple[Way, ...] = (
     Way(policy.PASSKEY, N_("Sign in with a passkey")),
+    Way(policy.PASSWORD, N_("Enter the password")),
     Way(policy.TOTP, N_("Code of the authenticator app")),
     Way(policy.RECOVERY_CODE, N_("Recovery code")),
 )

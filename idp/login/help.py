@@ -11,8 +11,11 @@ from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
-MOMENTS = ("code", "number", "locked", "linked")
-PAGES = ("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code", "totp", "recovery_code")
+MOMENTS = ("code", "number", "password", "locked", "linked")
+PAGES = (
+    *("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code"),
+    *("totp", "recovery_code", "password", "reset"),
+)
 
 
 def show(request: Request, flow: str) -> Answer:

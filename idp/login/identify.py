@@ -6,8 +6,9 @@ from wtforms import TelField
 
 from idp.credentials import passkey
 from idp.credentials.phone import read_number
+from idp.directory import accounts
 from idp.errors import BadInput, TooManyTries
-from idp.login import browser, drafts, sending, social
+from idp.login import browser, drafts, linking, sending, social
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -47,6 +48,8 @@ def answer(request: Request, flow: str) -> Answer:
 
 def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200) -> Page:
     demand = row.demand
+    owner = linking.waiting(row.password_owner_id, row.password_at)
+    standing = accounts.standing(owner.id) if owner is not None else None
     return Page(
         "login/identify.html",
         status=status,
@@ -56,6 +59,8 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         flow=row,
         create=demand.create,
         passkeys=passkey.is_possible() and not demand.create and row.doubted_user_id is None,
+        password_url=f"{row.address}/password" if row.doubted_user_id is None else None,
+        to_link=standing.title if standing is not None else "",
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,
         cancel_url=row.cancel_to,
         providers=social.offered(row),

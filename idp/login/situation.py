@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import phone_limits, recovery_codes, totp
+from idp.credentials import password, phone_limits, recovery_codes, totp
 from idp.credentials.tables import Passkey
 from idp.credentials.trusted_device import Recognition
 from idp.db.columns import table
@@ -35,6 +35,7 @@ FACTORS: dict[str, sa.ColumnElement[bool]] = {
     policy.PASSKEY: sa.exists().where(table(Passkey).c.user_id == _OF_USER),
     policy.TOTP: totp.IS_SET_UP,
     policy.RECOVERY_CODE: recovery_codes.ARE_LEFT,
+    policy.PASSWORD: password.is_set(_OF_USER),
 }
 
 
@@ -124,7 +125,7 @@ def factors(user_id: str) -> frozenset[str]:
 
 def _person(user: User, *, is_administrator: bool = False) -> Person:
     return Person(
-        silent=_is_silent(user),
+        silent=is_silent(user),
         doubted=user.phone_doubted_at is not None,
         factors=factors(user.id),
         has_email=user.email_verified_at is not None and user.email is not None,
@@ -138,7 +139,7 @@ def spoken(request: Request) -> str:
     return page_language(accept=request.header("Accept-Language"))
 
 
-def _is_silent(user: User) -> bool:
+def is_silent(user: User) -> bool:
     """Whether the number may be somebody else's by now. A test number is nobody's at any time."""
     login = settings().login
     if not login.recycled_after or user.phone in login.test_numbers:

@@ -106,6 +106,33 @@ WORDINGS: dict[str, dict[str, str]] = {
             "this for you, write to support at once."
         ),
     },
+    "password_changed": {
+        "sms": N_("%(brand)s: the password of your ID was changed. Not you? Write to support."),
+        "email": N_(
+            "A password of your %(brand)s ID, or of an account of yours, was set. If it was you, there is nothing to do. If it was not, "
+            "set a new one by “Forgotten password” and write to support at once."
+        ),
+    },
+    "password_removed": {
+        "sms": N_("%(brand)s: your ID has no password any more. Not you? Write to support."),
+        "email": N_(
+            "The password of your %(brand)s ID was taken off: you sign in with phone and code. If it was not you, write to support at once."
+        ),
+    },
+    "password_locked": {
+        "sms": N_("%(brand)s: many wrong passwords for your ID. It is locked for a while. Your browsers are not."),
+        "email": N_(
+            "Somebody entered many wrong passwords for your %(brand)s ID, so signing in with it is locked for a while. Browsers that "
+            "remember you are not, and you can sign in with phone and code. If it was not you, there is nothing to do: nobody got in."
+        ),
+    },
+    "account_linked": {
+        "sms": N_("%(brand)s: an account was linked to your ID for good. Not you? Write to support."),
+        "email": N_(
+            "An account was linked to your %(brand)s ID, for good: whoever signs in with your ID enters it too. If it was not you, write "
+            "to support at once."
+        ),
+    },
     "phone_given_up": {
         "sms": N_("%(brand)s: your ID has this number no more. Not right? Write to support."),
         "email": N_(
@@ -182,6 +209,10 @@ SUBJECTS: dict[str, str] = {
     "id_deleted": N_("Your %(brand)s ID has been deleted"),
     "data_downloaded": N_("Your data was downloaded from %(brand)s"),
     "phone_changed": N_("The number of your %(brand)s ID was changed"),
+    "password_changed": N_("A password of your %(brand)s ID was set"),
+    "password_removed": N_("Your %(brand)s ID has no password any more"),
+    "password_locked": N_("Wrong passwords for your %(brand)s ID"),
+    "account_linked": N_("An account was linked to your %(brand)s ID"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "authenticator_added": N_("An authenticator app was set up for your %(brand)s ID"),
     "authenticator_removed": N_("The authenticator app of your %(brand)s ID was removed"),

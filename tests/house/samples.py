@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from markupsafe import Markup
-from wtforms import BooleanField, Form, StringField
+from wtforms import BooleanField, Form, PasswordField, StringField
 
 from idp.account.picture import Picture
 from idp.credentials import recovery_codes, totp
@@ -46,6 +46,15 @@ class Mail(Form):
     """`login/email_code.html`."""
 
     code = StringField()
+
+
+class Secret(Form):
+    """`login/password.html`, `login/reset.html`, `login/reset_password.html`."""
+
+    login = StringField()
+    password = PasswordField()
+    password_again = PasswordField()
+    remember = BooleanField()
 
 
 class Work(Form):
@@ -161,7 +170,7 @@ def _help(about: str) -> dict[str, Any]:
     return {
         "flow": _flow(),
         "about": about,
-        "others": [each for each in ("code", "number", "locked", "linked") if each != about],
+        "others": [each for each in ("code", "number", "password", "locked", "linked") if each != about],
         "page": "phone_code",
         "back_url": "/login/flw_1/phone_code?back=1",
         "phone": "+7 ••• •••-67-89" if about == "code" else "",
@@ -290,8 +299,57 @@ RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 KEPT_CODE = {"form": Code(), "flow": _flow(), "example": "7k3m-x9qd-4tfw", "tries_left": None, "about": "number"}
 LEAVING = {**SHELL, "owned": [], "works_in": ["ИП Смирнова А. В."], "family": "owner", "days": 14, "errors": []}
 LEAVING |= {"due_at": None, "asked_at": None}
+_AGAIN = {"resend_at": NOW + timedelta(seconds=42), "now": NOW, "about": "code"}
+_ENTRY = {"flow": _flow(), "further": False, "locked": False, "reset_done": False, "remember_days": 60}
+_ENTRY |= {"back_url": "/login/flw_1/identify", "about": "password"}
+_RESET = {"flow": _flow(), "about": "password"}
+_RESET |= {f"{page}_url": f"/login/flw_1/{page}" for page in ("password", "reset", "identify")}
+_LINK = {"flow": _flow(), "title": "ООО «Ромашка»", "kind": "employee", "login": "shop@romashka.example", "name": "Анна Смирнова"}
+_LINK |= {"phone": "+7 ••• •••-67-89", "is_new": False, "may_link": True, "problem": "", "identify_url": "/login/flw_1/identify"}
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "password": ("login/password.html", lambda: {**_ENTRY, "form": Secret(data={"login": "anna@post.example"})}),
+    "password-wrong": (
+        "login/password.html",
+        lambda: {**_ENTRY, "locked": True, "about": "locked", "form": filled(Secret(), {"password": "Too many wrong passwords."})},
+    ),
+    "password-done": ("login/password.html", lambda: {**_ENTRY, "reset_done": True, "form": Secret()}),
+    "password-further": ("login/password.html", lambda: {**_ENTRY, "further": True, "form": Secret()}),
+    "password_address": (
+        "login/password_address.html",
+        lambda: {**_AGAIN, "flow": _flow(), "form": Mail(), "email": "s•••@r•••.example", "sent": MAIL["sent"]},
+    ),
+    "link": ("login/link.html", lambda: _LINK),
+    "link-new": ("login/link.html", lambda: {**_LINK, "kind": "business", "title": "Business", "is_new": True}),
+    "link-taken": ("login/link.html", lambda: {**_LINK, "may_link": False, "problem": "This ID has an account in that company already."}),
+    "link-late": ("login/link.html", lambda: {**_LINK, "may_link": False, "title": "", "login": ""}),
+    "reset": ("login/reset.html", lambda: {**_RESET, "form": Secret()}),
+    "reset-wrong": (
+        "login/reset.html",
+        lambda: {**_RESET, "form": filled(Secret(), {"login": "Enter your e-mail address or phone number."})},
+    ),
+    "reset_code": (
+        "login/reset_code.html",
+        lambda: {**_RESET, **_AGAIN, "form": Mail(), "login": "anna@post.example", "is_phone": False, "code": MAIL["sent"]},
+    ),
+    "reset_code-phone": (
+        "login/reset_code.html",
+        lambda: {**_RESET, **_AGAIN, "form": Mail(), "login": PHONE, "is_phone": True, "code": MAIL["sent"], "resend_at": None},
+    ),
+    "reset_password": ("login/reset_password.html", lambda: {**_RESET, "form": Secret(), "why": "", "username": "anna@post.example"}),
+    "reset_password-wrong": (
+        "login/reset_password.html",
+        lambda: {
+            **_RESET,
+            "form": filled(Secret(), {"password": "At least 8 characters.", "password_again": "These are not the same."}),
+            "why": "",
+            "username": "",
+        },
+    ),
+    "reset_password-none": (
+        "login/reset_password.html",
+        lambda: {**_RESET, "form": Secret(), "why": "There is no password to set anew for this login.", "username": ""},
+    ),
     "identify": (
         "login/identify.html",
         lambda: {

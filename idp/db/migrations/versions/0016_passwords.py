@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=40), nullable=False),
         sa.Column("digest", sa.String(length=200), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_phone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("owner_id", name=op.f("pk_passwords")),
     )
     op.create_table(
