@@ -24,6 +24,34 @@ from idp.messages import receipts, wording
 from idp.oidc.endpoints.consent import DONE, SEEN
 
 Rows = list[dict[str, Any]]
+# What a claim is called where people read it.
+CLAIMS = {
+    "sub": N_("ID"),
+    "name": N_("Name"),
+    "family_name": N_("Family name"),
+    "given_name": N_("Given name"),
+    "middle_name": N_("Middle name"),
+    "nickname": N_("Nickname"),
+    "preferred_username": N_("User name"),
+    "profile": N_("Profile page"),
+    "picture": N_("Picture"),
+    "website": N_("Website"),
+    "gender": N_("Gender"),
+    "birthdate": N_("Birthday"),
+    "zoneinfo": N_("Time zone"),
+    "locale": N_("Language"),
+    "formatted": N_("Postal address"),
+    "street_address": N_("Street"),
+    "locality": N_("Town"),
+    "region": N_("Region"),
+    "postal_code": N_("Postal code"),
+    "country": N_("Country"),
+    "created_at": N_("ID created"),
+    "last_sign_in_at": N_("Last sign-in"),
+    "terms_accepted_at": N_("Terms accepted"),
+    "terms_version": N_("Version of the terms"),
+    "deletion_due_at": N_("To be deleted"),
+}
 EMPLOYEE = N_("Employee")
 MOST = 10_001  # one more than is packed: so it is known that there are more
 # Of an event that somebody else's doing was, only what names the person themselves; place and browser are that other's.
@@ -42,12 +70,11 @@ def profile(user_id: str, language: str) -> Rows:
     claims = users.standard_claims(user, {"profile", "address"})
     address = claims.pop("address", {})
     claims.pop("updated_at", None)
-    rows: Rows = [{"what": "sub", "value": user.id}]
-    rows += [{"what": name, "value": value} for name, value in {**claims, **address}.items()]
-    rows += [{"what": name, "value": at} for name in ("created_at", "last_sign_in_at", "deletion_due_at") if (at := getattr(user, name))]
-    if user.terms_version:
-        rows.append({"what": "terms", "value": f"{user.terms_version}, {languages.format_datetime(language, user.terms_accepted_at)}"})  # type: ignore[arg-type]
-    return rows
+    values: dict[str, Any] = {"sub": user.id, **claims, **address}
+    values |= {name: getattr(user, name) for name in ("created_at", "last_sign_in_at", "terms_accepted_at", "deletion_due_at")}
+    values["terms_version"] = user.terms_version
+    said = {name: languages.gettext(language, CLAIMS.get(name, name)) for name in values}
+    return [{"name": name, "what": said[name], "value": value} for name, value in values.items() if value]
 
 
 def contacts(user_id: str, language: str) -> Rows:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from idp import languages
 from idp.account.entry import Me
+from idp.config import settings
 from idp.errors import N_
 from idp.login.people import initials
 from idp.web.http import Answer, Page, Request, see_other
@@ -35,6 +36,12 @@ def view(request: Request) -> Answer:
     return see_other(SECTIONS[0].address)
 
 
+def _own(picture: str) -> str:
+    """The address of a picture that lies here; one that lies with a stranger is not asked for, and would tell them who is reading."""
+    path = picture.removeprefix(settings().server.issuer)
+    return path if path.startswith("/") and not path.startswith("//") else ""
+
+
 def page(me: Me, template: str, *, section: str, status: int = 200, **context: Any) -> Page:
     """One of the person's pages, in `section` of the menu; the template extends `layout/shell.html`."""
     name = me.user.name or ""
@@ -42,7 +49,7 @@ def page(me: Me, template: str, *, section: str, status: int = 200, **context: A
         "name": name,
         "initials": initials(name),
         "phone": languages.mask_phone(me.user.phone or ""),
-        "picture": me.user.picture or "",
+        "picture": _own(me.user.picture or ""),
         "deletion_due_at": me.user.deletion_due_at,
     }
     sections = [{"title": each.title, "address": each.address, "current": each.name == section} for each in SECTIONS]
