@@ -14,7 +14,7 @@ from idp.config import settings
 from idp.credentials import trusted_device
 from idp.directory import users
 from idp.directory.tables import User
-from idp.login import browser, flow, policy, session, situation
+from idp.login import browser, flow, policy, session, situation, social
 from idp.login.policy import Demand
 from idp.login.session import SignedIn
 from idp.oidc import arrivals
@@ -56,7 +56,9 @@ def fresh(request: Request, me: Me, *, back_to: str = "", acr: str = "code") -> 
     the form comes: raises Elsewhere, a sign-in of this person and no other, as `enter` does. `acr`: how strong a proof, of `policy.LEVELS`.
     """
     now = clock.now()
-    demand = Demand(now, fresh_since=now - timedelta(seconds=settings().login.fresh_proof), acr=acr, user_id=me.id)
+    # Another provider lets in whoever is still signed in there: its word says nothing about this moment.
+    ago = 0 if set(me.session.amr) <= set(social.AMR) else settings().login.fresh_proof
+    demand = Demand(now, fresh_since=now - timedelta(seconds=ago), acr=acr, user_id=me.id)
     if not situation.is_met(demand, me.session):  # as far as this person can prove it
         raise _sign_in(request, demand, back_to)
 

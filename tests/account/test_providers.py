@@ -48,7 +48,9 @@ def test_linked_and_unlinked(world: World, upstream: Upstream) -> None:
     assert ("Upstream is linked" in text_of(page), "Vera Upstream" in text_of(page)) == (True, True)
     assert "/link/up" not in page.text
     assert "Upstream" in browser.go("/account/security").text
-    assert id_token(world, party, come_back(world.browser(), party, upstream))["sub"] == anna
+    elsewhere = world.browser()
+    assert id_token(world, party, come_back(elsewhere, party, upstream))["sub"] == anna
+    assert "/login/" in elsewhere.go(HERE).url.path  # nothing of this moment was proved: the provider may have asked nobody anything
     assert "last used" in text_of(browser.go(HERE))
     assert browser.press(browser.go(HERE), "/unlink").status_code == 303
     assert linked(world, anna) == []

@@ -105,9 +105,9 @@ class Guest:
 
 
 @contextmanager
-def opened(told: Told, **changes: dict[str, object]) -> Iterator[Site]:
-    """A site for the length of the block."""
-    port, database = machine.free_port(), told.copy()
+def opened(told: Told, *, port: int = 0, **changes: dict[str, object]) -> Iterator[Site]:
+    """A site for the length of the block, on `port` or any other."""
+    port, database = port or machine.free_port(), told.copy()
     origin = f"http://localhost:{port}"
     settings: dict[str, dict[str, object]] = {"server": {"issuer": origin, "port": port}, "login": dict.fromkeys(LIMITS, 10**6)}
     for section, given in changes.items():
