@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from idp import clock, events, limits
 from idp.config import settings
-from idp.credentials import recovery_codes, totp, trusted_device
+from idp.credentials import passkey, recovery_codes, totp, trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.delegation import apps, tokens
@@ -66,6 +66,22 @@ def tell_of_changed_phone(event: Event) -> None:
 def tell_of_lost_phone(event: Event) -> None:
     """Whoever has the number now began a fresh ID with it: the former one is told by mail, the only way that is left."""
     _tell(event, "phone_given_up")
+
+
+def tell_of_new_passkey(event: Event) -> None:
+    """A passkey was added: perhaps by who has just broken in, and wants to stay (case 102)."""
+    _tell(event, "passkey_added", browser=str((event.personal or {}).get("browser") or ""))
+
+
+def tell_of_removed_passkey(event: Event) -> None:
+    """One opens nothing any more."""
+    if event.actor_id is None:  # support's reset is told of by itself
+        _tell(event, "passkey_removed")
+
+
+def tell_of_doubted_passkey(event: Event) -> None:
+    """One contradicts what it was before: it may have been copied (case 105)."""
+    _tell(event, "passkey_doubted")
 
 
 def tell_of_new_authenticator(event: Event) -> None:
@@ -188,6 +204,9 @@ def end_what_a_withdrawn_app_got_meanwhile(event: Event) -> None:
 
 
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
+    passkey.ADDED: (tell_of_new_passkey,),
+    passkey.REMOVED: (tell_of_removed_passkey,),
+    passkey.DOUBTED: (tell_of_doubted_passkey,),
     totp.ADDED: (tell_of_new_authenticator,),
     totp.REMOVED: (tell_of_removed_authenticator,),
     recovery_codes.MADE: (tell_of_new_recovery_codes,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from idp.account import browsers, entry, providers, shell
+from idp.account import browsers, entry, passkeys, providers, shell
 from idp.account.entry import Me
 from idp.credentials import recovery_codes, totp
 from idp.web.http import Answer, Request
@@ -33,7 +33,7 @@ def _recovery_codes(me: Me) -> Mapping[str, Any]:
 
 
 # In the order of the page. To add one: a file, a template in `rows`, and a line here.
-ABOVE: tuple[Part, ...] = ()  # a section each, before the rows: passkeys
+ABOVE: tuple[Part, ...] = (Part("passkeys", passkeys.facts),)  # a section each, before the rows
 ROWS: tuple[Part, ...] = (
     Part("phone", _phone),
     Part("authenticator", _authenticator),

@@ -14,6 +14,7 @@ that we do not know is what is answered to one whose signature is wrong, after t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -41,7 +42,8 @@ NAME_LENGTH = 60
 OFFERED_EVERY = timedelta(days=30)
 KEPT = timedelta(days=1)
 
-ADDED, REMOVED, DOUBTED = "passkey.added", "passkey.removed", "passkey.doubted"
+ADDED, REMOVED, RENAMED = "passkey.added", "passkey.removed", "passkey.renamed"
+DOUBTED, REFUSED = "passkey.doubted", "passkey.refused"
 ALREADY = N_("This device already keeps a passkey for an ID here.")
 TOO_MANY = N_("You have as many passkeys as anybody can have. Remove one that you do not use.")
 
@@ -221,7 +223,7 @@ def use(shown: Shown) -> bool:
 def refuse(reason: str, kept: Kept | None, *, personal: dict[str, str], **details: Any) -> None:
     """Write down an answer that proved nothing."""
     told = {"reason": reason, "passkey": kept.id if kept else None, **details}
-    events.record("passkey.refused", outcome="refused", user_id=kept.user_id if kept else None, details=told, personal=personal)
+    events.record(REFUSED, outcome="refused", user_id=kept.user_id if kept else None, details=told, personal=personal)
 
 
 def add(user_id: str, key: NewKey, *, browser: str, ip: str) -> str:
@@ -271,29 +273,34 @@ def rename(user_id: str, passkey_id: str, name: str) -> bool:
     named = sa.update(_keys).where(_keys.c.id == passkey_id, _keys.c.user_id == user_id)
     if not changed(named.values(name=clean_name(name, longest=NAME_LENGTH))):
         return False
-    events.record("passkey.renamed", user_id=user_id, details={"passkey": passkey_id})
+    events.record(RENAMED, user_id=user_id, details={"passkey": passkey_id})
     return True
 
 
-def remove(user_id: str, passkey_id: str, reason: str = "removed") -> bool:
+def remove(user_id: str, passkey_id: str, *, personal: Mapping[str, str] | None = None) -> bool:
     """Take one of the person's passkeys away: it opens nothing any more; False when it is not theirs (case 106: by its id alone nobody
     removes one).
     """
-    return _remove(user_id, _keys.c.id == passkey_id, reason) == 1
+    return _remove(user_id, _keys.c.id == passkey_id, personal=personal) == 1
 
 
-def remove_all(user_id: str, reason: str) -> int:
-    """Take all of them away; answers how many they were."""
-    return _remove(user_id, sa.true(), reason)
+def remove_all(user_id: str, *, actor_id: str | None = None) -> bool:
+    """Take all of them away; answers whether there were any."""
+    return _remove(user_id, sa.true(), actor_id=actor_id) > 0
 
 
 def handle_of(user_id: str) -> str:
     """By what the person's authenticators know them; made when it is first asked for."""
-    found = session.execute(_OWNER, {"of_user": user_id}).scalar_one_or_none()
+    found = find_handle(user_id)
     if found is None:
         insert_or_ignore(PasskeyOwner, user_id=user_id, handle=crypto.new_secret(), offered_at=None)
-        found = session.execute(_OWNER, {"of_user": user_id}).scalar_one()
-    return str(found)
+        found = str(session.execute(_OWNER, {"of_user": user_id}).scalar_one())
+    return found
+
+
+def find_handle(user_id: str) -> str | None:
+    """The same, if it was ever asked for."""
+    return session.execute(_OWNER, {"of_user": user_id}).scalar_one_or_none()
 
 
 def offer(user_id: str) -> bool:
@@ -321,8 +328,9 @@ def _descriptor(key: Passkey) -> dict[str, Any]:
     return {"type": "public-key", "id": key.credential_id, "transports": list(key.transports)}
 
 
-def _remove(user_id: str, which: sa.ColumnElement[bool], reason: str) -> int:
+def _remove(user_id: str, which: sa.ColumnElement[bool], *, actor_id: str | None = None, personal: Mapping[str, str] | None = None) -> int:
     gone = session.execute(sa.delete(_keys).where(_keys.c.user_id == user_id, which).returning(_keys.c.id, _keys.c.name)).all()
     for row in gone:
-        events.record(REMOVED, user_id=user_id, details={"passkey": row.id, "reason": reason}, personal={"passkey": row.name})
+        named = {"passkey": row.name, **(personal or {})}
+        events.record(REMOVED, user_id=user_id, actor_id=actor_id, details={"passkey": row.id}, personal=named)
     return len(gone)

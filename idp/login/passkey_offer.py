@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import passkey
+from idp.credentials import passkey, totp
 from idp.directory import users
 from idp.errors import Gone, Refusal
 from idp.login import browser, new_passkey
@@ -30,7 +30,7 @@ def instead(row: Flow, request: Request, answer: Answer, phone: str) -> Answer:
     if ("Location", row.return_to) not in answer.headers or not any(value.startswith(session) for _, value in answer.headers):
         return answer
     user = users.find_by_phone(phone)
-    if user is None or not passkey.offer(user.id):
+    if user is None or totp.is_set_up(user.id) or not passkey.offer(user.id):
         return answer
     offer = f"{row.address}/passkey_offer"
     answer.headers = [(name, offer if name == "Location" else value) for name, value in answer.headers]
@@ -74,7 +74,9 @@ def _here(row: Flow, request: Request) -> SignedIn | None:
         return None
     live = browser.signed_in(request)
     lately = clock.now() - timedelta(seconds=settings().login.fresh_proof)
-    return live if live is not None and live.acr != REMEMBERED and live.auth_time >= lately else None
+    if live is None or live.acr == REMEMBERED or live.auth_time < lately:
+        return None
+    return None if totp.is_set_up(live.user_id) else live  # then a code is not enough for it: `account/passkeys` asks for both
 
 
 def _page(row: Flow, *, problem: str = "", status: int = 200) -> Page:

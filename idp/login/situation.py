@@ -123,6 +123,13 @@ def factors(user_id: str) -> frozenset[str]:
     return frozenset(name for name, there in row._mapping.items() if there)
 
 
+def ways_in(user: User) -> frozenset[str]:
+    """What opens this ID by itself: the last of them is not taken away. A password needs something to be found by."""
+    named = user.phone is not None or user.email_verified_at is not None
+    own = {policy.PASSKEY, policy.SOCIAL} | ({policy.PASSWORD} if named else set())
+    return (factors(user.id) & own) | ({policy.PHONE_CODE} if user.phone is not None else set())
+
+
 def _person(user: User, *, is_administrator: bool = False) -> Person:
     return Person(
         silent=is_silent(user),

@@ -154,6 +154,24 @@ WORDINGS: dict[str, dict[str, str]] = {
             "write to support at once."
         ),
     },
+    "passkey_added": {
+        "sms": N_("%(brand)s: a passkey was added to your ID. Not you? Write to support."),
+        "email": N_(
+            "A passkey was added to your %(brand)s ID: %(browser)s. Whoever has it can sign in without a code. If it was not you, remove "
+            "it in your ID, sign out everywhere and write to support at once."
+        ),
+    },
+    "passkey_removed": {
+        "sms": N_("%(brand)s: a passkey of your ID was removed. Not you? Write to support."),
+        "email": N_("A passkey of your %(brand)s ID was removed: it opens nothing any more. If it was not you, write to support at once."),
+    },
+    "passkey_doubted": {
+        "sms": N_("%(brand)s: a passkey of your ID may have been copied and was refused. Remove it."),
+        "email": N_(
+            "Somebody used a passkey of your %(brand)s ID that does not look as it did before, as a copy would. They were not let in. "
+            "Remove that passkey in your ID and create a new one. If this happens once more, write to support."
+        ),
+    },
     "recovery_codes_made": {
         "sms": N_("%(brand)s: new recovery codes were made for your ID. Not you? Write to support."),
         "email": N_(
@@ -171,8 +189,8 @@ WORDINGS: dict[str, dict[str, str]] = {
     "factors_reset": {
         "sms": N_("%(brand)s: support took the extra sign-in checks off your ID. Not you? Write to support."),
         "email": N_(
-            "Our support removed the authenticator app and the recovery codes of your %(brand)s ID, and you were signed out everywhere. If "
-            "you did not ask for it, write to support at once."
+            "Our support removed the passkeys, the authenticator app and the recovery codes of your %(brand)s ID, and you were signed out "
+            "everywhere. If you did not ask for it, write to support at once."
         ),
     },
     "provider_linked": {
@@ -214,6 +232,9 @@ SUBJECTS: dict[str, str] = {
     "password_locked": N_("Wrong passwords for your %(brand)s ID"),
     "account_linked": N_("An account was linked to your %(brand)s ID"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
+    "passkey_added": N_("A passkey was added to your %(brand)s ID"),
+    "passkey_removed": N_("A passkey of your %(brand)s ID was removed"),
+    "passkey_doubted": N_("A passkey of your %(brand)s ID may have been copied"),
     "authenticator_added": N_("An authenticator app was set up for your %(brand)s ID"),
     "authenticator_removed": N_("The authenticator app of your %(brand)s ID was removed"),
     "recovery_codes_made": N_("New recovery codes for your %(brand)s ID"),

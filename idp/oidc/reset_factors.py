@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from idp import events
-from idp.credentials import factor_limits, recovery_codes, totp, trusted_device
+from idp.credentials import factor_limits, passkey, recovery_codes, totp, trusted_device
 from idp.directory import numbers, users
 from idp.oidc.sign_out_everywhere import SignedOut, sign_out_everywhere
 
@@ -27,6 +27,7 @@ class Factor(NamedTuple):
 
 
 FACTORS = (
+    Factor("passkeys", passkey.has_any, passkey.remove_all),
     Factor("authenticator app", totp.is_set_up, totp.remove),
     Factor("recovery codes", recovery_codes.are_left, recovery_codes.remove),
 )

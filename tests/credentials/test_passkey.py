@@ -311,7 +311,8 @@ def test_a_name_of_ones_own_and_away_with_it(world: World) -> None:
     assert len(world.events(passkey.REMOVED)) == 1
     add(world, device, anna)
     with world.writes():
-        assert passkey.remove_all(anna, "number_given_up") == 1
+        assert passkey.remove_all(anna)
+        assert not passkey.remove_all(anna)
 
 
 def test_how_many_one_person_has(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

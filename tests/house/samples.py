@@ -249,7 +249,10 @@ PROVIDERS = {
     "free": {"google": "Google", "yandex": "Яндекс ID"},
     "notice": ("%(provider)s is linked. You can sign in with it from now on.", "VK ID"),
 }
-SECURITY = {**SHELL, "above": [], "rows": ROWS, "below": []}
+KEY = SimpleNamespace(id="psk_1", name="iPhone Анны", backed_up=True, created_at=NOW - timedelta(days=90), last_used_at=NOW)
+OTHER_KEY = SimpleNamespace(id="psk_2", name="", backed_up=False, created_at=NOW, last_used_at=None)
+PASSKEYS = [{"name": Markup("passkeys"), "row": {"passkeys": [KEY, OTHER_KEY], "possible": True, "signal": "{}"}}]
+SECURITY = {**SHELL, "above": PASSKEYS, "rows": ROWS, "below": []}
 
 BROWSERS = [
     {"id": "dev_1", "name": "Chrome, Windows", "place": "203.0.113.7", "used_at": NOW, "is_handheld": False, "until": NOW, "here": True},
@@ -501,6 +504,17 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
     "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
+    "passkey_add": ("account/passkey_add.html", lambda: {**SHELL, "address": "/account/passkeys/add", "problem": ""}),
+    "passkey_add-wrong": ("account/passkey_add.html", lambda: {**SHELL, "address": "/account/passkeys/add", "problem": NO_ID}),
+    "passkey-mine": ("account/passkey.html", lambda: {**SHELL, "passkey": KEY, "form": Sign(data={"name": "iPhone"}), "added": False}),
+    "passkey-added": ("account/passkey.html", lambda: {**SHELL, "passkey": KEY, "form": Sign(data={"name": "iPhone"}), "added": True}),
+    "passkey-wrong": (
+        "account/passkey.html",
+        lambda: {**SHELL, "passkey": KEY, "form": filled(Sign(), {"name": WRONG_FIELD}), "added": False},
+    ),
+    "passkey_remove": ("account/passkey_remove.html", lambda: {**SHELL, "passkey": KEY, "is_last": False}),
+    "passkey_remove-last": ("account/passkey_remove.html", lambda: {**SHELL, "passkey": KEY, "is_last": True}),
+    "passkey_removed": ("account/passkey_removed.html", lambda: {**SHELL, "signal": "{}"}),
     "authenticator": ("account/authenticator.html", lambda: {**SHELL, "live": None}),
     "authenticator-live": ("account/authenticator.html", lambda: {**SHELL, "live": totp.Live("atc_1", NOW, None)}),
     "authenticator_set_up": ("account/authenticator_set_up.html", lambda: SET_UP),

@@ -21,6 +21,7 @@ PHONE = "+79005550001"
 CODE = "493817"
 PARAMS = {
     "browser_new": {"browser": "Mobile Safari, iOS"},
+    "passkey_added": {"browser": "Mobile Safari, iOS"},
     "recovery_code_used": {"left": "9"},
     "deletion_pending": {"date": "28 сентября"},
 }
