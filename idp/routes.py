@@ -26,6 +26,7 @@ from idp.account import (
     sign_out,
     well_known,
 )
+from idp.account import password as own_password
 from idp.api import message_receipts
 from idp.console import health, inbox
 from idp.login import (
@@ -199,6 +200,10 @@ ROUTES: tuple[Route, ...] = (
     _form("/account/passkeys/<passkey_id>", passkeys.rename),
     _page("/account/passkeys/<passkey_id>/remove", passkeys.show_remove, "writes"),
     _form("/account/passkeys/<passkey_id>/remove", passkeys.remove),
+    _page("/account/password", own_password.show, "writes"),
+    _slow_form("/account/password", own_password.answer),
+    _page("/account/password/remove", own_password.show, "writes"),
+    _form("/account/password/remove", own_password.remove),
     _page("/account/authenticator", authenticator.show, "writes"),
     _page("/account/authenticator/set_up", authenticator.set_up, "writes"),
     _form("/account/authenticator/set_up", authenticator.confirm),

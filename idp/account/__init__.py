@@ -3,6 +3,6 @@
 `entry` (who is here, and how lately they proved it), `shell` (the frame: the sections of the menu), `profile`, `security` (its rows, one
 for each way to prove who one is), `browsers` (where the ID is open or remembered), `apps` (what they may see), `activity` and its words
 (`activity_words`), `data` (the copy, made by `archive` of `archive_parts`), `deletion` (asked for, taken back) and `erasing` (done),
-`authenticator` with `picture` (what its camera reads), `recovery_codes`, `sign_out`, `providers`
+`authenticator` with `picture` (what its camera reads), `recovery_codes`, `password`, `sign_out`, `providers`
 (other providers, linked and unlinked), `passkeys`, `well_known` (what password managers look for).
 """

@@ -74,6 +74,7 @@ SAID: dict[str, Said] = {
     "passkey.renamed": Said(SECURITY, N_("A passkey was renamed"), may_be_another=True),
     "passkey.doubted": Said(SECURITY, N_("A passkey was refused: it may have been copied"), is_bad=True),
     "passkey.refused": Said(SECURITY, N_("A passkey was refused")),
+    "password.wrong": Said(SIGN_IN, N_("A wrong password was entered"), is_bad=True),
     "password.set": Said(SECURITY, N_("A password was set"), may_be_another=True),
     "password.changed": Said(SECURITY, N_("The password was changed"), may_be_another=True),
     "password.reset": Said(SECURITY, N_("A forgotten password was replaced"), may_be_another=True),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from idp.account import browsers, entry, passkeys, providers, shell
 from idp.account.entry import Me
-from idp.credentials import recovery_codes, totp
+from idp.credentials import password, recovery_codes, totp
 from idp.web.http import Answer, Request
 
 
@@ -20,6 +20,10 @@ class Part(NamedTuple):
 
 def _phone(me: Me) -> Mapping[str, Any]:
     return {"phone": me.user.phone or "", "verified_at": me.user.phone_verified_at}
+
+
+def _password(me: Me) -> Mapping[str, Any]:
+    return {"since": password.set_at(me.id)}
 
 
 def _authenticator(me: Me) -> Mapping[str, Any]:
@@ -36,6 +40,7 @@ def _recovery_codes(me: Me) -> Mapping[str, Any]:
 ABOVE: tuple[Part, ...] = (Part("passkeys", passkeys.facts),)  # a section each, before the rows
 ROWS: tuple[Part, ...] = (
     Part("phone", _phone),
+    Part("password", _password),
     Part("authenticator", _authenticator),
     Part("recovery_codes", _recovery_codes),
     Part("providers", providers.facts),

@@ -22,6 +22,7 @@ from types import FrameType
 
 import click
 
+from idp.cli import demo_story
 from idp.cli.demo_data import FOLDER, PORTALS, environment, prepare, secrets, url
 from idp.cli.failures import Failure
 from idp.cli.output import tell
@@ -166,5 +167,11 @@ def _announce(port: int, phones: list[tuple[str, str, str]]) -> None:
     for phone, name, shows in phones:
         tell(f"  {format_phone(phone):<19}{name}")
         tell(f"  {'':<19}{shows}")
+    tell()
+    tell("  Two have a password as well (“Sign in with e-mail and password”):")
+    tell()
+    for each in (demo_story.PERSONS_PASSWORD, demo_story.STORES_PASSWORD):
+        tell(f"  {each.login:<26}{each.text}")
+        tell(f"  {'':<26}{each.shows}")
     tell()
     tell(f"  Logs and data are in {FOLDER}/. Ctrl-C ends everything; a second run goes on from here, `make demo-reset` begins anew.")

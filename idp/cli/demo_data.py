@@ -84,6 +84,8 @@ def prepare(port: int) -> list[tuple[str, str, str]]:
         with writes():
             story = demo_story.seed()
         with writes():
+            demo_story.give_passwords()
+        with writes():
             for portal in PORTALS:
                 _register(portal, known[portal.key], port)
         with writes():

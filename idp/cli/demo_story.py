@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from idp import clock
+from idp.credentials import password
 from idp.directory import accounts, companies, employees, invitations, partners, roles, users
 from idp.directory.accounts import Standing
 from idp.directory.companies import Kind
@@ -132,6 +133,44 @@ PARTNERS = (
     App("uchyotka", "Учётка", "ООО «Учётка»", "Собирает документы для бухгалтерии.", ("company:read", "events:read")),
 )
 CONNECTED = ("romashka", "polka")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Somebody of the demo who has a password: `login`, what is typed, its digest (so that nothing is hashed while it is written)."""
+
+    login: str
+    text: str
+    digest: str
+    shows: str
+
+
+PERSONS_PASSWORD = Secret(
+    "gareev@post.example",
+    "two maps and a kettle",
+    "$argon2id$v=19$m=19456,t=2,p=1$uaR+LIMt1oWUyxFdhKU64w$Cy+vxYlS9+tmzjaH41QseDJEgrSHD48kMD7F5xG6S2E",
+    "Тимур Гареев: e-mail and password; phone and code work as ever",
+)
+STORES_PASSWORD = Secret(
+    "kassa@romashka.example",
+    "seven crates of pears",
+    "$argon2id$v=19$m=19456,t=2,p=1$txEvQOq5gOe76oG7jHBuRQ$A12bHwuBLatv6kwFykk3BorkIso5zfEFueWmjPkvPus",
+    "a login of ООО «Ромашка» that is linked to no ID yet: a code to the e-mail, then phone, code, and the question to which ID",
+)
+
+
+def give_passwords() -> tuple[Secret, ...]:
+    """For the demo alone: a person and a store with a password, unless they are there. Runs inside the caller's `writes()`."""
+    login = password.read_login(PERSONS_PASSWORD.login)
+    person = password.find_owner(login)
+    if person is not None and person.digest is None:
+        password.keep(person.id, PERSONS_PASSWORD.digest, user_id=person.user_id, reason="set")
+    company = companies.find_by_inn(COMPANIES[0].inn)
+    if company is not None and password.find_owner(password.read_login(STORES_PASSWORD.login)) is None:
+        roles_ = [roles.built_in("warehouse_operator")]
+        employee = employees.add(company.id, roles_, login_email=STORES_PASSWORD.login, name="Касса", by=_owner(company.id))
+        password.keep(employee.account_id, STORES_PASSWORD.digest, user_id=None, reason="set")
+    return PERSONS_PASSWORD, STORES_PASSWORD
 
 
 def seed() -> Story:

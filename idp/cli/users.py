@@ -11,12 +11,13 @@ from idp.cli.failures import Failure
 from idp.cli.operator import by_operator, paged, read_phone, require_user, tell_of_more, words
 from idp.cli.output import FORMAT, as_json, done, record, table, tell
 from idp.cli.setting import at_work
-from idp.credentials import phone_limits, trusted_device
+from idp.credentials import password, password_limits, phone_limits, trusted_device
+from idp.credentials.password import Login, Owner
 from idp.db.session import reads
 from idp.directory import accounts, deletion, search
 from idp.directory import users as people
 from idp.directory.tables import User
-from idp.errors import Conflict
+from idp.errors import BadInput, Conflict
 from idp.login import session
 from idp.oidc.change_phone import change_phone as change
 from idp.oidc.reset_factors import factors_of, reset_factors
@@ -149,6 +150,39 @@ def codes_on(who: str, form: str) -> None:
     done({"phone": phone, "codes": "on", "changed": forgotten}, form, said)
 
 
+@users.command(name="unlock-password")
+@WHO
+@FORMAT
+def unlock_password(who: str, form: str) -> None:
+    """Let passwords be entered again that were locked after too many wrong ones: a person's, or those of an account's login e-mail.
+
+    First make sure that it is the person who asks: somebody has been guessing. It changes no password; a forgotten one is set anew by its
+    owner on the sign-in page.
+    """
+    with at_work(), by_operator():
+        owner, logins = _password_owner(who)
+        forgotten = password.unlock(owner, logins)
+    named = owner.address or owner.id
+    said = (
+        f"Passwords for {named} are looked at again." if forgotten else f"No wrong passwords were counted for {named}: nothing to unlock."
+    )
+    done({"owner": owner.id, "user_id": owner.user_id, "changed": forgotten}, form, said)
+
+
+def _password_owner(who: str) -> tuple[Owner, list[Login]]:
+    """Whose password it is, and the logins under which it is guessed at: of an account's login e-mail, else of the person."""
+    try:
+        login = None if who.startswith("usr_") else password.read_login(who)
+    except BadInput:
+        login = None
+    owner = password.find_owner(login) if login is not None else None
+    if login is not None and owner is not None and owner.account_id is not None:
+        return owner, [login]
+    user = require_user(who)
+    logins = _logins_of(user)
+    return Owner(user.id, None, user.id, user.email or user.phone, None, user.email_verified_at), logins
+
+
 @users.command(name="change-phone")
 @WHO
 @click.argument("phone")
@@ -217,6 +251,8 @@ def _shown(user: User) -> dict[str, Any]:
     return {
         **_row(user),
         "factors": ", ".join(factors_of(user.id)) or "none",
+        "password": password.set_at(user.id),
+        "password_locked": _lock_of(user),
         "codes": "off" if user.phone and phone_limits.is_off(user.phone) else "on",
         "accounts": [
             {
@@ -247,6 +283,21 @@ def _shown(user: User) -> dict[str, Any]:
         ],
         "browsers": [dict(row._mapping) for row in trusted_device.of_person(user.id)],
     }
+
+
+def _lock_of(user: User) -> str | None:
+    """Until when no password of theirs is looked at, outside of their own browsers."""
+    for login in _logins_of(user):
+        of = password_limits.subject(login.canonical)
+        if password_limits.is_shut(of):
+            return "until somebody unlocks it"
+        if until := password_limits.locked_until(of):
+            return f"until {until:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _logins_of(user: User) -> list[Login]:
+    return [Login(each, is_phone=each == user.phone) for each in (user.phone, user.email_canonical) if each]
 
 
 def _part(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

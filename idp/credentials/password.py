@@ -226,11 +226,11 @@ def renew(owner_id: str, former: str, digest: str) -> None:
     changed(_SAME, of_owner=owner_id, former=former, digest=digest)
 
 
-def remove(owner_id: str, *, user_id: str | None, actor_id: str | None = None) -> bool:
+def remove(owner_id: str, *, user_id: str | None, actor_id: str | None = None, personal: Mapping[str, Any] | None = None) -> bool:
     """There is no password any more; answers whether there was one."""
     if not changed(sa.delete(_passwords).where(_passwords.c.owner_id == owner_id)):
         return False
-    events.record("password.removed", user_id=user_id, actor_id=actor_id, details={"owner": owner_id})
+    events.record("password.removed", user_id=user_id, actor_id=actor_id, details={"owner": owner_id}, personal=personal)
     return True
 
 

@@ -61,6 +61,7 @@ def test_help_names_every_command_and_reads_none(empty: Place) -> None:
         "demo",
         "users list",
         "users codes-on",
+        "users unlock-password",
         "companies suspend",
         "employees change-role",
         "keys rotate",

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_limits
+from idp.credentials import password_limits, phone_limits
 from idp.db.session import session as database
 from idp.login.tables import Session
 from idp.oidc import reset_factors
@@ -17,6 +17,7 @@ from idp.oidc.sign_out_everywhere import EVENT
 from tests.cli.terminal import answer, idp
 from tests.credentials.factors import make_codes, set_up
 from tests.login.http_lab import known
+from tests.login.password_lab import SHOP, enter, give, shop
 from tests.oidc.asking import person, phone, signed_in, token_error
 from tests.world import World, answer_of
 
@@ -87,6 +88,31 @@ def test_codes_on(world: World, story) -> None:
         assert "code" in answer_of(world.sign_in(page, party, zimin.phone))
     assert [event.user_id for event in world.events("phone.codes_turned_on")] == [zimin.user_id]
     assert answer("users", "codes-on", "+79009999999") == {"phone": "+79009999999", "codes": "on", "changed": False}
+
+
+def test_unlock_password(world: World, story) -> None:
+    """`product.md` §5.5: support opens what wrong passwords locked, a person's or a login e-mail's, and it is written down."""
+    zimin, party = person(story, "zimin"), world.party()
+    give(world, zimin.user_id)
+    kassa, mail = shop(world, story), "zimin@post.example"
+    assert answer("users", "show", zimin.user_id)["password_locked"] is None
+    for login in (mail, SHOP):
+        with world.writes():
+            for _ in range(5):
+                password_limits.count_guess(password_limits.subject(login))
+        assert enter(world.browser(), party, login).status_code == 429
+    assert answer("users", "show", zimin.user_id)["password_locked"].startswith("until ")
+    assert "looked at again" in idp("users", "unlock-password", "8 900 555-35-10").out
+    assert answer("users", "show", zimin.user_id)["password_locked"] is None
+    assert "code" in answer_of(enter(world.browser(), party, mail))
+    assert answer("users", "unlock-password", SHOP) == {"owner": kassa, "user_id": None, "changed": True}
+    assert enter(world.browser(), party, SHOP).status_code == 200
+    assert answer("users", "unlock-password", mail)["changed"] is False
+    assert idp("users", "unlock-password", "nobody@post.example").code == 1
+    assert [(event.user_id, event.actor_id) for event in world.events("password.unlocked")] == [
+        (zimin.user_id, "operator"),
+        (None, "operator"),
+    ]
 
 
 def test_found(world: World, story) -> None:

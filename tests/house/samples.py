@@ -57,6 +57,14 @@ class Secret(Form):
     remember = BooleanField()
 
 
+class Own(Form):
+    """`account/password.html`."""
+
+    password = PasswordField()
+    password_again = PasswordField()
+    sign_out = BooleanField()
+
+
 class Work(Form):
     """`login/proof_of_work.html`."""
 
@@ -534,6 +542,19 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "providers": ("account/providers.html", lambda: PROVIDERS),
     "providers-none": ("account/providers.html", lambda: {**PROVIDERS, "linked": [], "free": {}, "notice": None}),
     "apps": ("account/apps.html", lambda: {**SHELL, "apps": [APP, {**APP, "id": "shelf", "name": "Полка", "ours": True, "used_at": None}]}),
+    "own_password": (
+        "account/password.html",
+        lambda: {**SHELL, "form": Own(data={"sign_out": True}), "since": None, "login": "anna@post.example"},
+    ),
+    "own_password-wrong": (
+        "account/password.html",
+        lambda: {
+            **SHELL,
+            "form": filled(Own(), {"password": "At least 8 characters.", "password_again": "These are not the same."}),
+            "since": NOW,
+            "login": "",
+        },
+    ),
     "apps-none": ("account/apps.html", lambda: {**SHELL, "apps": []}),
     "app": ("account/app.html", lambda: {**SHELL, "app": APP, "action": "/account/apps/reports"}),
     "app-ours": (
