@@ -23,6 +23,7 @@ COOKIES = {"idp_login", "idp_session", "idp_browser"}
 GIVEN = ("access_token", "refresh_token", "id_token", "client_secret")
 WORD = re.compile(r"[A-Za-z0-9_-]{20,}")
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
+SECRET = re.compile(r"secret=([A-Z2-7]{32})")  # what an authenticator app is told by the picture, and by the link beside it
 PRINTS = ("write", "debug", "info", "warning", "error", "critical", "msg")  # what a log line is handed to
 
 
@@ -55,6 +56,8 @@ class Canary:
                 self.look_through(set(WORD.findall(answer.text)) - own, f"the page {answer.status_code} of {request.url.path}")
             for token in CSRF.findall(answer.text):
                 self.add("csrf token", token, shown=True)
+            for secret in SECRET.findall(answer.text):
+                self.add("authenticator's secret", secret, shown=True)
         if good:
             self._notice_request(request)
 

@@ -211,7 +211,7 @@ def change_phone(who: str, phone: str, form: str) -> None:
 @click.option("--reason", type=words(500), metavar="TEXT", required=True, help="Kept with the event: how you made sure that it is them.")
 @FORMAT
 def reset(who: str, reason: str, form: str) -> None:
-    """Take off the authenticator app and the recovery codes of a person who has lost them. They are signed out everywhere, and told.
+    """Take off authenticator app, passkeys and recovery codes of a person who has lost them. They are signed out everywhere, and told.
 
     First make sure that it is them: from now on a code to their number opens the ID.
     """

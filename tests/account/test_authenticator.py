@@ -26,7 +26,7 @@ SET_UP = "/account/authenticator/set_up"
 
 def secret_on(page: httpx2.Response) -> str:
     """The letters and digits that are typed where no camera works."""
-    found = re.search(r'<p class="mono big">([A-Z2-7 ]+)</p>', page.text)
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
     assert found is not None, page.text
     return found[1].replace(" ", "")
 

@@ -176,9 +176,9 @@ def test_a_name_cannot_order_the_terminal_about(world: World, story) -> None:
 def test_factors_are_reset(world: World, story) -> None:
     """Case 106: who has lost app and codes is let in again by support, with a reason; everything else of theirs ends, and they are told."""
     party, zimin = world.party(), person(story, "zimin")
+    browser = known(world, party, zimin.phone)
     set_up(world, zimin.user_id)
     make_codes(world, zimin.user_id)
-    browser = known(world, party, zimin.phone)
     assert "authenticator app, recovery codes" in idp("users", "show", zimin.phone).out
     assert idp("users", "reset-factors", zimin.phone).code == 2
     done = answer("users", "reset-factors", zimin.phone, "--reason", "seen with her passport")

@@ -20,16 +20,16 @@ from tests.faults.conftest import BOTH, BOTH_AT_TIMES
 from tests.faults.crash import differences, swept
 from tests.faults.steps import STEPS, Step
 from tests.faults.steps_of_codes import STEPS_OF_CODES
+from tests.faults.steps_of_factors import STEPS_OF_FACTORS
 from tests.machine import count
 
 # What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
 _log = logging.getLogger("tests.faults")
-LONG = {"make keys", "look at keys", "rotate keys", "revoke key"}
-LOCKING = {"right code", "wrong code", "register", "press name", "redeem", "refresh", "deliver", "react", "rotate keys"}
-CASES = [("sqlite", step) for step in (*STEPS, *STEPS_OF_CODES)] + [
-    pytest.param("postgresql", step, marks=pytest.mark.postgresql)
-    for step in (*STEPS, *STEPS_OF_CODES)
-    if BOTH_AT_TIMES == BOTH or step.name in LOCKING
+LONG = {"make keys", "look at keys", "rotate keys", "revoke key", "make recovery codes"}
+LOCKING = {"right code", "right app code", "wrong code", "register", "press name", "redeem", "refresh", "deliver", "react", "rotate keys"}
+ALL = (*STEPS, *STEPS_OF_CODES, *STEPS_OF_FACTORS)
+CASES = [("sqlite", step) for step in ALL] + [
+    pytest.param("postgresql", step, marks=pytest.mark.postgresql) for step in ALL if BOTH_AT_TIMES == BOTH or step.name in LOCKING
 ]
 
 
