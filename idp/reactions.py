@@ -63,6 +63,22 @@ def tell_of_changed_phone(event: Event) -> None:
     _tell(event, "phone_changed", phone=(event.personal or {}).get("former_phone"))
 
 
+def tell_of_added_email(event: Event) -> None:
+    """An address was confirmed, by the person themselves: told by text message, whoever has the address knows it (case 97)."""
+    if event.actor_id is not None and event.actor_id == event.user_id:
+        _tell(event, "email_added", by=("sms",))
+
+
+def tell_of_changed_email(event: Event) -> None:
+    """The address is another one, or none: told by text message. The former one got its mail, with the link that undoes it, at once."""
+    _tell(event, "email_changed", by=("sms",))
+
+
+def tell_of_undone_email(event: Event) -> None:
+    """The former address took the change back: told there, which is the present one again, and by text message."""
+    _tell(event, "email_undone")
+
+
 def tell_of_lost_phone(event: Event) -> None:
     """Whoever has the number now began a fresh ID with it: the former one is told by mail, the only way that is left."""
     _tell(event, "phone_given_up")
@@ -232,6 +248,10 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     numbers.GIVEN_UP: (tell_of_lost_phone,),
     "social.linked": (tell_of_linked_provider,),
     "token.reused": (tell_of_reused_token,),
+    users.EMAIL_CHANGED: (tell_of_changed_email,),
+    users.EMAIL_CONFIRMED: (tell_of_added_email,),
+    users.EMAIL_REMOVED: (tell_of_changed_email,),
+    users.EMAIL_UNDONE: (tell_of_undone_email,),
     sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile, tell_of_sign_out_everywhere),
 }
 
@@ -278,9 +298,11 @@ def _tell(
     left: int | None = None,
     once: bool = False,
     counted: str = "notice",
+    by: tuple[str, ...] = ("sms", "email"),
 ) -> None:
     """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
-    instead. `counted`: what is counted apart, so that nobody uses it up with other notices beforehand.
+    instead. `counted`: what is counted apart, so that nobody uses it up with other notices beforehand. `by`: which of them, if
+    not by both.
 
     No notice holds a code, nor a link: whoever copies ours cannot make people used to following links.
     """
@@ -288,7 +310,7 @@ def _tell(
     if user is None or user.phone in settings().login.test_numbers:
         return
     reach = {"sms": phone or user.phone, "email": user.email if user.email_verified_at else None}
-    kinds = [kind for kind, address in reach.items() if address and is_carried(kind)]
+    kinds = [kind for kind, address in reach.items() if kind in by and address and is_carried(kind)]
     if not kinds:
         return
     try:

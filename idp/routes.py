@@ -14,10 +14,14 @@ from idp.account import (
     activity,
     apps,
     authenticator,
+    avatar,
     browsers,
     data,
     deletion,
+    email,
+    email_undo,
     passkeys,
+    phone,
     profile,
     providers,
     recovery_codes,
@@ -26,6 +30,7 @@ from idp.account import (
     sign_out,
     well_known,
 )
+from idp.account import language as account_language
 from idp.account import password as own_password
 from idp.api import message_receipts
 from idp.console import health, inbox
@@ -173,7 +178,38 @@ ROUTES: tuple[Route, ...] = (
     # A person's own pages
     _page("/account", shell.view, "none"),
     _page("/account/profile", profile.show, "writes"),
+    _form("/account/profile", profile.answer),
+    _page("/account/avatar", avatar.show, "writes"),
+    Route("/account/avatar", avatar.answer, ("POST",), "writes", largest=avatar.LARGEST),
+    _page("/account/avatar/remove", shell.view, "none"),
+    _form("/account/avatar/remove", avatar.remove),
+    _page("/pictures/<picture_id>", avatar.serve, "reads"),
+    _page("/account/language", account_language.show, "writes"),
+    _form("/account/language", account_language.answer),
     _page("/account/security", security.show, "writes"),
+    _page("/account/phone", phone.show, "writes"),
+    _form("/account/phone", phone.begin),
+    _page("/account/phone/former", phone.show_former, "writes"),
+    _form("/account/phone/former", phone.answer_former),
+    _page("/account/phone/former/resend", phone.show_former, "writes"),
+    _form("/account/phone/former/resend", phone.resend_former),
+    _page("/account/phone/new", phone.show_new, "writes"),
+    _form("/account/phone/new", phone.answer_new),
+    _page("/account/phone/code", phone.show_code, "writes"),
+    _form("/account/phone/code", phone.answer_code),
+    _page("/account/phone/code/resend", phone.show_code, "writes"),
+    _form("/account/phone/code/resend", phone.resend_code),
+    _page("/account/email", email.show, "writes"),
+    _form("/account/email", email.answer),
+    _page("/account/email/code", email.show_code, "writes"),
+    _form("/account/email/code", email.answer_code),
+    _page("/account/email/code/resend", email.show_code, "writes"),
+    _form("/account/email/code/resend", email.resend),
+    _page("/account/email/remove", email.show, "writes"),
+    _form("/account/email/remove", email.remove),
+    _page("/account/email/undo", email_undo.show, "reads"),
+    _form("/account/email/undo", email_undo.answer),
+    _page("/account/email/undo/<token>", email_undo.follow, "none"),
     _page("/account/apps", apps.show, "writes"),
     _page("/account/apps/<client_id>", apps.show_one, "writes"),
     _form("/account/apps/<client_id>", apps.withdraw),
@@ -232,3 +268,6 @@ ROUTES: tuple[Route, ...] = (
 
 # Answered from memory, whatever the database does.
 QUICK = frozenset(route.path for route in ROUTES if route.mode == "none" and route.direct)
+
+# Where files are taken: how large a body may be there, in bytes.
+LARGER = {route.path: route.largest for route in ROUTES if route.largest}

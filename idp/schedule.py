@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, events, keyring, limits, outbox, telemetry
-from idp.account import erasing
+from idp.account import email_undo, erasing
 from idp.credentials import email_code, passkey, password_limits, phone_code, phone_limits, phone_sendings, social, totp, trusted_device
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
@@ -88,6 +88,7 @@ SCHEDULE = (
     Job("phone_codes", HOUR, _sweep(phone_code.sweep)),
     Job("phone_code_sendings", HOUR, _sweep(phone_sendings.sweep)),
     Job("email_codes", HOUR, _sweep(email_code.sweep)),
+    Job("email_undos", DAY, _sweep(email_undo.sweep)),
     Job("phone_guesses", DAY, _sweep(phone_limits.sweep)),
     Job("authenticators", HOUR, _sweep(totp.sweep)),
     Job("passkey_challenges", HOUR, _sweep(passkey.sweep)),

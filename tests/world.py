@@ -44,6 +44,7 @@ class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[dict[str, Any]] = []
+        self.choice = ""  # the <select> whose options come
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect what a browser would send."""
@@ -58,13 +59,16 @@ class _Forms(HTMLParser):
                     "buttons": [],
                 }
             )
+        if tag == "option" and self.forms and self.choice and ("selected" in given or self.choice not in self.forms[-1]["fields"]):
+            self.forms[-1]["fields"][self.choice] = given.get("value", "")
         if not self.forms or tag not in {"input", "button", "select"} or not given.get("name"):
             return
+        self.choice = given["name"] if tag == "select" else ""
         form = self.forms[-1]
         form["names"].add(given["name"])
         if tag == "button":
             form["buttons"].append((given["name"], given.get("value", "")))
-        elif given.get("type") != "checkbox" or "checked" in given:
+        elif tag != "select" and (given.get("type") != "checkbox" or "checked" in given):
             form["fields"][given["name"]] = given.get("value", "on" if given.get("type") == "checkbox" else "")
 
 

@@ -46,6 +46,7 @@ def enter(request: Request, *, back_to: str = "") -> Me:
     session.touch(here)
     user = users.get(here.user_id)
     request.ui_locales = (user.locale,) if user.locale else ()
+    request.zone = users.zone_of(user)
     return Me(here, user)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from idp import clock, events
+from idp.account.tables import EmailUndo
 from idp.config import settings
 from idp.credentials import trusted_device
 from idp.credentials.tables import Authenticator, Browser, Device, Identity, Passkey, PasskeyOwner, Password, RecoveryCodeSet
@@ -20,7 +21,7 @@ from idp.db.columns import Base, table
 from idp.db.session import changed, session
 from idp.delegation.tables import AccountChoice, Code, Consent, OpaqueToken, TokenFamily
 from idp.directory import deletion, users
-from idp.directory.tables import Account, User
+from idp.directory.tables import Account, Picture, User
 from idp.languages import negotiate
 from idp.login import session as sessions
 from idp.login.tables import PasswordReset, Session
@@ -65,6 +66,9 @@ ERASED: tuple[Erased, ...] = (
     _by_user(Authenticator),
     _by_user(RecoveryCodeSet),  # and with it its codes
     _by_user(Identity),
+    _by_user(EmailUndo),
+    # What they look like
+    _by_user(Picture),
     # What apps were given
     Erased(OpaqueToken, _of_families),
     _by_user(Code),

@@ -18,6 +18,10 @@ class Part(NamedTuple):
     facts: Callable[[Me], Mapping[str, Any]]
 
 
+def _email(me: Me) -> Mapping[str, Any]:
+    return {"email": me.user.email or "", "verified_at": me.user.email_verified_at}
+
+
 def _phone(me: Me) -> Mapping[str, Any]:
     return {"phone": me.user.phone or "", "verified_at": me.user.phone_verified_at}
 
@@ -40,6 +44,7 @@ def _recovery_codes(me: Me) -> Mapping[str, Any]:
 ABOVE: tuple[Part, ...] = (Part("passkeys", passkeys.facts),)  # a section each, before the rows
 ROWS: tuple[Part, ...] = (
     Part("phone", _phone),
+    Part("email", _email),
     Part("password", _password),
     Part("authenticator", _authenticator),
     Part("recovery_codes", _recovery_codes),
@@ -55,4 +60,6 @@ def show(request: Request) -> Answer:
     def told(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
         return [{"name": part.name, "row": dict(part.facts(me))} for part in parts]
 
-    return shell.page(me, "account/security.html", section="security", above=told(ABOVE), rows=told(ROWS), below=told(BELOW))
+    return shell.page(
+        me, "account/security.html", section="security", said=shell.done(request), above=told(ABOVE), rows=told(ROWS), below=told(BELOW)
+    )

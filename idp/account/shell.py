@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from idp import languages
 from idp.account.entry import Me
-from idp.config import settings
+from idp.directory import pictures
 from idp.errors import N_
 from idp.login.people import initials
 from idp.web.http import Answer, Page, Request, see_other
@@ -30,27 +30,37 @@ SECTIONS = (
 )
 
 
+# What was just done, by the word in the address that a form leads to.
+DONE = {
+    "profile": N_("Saved."),
+    "avatar": N_("Your picture was changed. Apps see it when they ask next."),
+    "language": N_("Saved. Our messages follow too."),
+    "phone": N_("Your number was changed. Everywhere but here you were signed out."),
+    "email": N_("Your address is confirmed."),
+    "email_removed": N_("Your address was removed."),
+}
+
+
+def done(request: Request) -> str:
+    """What the page says of what was just done (`?done=<word>`, after a form's 303); nothing for any other word."""
+    return DONE.get(request.query.get("done"), "")
+
+
 def view(request: Request) -> Answer:
     """`GET /account`: the first section."""
     del request
     return see_other(SECTIONS[0].address)
 
 
-def _own(picture: str) -> str:
-    """The address of a picture that lies here; one that lies with a stranger is not asked for, and would tell them who is reading."""
-    path = picture.removeprefix(settings().server.issuer)
-    return path if path.startswith("/") and not path.startswith("//") else ""
-
-
-def page(me: Me, template: str, *, section: str, status: int = 200, **context: Any) -> Page:
-    """One of the person's pages, in `section` of the menu; the template extends `layout/shell.html`."""
+def page(me: Me, template: str, *, section: str, status: int = 200, said: str = "", **context: Any) -> Page:
+    """One of the person's pages, in `section` of the menu; the template extends `layout/shell.html`. `said`: of `done`."""
     name = me.user.name or ""
     person = {
         "name": name,
         "initials": initials(name),
         "phone": languages.mask_phone(me.user.phone or ""),
-        "picture": _own(me.user.picture or ""),
+        "picture": pictures.small_path(me.user.picture),
         "deletion_due_at": me.user.deletion_due_at,
     }
     sections = [{"title": each.title, "address": each.address, "current": each.name == section} for each in SECTIONS]
-    return Page(template, status=status, person=person, sections=sections, **context)
+    return Page(template, status=status, person=person, sections=sections, said=said, **context)

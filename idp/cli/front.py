@@ -16,20 +16,23 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 log = logging.getLogger("idp.serve")
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 BODY_SECONDS = 10  # to send a request's body in, as for its headers
+FILE_SECONDS = 60  # the same where files are taken: a phone sends half a megabyte a second, or less
+FILES = 8  # bodies with files that are read at once: each may be megabytes, and whoever sends it need not be anybody
 DRAIN = 25  # seconds that requests may still take once we are told to stop
 LATECOMERS = 0.5  # second more for requests that were sent before anybody could know
 QUIET = 0.2  # seconds without a request, after which the last answer has left
 WAITING = 1000  # requests that may wait for a thread; to the next one it is said at once that we are busy
 BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 PLAIN = ("Content-Type", "text/plain; charset=utf-8")
-TOO_SLOW = (408, [PLAIN, ("Connection", "close")], b"The request's body did not arrive within 10 seconds. Send it again.\n")
+TOO_SLOW = (408, [PLAIN, ("Connection", "close")], b"The request's body did not arrive in time. Send it again.\n")
 BUSY = (503, [PLAIN, ("Retry-After", "2")], b"Too many requests are waiting. Try again in a moment.\n")
 BROKEN = (500, [PLAIN], b"Something broke on our side. Try again in a minute.\n")
 
@@ -61,13 +64,17 @@ class _Lane:
 class Front:
     """The RSGI application over `wsgi`: `threads` for all addresses but those in `quick`, which need no database and share one.
 
-    `max_body`: of a larger body (bytes) only the size reaches `wsgi`, which refuses it.
+    `max_body`: of a larger body (bytes) only the size reaches `wsgi`, which refuses it; `larger`: the same where an address takes files.
     """
 
-    def __init__(self, wsgi: WSGI, *, threads: int, quick: frozenset[str], max_body: int) -> None:
+    def __init__(
+        self, wsgi: WSGI, *, threads: int, quick: frozenset[str], max_body: int, larger: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self.wsgi = wsgi
         self.quick = quick
         self.max_body = max_body
+        self.larger = larger
+        self.files = 0
         self.lane = _Lane(self._answer, threads)
         self.quick_lane = _Lane(self._answer, 1)
         self.under_way: set[Any] = set()
@@ -109,8 +116,13 @@ class Front:
     async def _serve(self, scope: Any, protocol: Any) -> None:
         body, length = b"", 0
         if scope.method not in BODYLESS or "content-length" in scope.headers or "transfer-encoding" in scope.headers:
+            takes_files = scope.path in self.larger
+            if takes_files and self.files >= FILES:
+                protocol.response_bytes(*BUSY)
+                return
+            self.files += takes_files
             try:
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout(FILE_SECONDS if takes_files else BODY_SECONDS):
                     body, length = await self._read(scope, protocol)
             except TimeoutError:
                 protocol.response_bytes(*TOO_SLOW)
@@ -118,6 +130,8 @@ class Front:
             except Exception:  # Granian's own: the connection broke off, and nobody waits for an answer
                 protocol.response_bytes(*TOO_SLOW)
                 return
+            finally:
+                self.files -= takes_files
         lane = self.quick_lane if scope.path in self.quick else self.lane
         if lane.waiting.qsize() >= WAITING:
             protocol.response_bytes(*BUSY)
@@ -128,14 +142,14 @@ class Front:
 
     async def _read(self, scope: Any, protocol: Any) -> tuple[bytes, int]:
         """The body and its length in bytes; of one that is too large, only a length that says so."""
-        told = scope.headers.get("content-length", "")
-        if told.isdecimal() and int(told) > self.max_body:
+        told, most = scope.headers.get("content-length", ""), self.larger.get(scope.path, self.max_body)
+        if told.isdecimal() and int(told) > most:
             return b"", int(told)
         parts, length = [], 0
         async for part in protocol:
             parts.append(part)
             length += len(part)
-            if length > self.max_body:
+            if length > most:
                 return b"", length
         return b"".join(parts), length
 

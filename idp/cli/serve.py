@@ -210,9 +210,8 @@ class _Server(MPServer):
         end_with(self.own_pid)
         importlib.import_module("idp.console.health").leave_when(lambda: self.leaving.value)
         wsgi = importlib.import_module("idp.app").create_wsgi()
-        quick = importlib.import_module("idp.routes").QUICK
-        server = self.settings.server
-        front = Front(wsgi, threads=server.threads + SPARE, quick=quick, max_body=server.max_body)
+        routes, server = importlib.import_module("idp.routes"), self.settings.server
+        front = Front(wsgi, threads=server.threads + SPARE, quick=routes.QUICK, max_body=server.max_body, larger=routes.LARGER)
         with self.began.get_lock():
             self.began.value += 1
         return front

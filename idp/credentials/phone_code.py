@@ -31,6 +31,9 @@ from idp.errors import N_, BadInput, Gone, WorkNeeded
 from idp.messages import spend, spend_ledger
 
 SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
+FORMER_NUMBER, NEW_NUMBER = "former_number", "new_number"  # of a person who changes theirs
+# NOTE: these codes show who holds the number, so none goes by e-mail: that of whoever has the number now would prove somebody else's.
+BY_PHONE_ONLY = frozenset({FORMER_NUMBER, NEW_NUMBER})
 REPEATED = "repeated"  # the value that text, spoken call and e-mail have in common
 AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
@@ -43,6 +46,12 @@ _FIND = Ready(sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _c
 _OF_NUMBER = Ready(
     sa.select(_codes)
     .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
+    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
+    .limit(1)
+)
+_OF_PURPOSE = Ready(
+    sa.select(_codes)
+    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.purpose == sa.bindparam("for_purpose"))
     .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
     .limit(1)
 )
@@ -112,7 +121,7 @@ class Transaction:
 
     def progress(self) -> phone_sendings.Progress:
         """How its ladder stands: two looks at the database. The further proof has one rung."""
-        only = EMAIL if self.purpose == FURTHER_PROOF else None
+        only = (EMAIL,) if self.purpose == FURTHER_PROOF else phone_sendings.by_phone(self.phone) if self.purpose in BY_PHONE_ONLY else None
         return phone_sendings.progress(self.id, self.phone, self.sent, self.next_send_at, only=only)
 
 
@@ -171,6 +180,8 @@ def begin(
     `work`: what the browser did for it, as `spend.require_open` knows it. Raises TooManyTries, WorkNeeded.
     """
     login, now = settings().login, clock.now()
+    if purpose in BY_PHONE_ONLY and channel == EMAIL:
+        channel = None
     channel = EMAIL if purpose == FURTHER_PROOF else phone_sendings.first(phone, channel)
     budget = phone_limits.budget(phone, device_id)
     is_test = _is_test(phone)
@@ -218,6 +229,12 @@ def find_last(phone: str, flow_id: str) -> Transaction | None:
     """The last transaction that is to prove this number (E.164) in this sign-in; never the one of a further proof."""
     row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
     return _shown(row, phone) if row else None
+
+
+def find_of(flow_id: str, purpose: str) -> Transaction | None:
+    """The last transaction of this sign-in or session for this purpose."""
+    row = session.execute(_OF_PURPOSE, {"of_flow": flow_id, "for_purpose": purpose}).mappings().one_or_none()
+    return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
 def resend(code_id: str, flow_id: str, channel: str, *, work: str | None = None) -> None:

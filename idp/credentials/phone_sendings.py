@@ -150,10 +150,10 @@ def of(code_id: str) -> tuple[Sending, ...]:
     return tuple(found)
 
 
-def progress(code_id: str, phone: str, sent: tuple[str, ...], next_send_at: datetime, *, only: str | None = None) -> Progress:
+def progress(code_id: str, phone: str, sent: tuple[str, ...], next_send_at: datetime, *, only: tuple[str, ...] | None = None) -> Progress:
     """How the ladder of a code stands; `sent`: the channel of each sending, `next_send_at`: the end of the present pause.
 
-    `only`: the one channel that this code may go by.
+    `only`: the channels that this code may go by, where they are not the ladder's.
     """
     now, sendings = clock.now(), of(code_id)
     silent_at = (sendings[-1].created_at if sendings else now) + timedelta(seconds=settings().login.silent_after)
@@ -164,7 +164,7 @@ def progress(code_id: str, phone: str, sent: tuple[str, ...], next_send_at: date
         state = "failed"
     elif sendings and silent_at <= now:
         state = "silent"
-    order = _order(phone) if only is None else (only,)
+    order = _order(phone) if only is None else only
     return Progress(sendings, state, _ways(order, sent, state, now if state == "failed" else next_send_at), silent_at)
 
 
@@ -172,6 +172,11 @@ def again(phone: str, sent: tuple[str, ...]) -> tuple[Way, ...]:
     """The ways for a new code when the last one is over: as it began, or as it was sent last; at once."""
     now, order = clock.now(), _order(phone)
     return tuple(Way(each, now) for each in dict.fromkeys((first(phone), *sent[-1:])) if each in order or each == first(phone))
+
+
+def by_phone(phone: str) -> tuple[str, ...]:
+    """The rungs for this number but e-mail: for a code that is to show who holds it."""
+    return tuple(each for each in _order(phone) if each != EMAIL)
 
 
 def sweep(now: datetime) -> int:

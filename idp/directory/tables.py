@@ -121,6 +121,18 @@ class Company(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Picture(Base):
+    """A person's picture, drawn by us; one each. `id` cannot be guessed: whoever has the address may see it."""
+
+    __tablename__ = "pictures"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id", ondelete="CASCADE"), unique=True)
+    content: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    small: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Account(Base):
     """What a person signs in as. Until it is linked, `user_id` is empty; a link to an ID is for good.
 

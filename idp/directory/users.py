@@ -53,6 +53,8 @@ _BY_ID_ALONE, _BY_PHONE_ALONE = (Ready(_WANTED[column].with_for_update(key_share
 _SIGNED_IN = Ready(sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id")))
 
 NOBODY = N_("There is no such person here.")
+EMAIL_CONFIRMED, EMAIL_CHANGED, EMAIL_REMOVED = "user.email_confirmed", "user.email_changed", "user.email_removed"
+EMAIL_UNDONE = "user.email_undone"
 EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")
 
 
@@ -196,6 +198,11 @@ def _checked(claim: str, value: object) -> str:
     return text
 
 
+def zone_of(user: User) -> str | None:
+    """The zone in which times are written for the person; None: they named none, or this machine does not know it any more."""
+    return user.zoneinfo if user.zoneinfo and _is_zone(user.zoneinfo) else None
+
+
 def _is_zone(text: str) -> bool:
     try:
         ZoneInfo(text)
@@ -204,21 +211,63 @@ def _is_zone(text: str) -> bool:
     return True
 
 
-def confirm_email(user_id: str, email: str, *, actor_id: str | None = None) -> None:
-    """Make `email` the person's, who has just proved that it is. Raises Conflict when it is another ID's, NotFound, BadInput."""
-    canonical, now = canonical_email(email), clock.now()
-    require_alive(get(user_id))
+def confirm_email(user_id: str, email: str, *, actor_id: str | None = None) -> str | None:
+    """Make `email` the person's, who has just proved that it is; answers the one that they had, if it was another one.
+
+    Raises Conflict when it is another ID's, NotFound, BadInput.
+    """
+    former = _set_email(user_id, email)
+    if former is None:
+        events.record(EMAIL_CONFIRMED, user_id=user_id, actor_id=actor_id, personal={"email": email})
+    else:
+        events.record(EMAIL_CHANGED, user_id=user_id, actor_id=actor_id, personal={"email": email, "former_email": former})
+    return former
+
+
+def restore_email(user_id: str, email: str) -> bool:
+    """The change of the address was undone by whoever reads the former one, which is `email`; False when it is another ID's by now: then
+    the person has none. Raises NotFound.
+    """
+    former = get(user_id, alone=True).email
+    try:
+        _set_email(user_id, email)
+        restored = True
+    except Conflict:
+        _no_email(user_id)
+        restored = False
+    personal = {"email": email} | ({"former_email": former} if former else {})
+    events.record(EMAIL_UNDONE, user_id=user_id, details={"restored": restored}, personal=personal)
+    return restored
+
+
+def _set_email(user_id: str, email: str) -> str | None:
+    canonical, now, user = canonical_email(email), clock.now(), get(user_id, alone=True)
+    require_alive(user)
     other = find_by_email(email)
     if other is not None and other.id != user_id:
         raise Conflict(EMAIL_TAKEN)
     values = {"email": kept_email(email), "email_canonical": canonical, "email_verified_at": now, "updated_at": now}
     try:
         with session.begin_nested():
-            if not changed(sa.update(User).where(User.id == user_id).values(**values)):
-                raise NotFound(NOBODY, detail=f"no user {user_id}")
+            changed(sa.update(User).where(User.id == user_id).values(**values))
     except IntegrityError as e:  # two people confirmed one address in the same moment
         raise Conflict(EMAIL_TAKEN) from e
-    events.record("user.email_confirmed", user_id=user_id, actor_id=actor_id, personal={"email": email})
+    return user.email if user.email and canonical_email(user.email) != canonical else None
+
+
+def _no_email(user_id: str) -> None:
+    values = {"email": None, "email_canonical": None, "email_verified_at": None, "updated_at": clock.now()}
+    changed(sa.update(User).where(User.id == user_id).values(**values))
+
+
+def remove_email(user_id: str, *, actor_id: str | None = None) -> str | None:
+    """The person has no address any more; answers the one that they had. Raises NotFound."""
+    former = get(user_id, alone=True).email
+    if former is None:
+        return None
+    _no_email(user_id)
+    events.record(EMAIL_REMOVED, user_id=user_id, actor_id=actor_id, personal={"former_email": former})
+    return former
 
 
 def standard_claims(user: User | sa.Row[Any], scopes: set[str]) -> dict[str, Any]:

@@ -56,18 +56,19 @@ def send(
     expires_at: datetime | None = None,
     person_note: str | None = None,
     message_id: str | None = None,
+    link: str | None = None,
 ) -> str | None:
     """Have the wording `words` reach `to` (a phone number in E.164, an e-mail address) once the present transaction is committed.
 
     `channel`: `sms`, `voice`, `flash_call` (the number that calls ends in `code`) or `email`; `language`: a code of ours. `key`: the same
     one sends nothing twice. `expires_at`: later it is not sent at all. `person_note`: the user's id, for the operator's ledger; it is never
     part of the text.
-    `message_id`: the one that the ledger gave it (`spend.admit`).
+    `message_id`: the one that the ledger gave it (`spend.admit`). `link`: an address of ours, which stands in a mail on a line of its own.
     Answers the message's id, or None when `key` was used before. Raises KeyError for a wording that has nothing to say on this channel.
     """
     wording.WORDINGS[words][channel]
     payload: dict[str, Any] = {"channel": channel, "to": to, "wording": words, "language": language, "code": code}
-    payload |= {"params": dict(params or {}), "person": person_note}
+    payload |= {"params": dict(params or {}), "person": person_note} | ({"link": link} if link else {})
     return outbox.put(KIND, payload, key=key, expires_at=expires_at, row_id=message_id)
 
 
@@ -83,7 +84,9 @@ def deliver(message_id: str, payload: Mapping[str, Any], *, expires_at: datetime
     `only`: this gateway and no other, for whoever tests it.
     """
     kind, to = payload["channel"], payload["to"]
-    text = wording.compose(payload["wording"], kind, payload["language"], code=payload["code"], params=payload["params"])
+    text = wording.compose(
+        payload["wording"], kind, payload["language"], code=payload["code"], params=payload["params"], link=payload.get("link")
+    )
     began = clock.now()
     try:
         taken = _hand_over(message_id, kind, to, text, expires_at=expires_at, only=only)

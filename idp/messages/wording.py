@@ -133,6 +133,25 @@ WORDINGS: dict[str, dict[str, str]] = {
             "to support at once."
         ),
     },
+    # Its mail goes to the former address, with the link that undoes it.
+    "email_changed": {
+        "sms": N_("%(brand)s: the e-mail of your ID was changed. Not you? Write to support."),
+        "email": N_(
+            "This address no longer belongs to your %(brand)s ID: it was changed or removed. If it was you, there is nothing to do. If it "
+            "was not, open this link within 72 hours: your ID gets this address back, and everybody is signed out."
+        ),
+    },
+    "email_added": {
+        "sms": N_("%(brand)s: an e-mail address was added to your ID. Not you? Write to support."),
+        "email": N_("This address now belongs to your %(brand)s ID. If it was not you who added it, write to support."),
+    },
+    "email_undone": {
+        "sms": N_("%(brand)s: the e-mail of your ID is the former one again, you were signed out. Not you? Write to support."),
+        "email": N_(
+            "The change of the e-mail address of your %(brand)s ID was undone: it is this one again, and you were signed out everywhere. "
+            "Sign in and look through what opens your ID."
+        ),
+    },
     "phone_given_up": {
         "sms": N_("%(brand)s: your ID has this number no more. Not right? Write to support."),
         "email": N_(
@@ -231,6 +250,9 @@ SUBJECTS: dict[str, str] = {
     "password_removed": N_("Your %(brand)s ID has no password any more"),
     "password_locked": N_("Wrong passwords for your %(brand)s ID"),
     "account_linked": N_("An account was linked to your %(brand)s ID"),
+    "email_changed": N_("The e-mail address of your %(brand)s ID was changed"),
+    "email_added": N_("An e-mail address of your %(brand)s ID"),
+    "email_undone": N_("The e-mail address of your %(brand)s ID is the former one again"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "passkey_added": N_("A passkey was added to your %(brand)s ID"),
     "passkey_removed": N_("A passkey of your %(brand)s ID was removed"),
@@ -269,8 +291,16 @@ class Text(NamedTuple):
         return spoken(self.code or "")
 
 
-def compose(wording: str, channel: str, language: str, *, code: str | None = None, params: Mapping[str, str] | None = None) -> Text:
-    """The text of `wording` for `channel` in `language`; raises KeyError when there is none."""
+def compose(
+    wording: str,
+    channel: str,
+    language: str,
+    *,
+    code: str | None = None,
+    params: Mapping[str, str] | None = None,
+    link: str | None = None,
+) -> Text:
+    """The text of `wording` for `channel` in `language`, and in a mail `link` on its last line; raises KeyError when there is none."""
     values = {name: inert(value) for name, value in (params or {}).items()}
     values["brand"] = brand(language)
     if code is not None:
@@ -283,9 +313,11 @@ def compose(wording: str, channel: str, language: str, *, code: str | None = Non
         if wording in LONG_CODE and len(code) > CODE_DIGITS and parts(text + last) > 1:
             text = gettext(language, LONG_CODE[wording], **values)
         text += last
+    if channel == "email" and link is not None:
+        text += f"\n\n{link}"
     subject = gettext(language, SUBJECTS[wording], **values) if channel == "email" else ""
     prompt = gettext(language, PROMPT, **values) if channel == "voice" else ""
-    return Text(text, code, None, subject, language, prompt)
+    return Text(text, code, link, subject, language, prompt)
 
 
 def spoken(code: str) -> str:

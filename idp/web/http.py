@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from idp.config import settings
 from idp.errors import N_, BadInput, Refusal, TooLarge
+from idp.web import multipart
 from idp.web.cookies import cookie_header, cookie_name, read_cookies
 
 FORM = "application/x-www-form-urlencoded"
@@ -65,6 +66,11 @@ def read_pairs(raw: bytes | str) -> Parameters:
         raise BadInput(
             N_("What was sent cannot be read. Send it as a form in UTF-8."), detail=f"unreadable parameters: {type(e).__name__}"
         ) from e
+    return _checked(pairs)
+
+
+def _checked(pairs: list[tuple[str, str]]) -> Parameters:
+    """The pairs, when nothing in them is too long or cannot be typed; raises BadInput."""
     for name, value in pairs:
         if len(value) > PARAMETER or len(name) > PARAMETER:
             raise BadInput(N_("One of the values is too long."), detail="a parameter is longer than 8 KiB")
@@ -76,7 +82,10 @@ def read_pairs(raw: bytes | str) -> Parameters:
 class Request:
     """One request. Built from a WSGI environment; the body is read when the form is first asked for, up to `[server] max_body` bytes."""
 
-    __slots__ = ("_body", "_cookies", "_form", "_query", "environ", "language", "method", "path", "request_id", "ui_locales")
+    __slots__ = (
+        *("_body", "_cookies", "_files", "_form", "_query", "environ", "language", "largest", "method", "path", "request_id", "ui_locales"),
+        "zone",
+    )
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -85,8 +94,11 @@ class Request:
         self.request_id = "req_" + secrets.token_hex(10)
         self.language = ""  # set when a page is about to be written
         self.ui_locales: tuple[str, ...] = ()
+        self.zone: str | None = None  # in which the page writes its times; None: that of the settings
+        self.largest = 0  # bytes of the body where the route takes files; 0: it takes none
         self._query: Parameters | None = None
         self._form: Parameters | None = None
+        self._files: dict[str, bytes] = {}
         self._body: bytes | None = None
         self._cookies: dict[str, str] | None = None
 
@@ -105,6 +117,11 @@ class Request:
         return self._form
 
     @property
+    def files(self) -> dict[str, bytes]:
+        """The files of the form by the names of their fields, where the route takes any; raises as `form` does."""
+        return self._files if self.form else {}
+
+    @property
     def body(self) -> bytes:
         """The body as it came; raises BadInput, TooLarge."""
         if self._body is None:
@@ -121,17 +138,27 @@ class Request:
         length = self.environ.get("CONTENT_LENGTH") or ""
         if length and not re.fullmatch("[0-9]{1,12}", length):
             raise BadInput(detail="Content-Length is not a number")
-        limit = settings().server.max_body
+        limit = self.largest or settings().server.max_body
         if length and int(length) > limit:
-            raise TooLarge(detail=f"a body of {length} bytes")
+            raise self._too_large(f"a body of {length} bytes")
         body: bytes = self.environ["wsgi.input"].read(int(length) if length else limit + 1)
         if len(body) > limit:
-            raise TooLarge(detail="a body without Content-Length that is too large")
+            raise self._too_large("a body without Content-Length that is too large")
         return body
+
+    def _too_large(self, detail: str) -> TooLarge:
+        if not self.largest:
+            return TooLarge(detail=detail)
+        refusal = TooLarge(N_("The file is too large. Choose one of up to %(size)s MB."), size=self.largest // 2**20, detail=detail)
+        refusal.shown["restart_url"] = self.path
+        return refusal
 
     def _read_form(self) -> Parameters:
         if not self.body:
             return Parameters([])
+        if self.largest and self.content_type == multipart.KIND:
+            pairs, self._files = multipart.read(self.body, self.environ.get("CONTENT_TYPE", ""))
+            return _checked(pairs)
         if self.content_type != FORM:
             raise BadInput(N_("Send this as a form (application/x-www-form-urlencoded)."), detail="the body is not a form")
         return read_pairs(self.body)

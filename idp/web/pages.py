@@ -65,7 +65,7 @@ def _globals(request: Request, language: str, nonce: str) -> dict[str, Any]:
         "nonce": nonce,
         "static": static_url,
         "request_id": request.request_id,
-        **texts(language),
+        **texts(language, request.zone),
     }
 
 

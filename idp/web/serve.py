@@ -52,6 +52,7 @@ class Route:
     """One address: who serves it, for which methods, what it does to the database, and how its refusals look.
 
     `checked`: a POST must carry the token of our own form. `direct`: machines call it, so it is served before Flask's request machinery.
+    `largest`: bytes that its body may have where it takes files; 0: it takes none, and `[server] max_body` holds.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Route:
     face: Face = "page"
     checked: bool = True
     direct: bool = False
+    largest: int = 0
 
 
 class _Broken(Refusal):
@@ -76,6 +78,7 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
     """The finished answer to `request`; never raises. Needs an application context."""
     began = time.perf_counter()
     telemetry.bind(request_id=request.request_id)
+    request.largest = route.largest
     try:
         response = finish(_view(route, request, params), request)
     except Elsewhere as first:

@@ -71,6 +71,33 @@ class Work(Form):
     altcha = StringField()
 
 
+class About(Form):
+    """`account/profile.html`."""
+
+    name = StringField()
+    family_name, given_name, middle_name, birthdate, gender = (StringField() for _ in range(5))
+    street_address, locality, region, postal_code, country = (StringField() for _ in range(5))
+
+
+class File(Form):
+    """`account/picture.html`."""
+
+    picture = StringField()
+
+
+class Spoken(Form):
+    """`account/language.html`."""
+
+    locale = StringField()
+    zoneinfo = StringField()
+
+
+class Address(Form):
+    """`account/email.html`."""
+
+    email = StringField()
+
+
 class Sign(Form):
     """`login/register.html`."""
 
@@ -238,14 +265,30 @@ WORK = {
 
 ME = {"name": "Анна Смирнова", "initials": "АС", "phone": "+7 ••• •••-67-89", "picture": ""}
 SHELL = {
+    "said": "",
     "person": ME,
     "sections": [
         {"title": "Profile", "address": "/account/profile", "current": False},
         {"title": "Sign-in and security", "address": "/account/security", "current": True},
     ],
 }
+PROFILE = {**SHELL, "said": "Saved.", "picture": "x", "today": "2026-11-22", "genders": ("female", "male")}
+ACCOUNT_CODE = {
+    **SHELL,
+    "channel": "sms",
+    "to": PHONE,
+    "digits": 6,
+    "tries_left": 3,
+    "expires_at": NOW + timedelta(minutes=5),
+    "is_open": True,
+    "ways": [("sms", NOW + timedelta(seconds=42)), ("voice", NOW)],
+    "action": "/account/phone/code",
+    "back": "/account/phone/new",
+    "now": NOW,
+}
 ROWS = [
     {"name": Markup("phone"), "row": {"phone": PHONE, "verified_at": NOW}},
+    {"name": Markup("email"), "row": {"email": "anna@post.example", "verified_at": NOW}},
     {"name": Markup("authenticator"), "row": {"since": None}},
     {"name": Markup("recovery_codes"), "row": {"left": 8, "of": 10}},
     {"name": Markup("providers"), "row": {"titles": ["VK ID"], "any": True}},
@@ -511,7 +554,70 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {"ended": ["Кабинет продавца", "Полка"], "return_url": "https://seller.example/", "client_name": "Кабинет продавца"},
     ),
     "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
-    "profile": ("account/profile.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}}),
+    "profile": ("account/profile.html", lambda: {**PROFILE, "form": About(data={"name": "Анна Смирнова", "gender": "female"})}),
+    "profile-wrong": (
+        "account/profile.html",
+        lambda: {
+            **PROFILE,
+            "picture": "",
+            "form": filled(About(), {"name": WRONG_FIELD, "birthdate": "Enter a date, for example 1990-05-31."}),
+        },
+    ),
+    "avatar": ("account/avatar.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}, "picture": "x", "form": File()}),
+    "avatar-wrong": (
+        "account/avatar.html",
+        lambda: {**SHELL, "picture": "", "form": filled(File(), {"picture": "Choose a picture first."})},
+    ),
+    "language": (
+        "account/language.html",
+        lambda: {
+            **SHELL,
+            "form": Spoken(data={"locale": "ru", "zoneinfo": "Europe/Moscow"}),
+            "locales": [("ru", "Русский"), ("en", "English"), ("zh", "中文")],
+            "zones": [("Europe/Moscow", "Москва (Europe/Moscow)")],
+        },
+    ),
+    "account-phone": ("account/phone.html", lambda: {**SHELL, "form": Form(), "phone": PHONE, "problem": ""}),
+    "account-phone-too-many": ("account/phone.html", lambda: {**SHELL, "form": Form(), "phone": PHONE, "problem": "Too many codes."}),
+    "account-phone_new": ("account/phone_new.html", lambda: {**SHELL, "form": Phone()}),
+    "account-phone_new-wrong": (
+        "account/phone_new.html",
+        lambda: {**SHELL, "form": filled(Phone(data={"phone": "12 34"}), {"phone": WRONG_PHONE})},
+    ),
+    "account-email": ("account/email.html", lambda: {**SHELL, "form": Address(), "email": "anna@post.example", "removable": True}),
+    "account-email-none": ("account/email.html", lambda: {**SHELL, "form": Address(), "email": "", "removable": False}),
+    "account-email-wrong": (
+        "account/email.html",
+        lambda: {
+            **SHELL,
+            "form": filled(Address(data={"email": "anna"}), {"email": "Enter an e-mail address, for example name@example.com."}),
+            "email": "",
+            "removable": False,
+        },
+    ),
+    "account-code": ("account/code.html", lambda: {**ACCOUNT_CODE, "form": Mail()}),
+    "account-code-wrong": (
+        "account/code.html",
+        lambda: {
+            **ACCOUNT_CODE,
+            "channel": "email",
+            "to": "anna@post.example",
+            "form": filled(Mail(), {"code": WRONG_CODE}),
+            "ways": [("email", NOW)],
+        },
+    ),
+    "account-code-over": (
+        "account/code.html",
+        lambda: {
+            **ACCOUNT_CODE,
+            "form": filled(Mail(), {"code": "The time of this code is over. Ask for a new one."}),
+            "is_open": False,
+            "ways": [],
+        },
+    ),
+    "email_undo": ("account/email_undo.html", lambda: {"former": "anna@post.example", "present": "t•••@e•••.example", "at": NOW}),
+    "email_undone": ("account/email_undone.html", lambda: {"restored": True}),
+    "email_undone-taken": ("account/email_undone.html", lambda: {"restored": False}),
     "passkey_add": ("account/passkey_add.html", lambda: {**SHELL, "address": "/account/passkeys/add", "problem": ""}),
     "passkey_add-wrong": ("account/passkey_add.html", lambda: {**SHELL, "address": "/account/passkeys/add", "problem": NO_ID}),
     "passkey-mine": ("account/passkey.html", lambda: {**SHELL, "passkey": KEY, "form": Sign(data={"name": "iPhone"}), "added": False}),
