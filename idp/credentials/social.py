@@ -23,7 +23,7 @@ from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.errors import N_, Conflict, NotFound
 
 LIFETIME = timedelta(minutes=10)  # from the button to the way back
-KEPT = timedelta(days=1)
+KEPT = timedelta(hours=1)  # as long as a sign-in may take
 FOUND = "social identity"
 NONCE, VERIFIER = "social nonce", "social verifier"
 STATE_LENGTH = 43
@@ -222,5 +222,5 @@ def of_person(user_id: str) -> list[Identity]:
 
 
 def sweep(now: datetime) -> int:
-    """Delete journeys that ended or ran out a day ago."""
+    """Delete journeys that ended or ran out an hour ago."""
     return delete_some(SocialRequest, _requests.c.expires_at < now - KEPT)
