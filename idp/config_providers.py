@@ -38,11 +38,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "userinfo_endpoint": "https://id.vk.com/oauth2/user_info",
         "userinfo_token": "form",
         "scopes": ["vkid.personal_info"],
-        "client_auth": "post",
-        "carried": ["device_id"],
+        "client_auth": "none",
+        "carried": ["device_id", "state"],
         "subject": "user.user_id",
         "name": ["user.first_name", "user.last_name"],
-        "picture": "user.avatar",
     },
     "yandex": {
         "kind": "oauth2",
@@ -64,10 +63,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "token_endpoint": "https://oauth.mail.ru/token",
         "userinfo_endpoint": "https://oauth.mail.ru/userinfo",
         "userinfo_token": "query",
+        "client_auth": "post",
         "scopes": ["userinfo"],
         "subject": "id",
         "name": ["name"],
-        "picture": "image",
     },
     "github": {
         "kind": "oauth2",
@@ -80,7 +79,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "client_auth": "post",
         "subject": "id",
         "name": ["name"],
-        "picture": "avatar_url",
     },
     "wechat": {
         "kind": "oauth2",
@@ -95,11 +93,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "client_auth": "post",
         "client_id_name": "appid",
         "client_secret_name": "secret",
+        "token_request": "query",
+        "fragment": "wechat_redirect",
         "pkce": False,
         # Of one app there is an `openid`; this is the same for all apps of one owner.
         "subject": "unionid",
         "name": ["nickname"],
-        "picture": "headimgurl",
     },
 }
 
@@ -151,12 +150,14 @@ class Provider(BaseModel):
     """Of `oauth2`: the path in its answer of what never changes and is never given to somebody else: an id, never a name or an address."""
     name: list[str] = ["name"]
     """Paths of the person's name there; several are put together."""
-    picture: str = "picture"
-    """The path of the address of a picture."""
     carried: TextList = []
     """Parameters of the callback that the token endpoint wants to see again."""
     userinfo_carried: TextList = []
     """Members of the token answer that the userinfo endpoint wants to see again."""
+    token_request: Literal["form", "query"] = "form"
+    """How the code is redeemed: posted, as the specification says, or in the query of a GET, where a provider takes it only so."""
+    fragment: str = ""
+    """What has to stand behind the address to which people are sent, after a #."""
     client_id_name: str = "client_id"
     """What this provider calls `client_id`."""
     client_secret_name: str = "client_secret"

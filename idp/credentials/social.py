@@ -44,7 +44,6 @@ class Claimed:
     issuer: str
     subject: str
     name: str = ""
-    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What is said with another provider: where people are sent, and who came back (OpenID Connect Core §3.1, RFC 6749 §4.1, RFC 9700).
 
 Everything here speaks over the one door (`outbound`), outside of any unit. Discovery and keys are kept for a while; a key that nobody
-knows makes us look again, but not for everybody who comes with one. NOTE: of what the provider says only issuer, subject, a name and a
-picture's address go on: no role, number or e-mail address of theirs is one here (threats: case 113).
+knows makes us look again, but not for everybody who comes with one. NOTE: of what the provider says only issuer, subject and a name
+go on: no role, number or e-mail address of theirs is one here (threats: case 113).
 """
 
 from __future__ import annotations
@@ -117,7 +117,13 @@ def address(key: str, provider: Provider, at: Endpoints, asked: Asked) -> str:
     }
     if provider.pkce:
         sent |= {"code_challenge": asked.challenge, "code_challenge_method": "S256"}
-    return at.authorization + ("&" if urlsplit(at.authorization).query else "?") + query({n: value for n, value in sent.items() if value})
+    asks = query({name: value for name, value in sent.items() if value})
+    return (
+        at.authorization
+        + ("&" if urlsplit(at.authorization).query else "?")
+        + asks
+        + (f"#{provider.fragment}" if provider.fragment else "")
+    )
 
 
 def query(sent: Mapping[str, str]) -> str:
@@ -172,6 +178,8 @@ def _redeem(key: str, at: Endpoints, code: str, state: str, answer: Mapping[str,
     elif provider.client_auth == "private_key_jwt":
         form["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         form["client_assertion"] = _signed(provider, provider.client_id, provider.issuer or at.token)
+    if provider.token_request == "query":
+        return _read(outbound.fetch(at.token, query=form, headers=headers), "token")
     return _read(outbound.fetch(at.token, form=form, headers=headers), "token")
 
 
@@ -245,9 +253,7 @@ def _claimed(provider: Provider, subject: str, said: dict[str, Any]) -> Claimed:
     """By an allow-list: nothing else that was said goes on (case 113)."""
     words = [each for path in provider.name if isinstance(each := at_path(said, path), str)]
     name = " ".join(UNSEEN.sub("", " ".join(words)).split())[:100]
-    picture = at_path(said, provider.picture)
-    is_sound = isinstance(picture, str) and len(picture) <= 2000 and is_address(picture)
-    return Claimed(provider.realm, subject, name, str(picture) if is_sound else "")
+    return Claimed(provider.realm, subject, name)
 
 
 def at_path(said: Any, path: str) -> Any:

@@ -134,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(parts.path, _merged(known, self.server.metadata))
         elif parts.path == "/jwks":
             self._say(parts.path, self.server.jwks())
+        elif parts.path == "/token":
+            self._redeem(query)
         else:
             self._say(parts.path, self.server.userinfo)
 
@@ -141,18 +143,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Tokens, and userinfo for those who post."""
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         self.server.seen.append((self.path, form, dict(self.headers)))
-        if self.path != "/token":
+        if self.path == "/token":
+            self._redeem(form)
+        else:
             self._say(self.path, self.server.userinfo)
-            return
+
+    def _redeem(self, form: dict[str, str]) -> None:
         asked = self.server.asked.pop(form.get("code", ""), None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
         if asked is None or ("code_challenge" in asked and asked["code_challenge"] != challenge):
-            self._say(self.path, {"error": "invalid_grant"}, status=400)
+            self._say("/token", {"error": "invalid_grant"}, status=400)
             return
         answer = {"access_token": "upstream-access", "token_type": "Bearer"}
         if "openid" in asked["scope"].split():
             answer["id_token"] = self.server.id_token(asked)
-        self._say(self.path, _merged(answer, self.server.token))
+        self._say("/token", _merged(answer, self.server.token))
 
     def _say(self, path: str, value: object, *, status: int = 200) -> None:
         body = json.dumps(value).encode()

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from idp import clock
+from idp.config_providers import Provider
 from idp.delegation import clients
 from idp.directory import users
 from idp.login import upstream as said
@@ -335,3 +336,42 @@ def test_nothing_of_it_is_written_down(world: World, party: Party, upstream: Ups
     for kind, secret in {"state": asked["state"], "nonce": asked["nonce"], "verifier": form["code_verifier"], "code": form["code"]}.items():
         CANARY.add(f"social {kind}", secret)  # looked for in the log at the end of the run, and in this database at the end of the test
         assert secret not in caplog.text
+
+
+def test_a_provider_with_ways_of_its_own(world: World, party: Party, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the presets of VK ID and WeChat need: a parameter of the callback at the token endpoint, other names, the code in a query, a
+    fragment behind the address; the access token posted, or in the query with what came beside it.
+    """
+    here = upstream.issuer
+    ways = {
+        "vk": ({"carried": ["device_id", "state"], "client_auth": "none", "userinfo_token": "form"}, "user.user_id"),
+        "wechat": (
+            {
+                **{"token_request": "query", "fragment": "wechat_redirect", "client_auth": "post", "pkce": False},
+                **{"client_id_name": "appid", "client_secret_name": "secret", "userinfo_token": "query", "userinfo_carried": ["openid"]},
+            },
+            "unionid",
+        ),
+    }
+    for name, (more, subject) in ways.items():
+        forum = Provider(
+            **{"kind": "oauth2", "title": "Forum", "issuer": f"{here}/{name}", "client_id": "us", "client_secret": "s", "scopes": ["me"]},
+            **{"authorization_endpoint": f"{here}/authorize", "token_endpoint": f"{here}/token", "userinfo_endpoint": f"{here}/userinfo"},
+            **{"subject": subject, **more},
+        )
+        monkeypatch.setitem(world.settings.providers, "forum", forum)
+        upstream.seen.clear()
+        upstream.token, upstream.userinfo = {"openid": "o-1"}, {"user": {"user_id": 7}, "unionid": "u-1"}
+        browser = world.browser()
+        sent = sent_to(browser, browser.authorize(party), "forum")
+        assert sent.headers["Location"].endswith("#wechat_redirect") == (name == "wechat")
+        page = browser.go(upstream.agree(sent, device_id="d-1"))
+        assert "linked to this account at Forum" in text_of(page), text_of(page)
+        (_, redeemed, _), (_, asked, headers) = upstream.seen
+        assert "Authorization" not in headers
+        if name == "vk":
+            assert (redeemed["device_id"], redeemed["client_id"], "client_secret" in redeemed) == ("d-1", "us", False)
+            assert (asked["client_id"], asked["access_token"]) == ("us", "upstream-access")
+        else:
+            assert (redeemed["appid"], redeemed["secret"], "code_verifier" in redeemed) == ("us", "s", False)
+            assert asked == {"openid": "o-1", "access_token": "upstream-access"}
