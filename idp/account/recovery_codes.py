@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from idp import clock, limits
 from idp.account import authenticator, entry, shell
-from idp.credentials import recovery_codes, totp
+from idp.credentials import password_hashing, recovery_codes, totp
 from idp.db.session import session as database
 from idp.directory import users
 from idp.web.http import Answer, Request
@@ -38,7 +38,8 @@ def make(request: Request) -> Answer:
     authenticator.require_proof(request, me)
     limits.spend("recovery_codes", me.id, limit=A_DAY, window_seconds=DAY)
     database.commit()
-    drawn = recovery_codes.draw(me.id)
+    with password_hashing.place():
+        drawn = recovery_codes.draw(me.id)
     users.get(me.id, alone=True)
     entry.enter(request)  # it may have been signed out meanwhile
     how = {"instead_of": request.form.get("instead_of"), "session_id": me.session.id}

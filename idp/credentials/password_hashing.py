@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from argon2.low_level import Type
+from argon2.low_level import Type, hash_secret_raw
 
 from idp.config import settings
 from idp.errors import N_, TooManyTries
@@ -80,6 +80,13 @@ def is_right(digest: str | None, password: str) -> bool:
         except (VerificationError, InvalidHashError):
             return False
     return digest is not None
+
+
+def stretch(secret: str, salt: str) -> str:
+    """The same hash of something random, under a salt that is given: so it can be looked for. In a `place`."""
+    with _pool.hashing:
+        how = (_hasher.time_cost, _hasher.memory_cost, _hasher.parallelism, _hasher.hash_len, Type.ID)
+        return hash_secret_raw(_bytes(secret), _bytes(salt), *how).hex()
 
 
 def is_old(digest: str) -> bool:

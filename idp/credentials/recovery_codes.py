@@ -5,8 +5,8 @@ kept is an argon2id hash (ASVS 5.0 §6.5.2 asks for a password's hash below 112 
 a set share one salt, so that a guess costs one hash and not ten; and the salt is sealed, so that whoever has the database alone has nothing
 to try codes against.
 
-NOTE: that hash is slow. It is made outside of any unit that writes: `draw` before the unit that keeps the codes, `digest` between the
-commit of a counted guess and what follows.
+NOTE: that hash is slow. It is made in a `place` of `password_hashing`, and outside of any unit that writes: `draw` before the unit that
+keeps the codes, `digest` between the commit of a counted guess and what follows.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from argon2.low_level import Type, hash_secret_raw
 
 from idp import clock, crypto, events
-from idp.credentials import factor_limits
+from idp.credentials import factor_limits, password_hashing
 from idp.credentials.factor_limits import Counted
 from idp.credentials.phone_limits import Words
 from idp.credentials.tables import RecoveryCode, RecoveryCodeSet
@@ -34,7 +33,6 @@ NAME = "recovery_code"
 HOW_MANY, LENGTH, GROUP = 10, 12, 4
 MADE, REMOVED, USED, WRONG = "recovery_codes.made", "recovery_codes.removed", "recovery_code.used", "recovery_code.wrong"
 SALT, SEAL = 26, "recovery codes"  # characters: 130 bits
-PASSES, MEMORY = 2, 19 * 1024  # argon2id, memory in KiB: `threats.md` §1.10
 
 WORDS = Words(
     wrong=N_("Too many wrong recovery codes were entered."),
@@ -106,7 +104,7 @@ def draw(user_id: str) -> Drawn:
     salt = crypto.random_text(SALT)
     codes = [crypto.random_text(LENGTH) for _ in range(HOW_MANY)]
     sealed = crypto.seal(SEAL, f"{user_id} {salt}")
-    return Drawn(crypto.new_id("rcs"), sealed, tuple(map(grouped, codes)), tuple(_hash(salt, code) for code in codes))
+    return Drawn(crypto.new_id("rcs"), sealed, tuple(map(grouped, codes)), tuple(password_hashing.stretch(code, salt) for code in codes))
 
 
 def keep(user_id: str, drawn: Drawn, *, instead_of: str, session_id: str | None = None, personal: Mapping[str, str] | None = None) -> bool:
@@ -180,7 +178,7 @@ def guess(user_id: str, *, for_id: str, device_id: str | None = None) -> Guess |
 
 def digest(guess: Guess, code: str) -> str:
     """What would be kept of this code (of `read_code`). Slow, and the same for a right one and a wrong one."""
-    return _hash(guess.salt, code)
+    return password_hashing.stretch(code, guess.salt)
 
 
 def redeem(guess: Guess, digest: str, *, personal: Mapping[str, str] | None = None) -> int | None:
@@ -193,10 +191,6 @@ def redeem(guess: Guess, digest: str, *, personal: Mapping[str, str] | None = No
     count = now_left.number if now_left else 0
     events.record(USED, user_id=guess.user_id, details={"set": guess.set_id, "left": count}, personal=personal)
     return count
-
-
-def _hash(salt: str, code: str) -> str:
-    return hash_secret_raw(code.encode(), salt.encode(), PASSES, MEMORY, parallelism=1, hash_len=32, type=Type.ID).hex()
 
 
 def _unseal(row: sa.Row[tuple[object, ...]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wtforms import StringField
 
-from idp.credentials import factor_limits, recovery_codes
+from idp.credentials import factor_limits, password_hashing, recovery_codes
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, TooManyTries
 from idp.login import browser, drafts, further_proof, totp
@@ -45,17 +45,18 @@ def answer(request: Request, flow: str) -> Answer:
     form, user = CodeForm(request, ui_locales=row.ui_locales), further_proof.doubted(row)
     try:
         code = recovery_codes.read_code(form.code.data or "")
-        guess = recovery_codes.guess(user.id, for_id=row.id, device_id=browser.device_of_person(request, user.id))
+        with password_hashing.place():
+            guess = recovery_codes.guess(user.id, for_id=row.id, device_id=browser.device_of_person(request, user.id))
+            database.commit()  # counted, whatever happens from here on
+            typed = recovery_codes.digest(guess, code) if guess is not None else ""
     except BadInput as refusal:
         form.refuse("code", refusal)
         return _page(row, form, status=422)
     except TooManyTries as refusal:
         form.refuse("code", refusal)
         return form.wait(_page(row, form, status=429), refusal)
-    database.commit()  # counted, whatever happens from here on
     if guess is None:
         raise totp.gone(request, flow, NO_MORE)
-    typed = recovery_codes.digest(guess, code)
     row = flows.get(request, flow, lock=True)  # first the sign-in, then the person, then the code, as everywhere
     if there := flows.elsewhere(row, request, RECOVERY_CODE):
         return see_other(there)  # another tab was quicker

@@ -9,16 +9,16 @@ import re
 from datetime import timedelta
 
 import httpx2
-import pytest
 
-from idp import clock
+from idp import clock, limits
+from idp.account import recovery_codes as pages
 from idp.credentials import recovery_codes, totp
-from idp.directory import users
 from idp.login import session
 from tests.account.lab import ANNA, entered
 from tests.credentials.factors import code_of, wrong_code
 from tests.login.http_lab import known, token_of
 from tests.login.lab import where, words
+from tests.login.password_lab import id_of
 from tests.world import Browser, World
 
 SET_UP = "/account/authenticator/set_up"
@@ -36,15 +36,6 @@ def confirm(browser: Browser, page: httpx2.Response) -> httpx2.Response:
     return browser.submit(page, code=code_of(secret_on(page)))
 
 
-def user_of(world: World) -> str:
-    """Anna's ID."""
-
-    with world.reads():
-        user = users.find_by_phone(ANNA)
-    assert user is not None
-    return user.id
-
-
 def test_from_the_picture_to_the_first_code(world: World) -> None:
     """The picture stands in the page itself, without styles or scripts; reloading shows the same secret; from the first right code on the
     app counts, other browsers are signed out and forget the person (case 82), this one is not; recovery codes are offered; both are told.
@@ -52,7 +43,7 @@ def test_from_the_picture_to_the_first_code(world: World) -> None:
     party = world.party()
     elsewhere = known(world, party, ANNA, address="198.51.100.9")
     browser, page = entered(world, SET_UP)
-    secret, user = secret_on(page), user_of(world)
+    secret, user = secret_on(page), id_of(world)
     svg = page.text.partition("<svg viewBox")[2].partition("</svg>")[0]
     assert 'class="qr"' in svg
     assert "style=" not in svg
@@ -92,7 +83,7 @@ def test_only_after_a_fresh_proof(world: World) -> None:
     forged = browser.post(SET_UP, data={"code": code_of(secret_on(page))})
     assert forged.status_code == 410
     with world.reads():
-        assert not totp.is_set_up(user_of(world))
+        assert not totp.is_set_up(id_of(world))
     with clock.freeze(began + timedelta(seconds=60)):
         assert confirm(browser, page).status_code == 303
     with clock.freeze(began + timedelta(minutes=7)):
@@ -100,7 +91,7 @@ def test_only_after_a_fresh_proof(world: World) -> None:
         assert "/login/flw_" in browser.press(overview, "/remove").headers["Location"]
         assert "/login/flw_" in browser.post("/account/recovery_codes", data={"csrf_token": token_of(overview)}).headers["Location"]
     with world.reads():
-        assert totp.is_set_up(user_of(world))
+        assert totp.is_set_up(id_of(world))
 
 
 def test_removed_right_after_it_was_set_up(world: World) -> None:
@@ -136,12 +127,12 @@ class TestRecoveryCodes:
         assert "10 of 10 left" in words(browser.get("/account/security"))
         assert any("коды восстановления" in message["text"] for message in world.inbox(ANNA))
 
-    @pytest.mark.parametrize("often", [10])
-    def test_not_without_end(self, world: World, often: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_without_end(self, world: World) -> None:
         """Each set is ten slow hashes: so many a day are enough."""
-        monkeypatch.setattr(recovery_codes, "PASSES", 1)
-        monkeypatch.setattr(recovery_codes, "MEMORY", 64)
         browser, page = entered(world, "/account/recovery_codes")
-        for _ in range(often):
-            assert browser.submit(page, instead_of="x").status_code == 409
+        with world.writes():
+            for _ in range(pages.A_DAY):
+                limits.spend("recovery_codes", id_of(world), limit=pages.A_DAY, window_seconds=pages.DAY)
         assert browser.submit(page, instead_of="").status_code == 429
+        with world.reads():
+            assert recovery_codes.left(id_of(world)) is None

@@ -6,7 +6,7 @@ import pyotp
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import recovery_codes, totp
+from idp.credentials import password_hashing, recovery_codes, totp
 from idp.credentials.totp import Secret
 from idp.db.session import session
 from idp.directory import users
@@ -54,7 +54,8 @@ def enter(world: World, user_id: str, code: str, *, for_id: str = "flw_1", devic
 
 def make_codes(world: World, user_id: str, *, instead_of: str = "") -> tuple[str, ...]:
     """Ten recovery codes, as they are shown."""
-    drawn = recovery_codes.draw(user_id)
+    with password_hashing.place():
+        drawn = recovery_codes.draw(user_id)
     with world.writes():
         users.get(user_id, alone=True)
         assert recovery_codes.keep(user_id, drawn, instead_of=instead_of)
@@ -68,6 +69,7 @@ def recover(world: World, user_id: str, typed: str, *, for_id: str = "flw_1") ->
         guess = recovery_codes.guess(user_id, for_id=for_id)
     if guess is None:
         return None
-    digest = recovery_codes.digest(guess, code)
+    with password_hashing.place():
+        digest = recovery_codes.digest(guess, code)
     with world.writes():
         return recovery_codes.redeem(guess, digest)

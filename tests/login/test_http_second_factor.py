@@ -20,6 +20,7 @@ from tests.account.test_authenticator import secret_on
 from tests.credentials.factors import code_of, make_codes, set_up, wrong_code
 from tests.login.http_lab import base_of, claims, cookies_set, known, people_on, post, press, right_code
 from tests.login.lab import ANNA, at_code, how_many, where, words
+from tests.login.password_lab import MAIL, NEW, again, at_password, enter, give
 from tests.world import Browser, Party, World, answer_of
 
 MFA, CODE = "urn:idp:acr:mfa", "urn:idp:acr:code"
@@ -69,6 +70,33 @@ def test_code_and_app(world: World, party: Party, anna: str) -> None:
     assert refused.status_code == 422
     assert "This code was used already" in words(refused)
     assert how_many(world, Session) == 2
+
+
+def test_password_and_app(world: World, party: Party, anna: str) -> None:
+    """No message has to go out at all: `mfa`. And a password that was replaced because it was forgotten opens no more than the former one:
+    the app is asked for as before (case 92, ASVS 5.0 §6.4.3).
+    """
+    give(world, anna)
+    text = set_up(world, anna).text
+    browser = world.browser()
+    page = enter(browser, party)
+    assert where(page) == "further_proof"
+    page = browser.get(f"{base_of(page)}/totp")
+    given = claims(world, party, browser.onward(browser.submit(page, code=code_of(text))))
+    assert (given["acr"], given["amr"]) == (MFA, ["pwd", "otp"])
+    assert not any(message["code"] for message in world.inbox(ANNA))
+    other = world.browser(address="198.51.100.7")
+    page = other.get(f"{base_of(at_password(other, party))}/reset")
+    page = other.onward(other.submit(page, login=MAIL))
+    page = other.onward(other.submit(page, code=world.code_for(MAIL)))
+    with clock.freeze(clock.now() + timedelta(seconds=60)):
+        page = again(other, page, NEW)
+        assert where(page) == "password"
+        page = other.onward(other.submit(page, login=MAIL, password=NEW))
+        assert where(page) == "further_proof"
+        assert "Recovery code" not in words(page)
+        page = other.get(f"{base_of(page)}/totp")
+        assert claims(world, party, other.onward(other.submit(page, code=code_of(text))))["acr"] == MFA
 
 
 def test_a_known_browser_is_not_asked(world: World, party: Party, anna: str) -> None:
