@@ -95,6 +95,7 @@ ROUTES: tuple[Route, ...] = (
     _machine("/.well-known/oauth-authorization-server", discovery.openid_configuration, "GET OPTIONS", "none"),
     _machine("/.well-known/webauthn", well_known.webauthn, "GET", "none"),
     _machine("/.well-known/passkey-endpoints", well_known.passkey_endpoints, "GET", "none"),
+    _machine("/.well-known/change-password", well_known.change_password, "GET", "none"),
     _machine("/jwks", jwks.jwks, "GET OPTIONS", "none"),
     _machine("/token", token.token, "POST OPTIONS", "writes"),
     _machine("/userinfo", userinfo.userinfo, "GET POST OPTIONS", "reads"),

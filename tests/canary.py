@@ -20,7 +20,7 @@ from idp import telemetry
 
 LENGTH = 20  # characters; what is shorter can be there by chance, and is looked for only by those who know better
 COOKIES = {"idp_login", "idp_session", "idp_browser"}
-GIVEN = ("access_token", "refresh_token", "id_token", "client_secret")
+GIVEN = ("access_token", "refresh_token", "id_token", "client_secret", "challenge")
 WORD = re.compile(r"[A-Za-z0-9_-]{20,}")
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 SECRET = re.compile(r"secret=([A-Z2-7]{32})")  # what an authenticator app is told by the picture, and by the link beside it

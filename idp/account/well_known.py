@@ -11,7 +11,9 @@ from idp.config import settings
 from idp.credentials import passkey
 from idp.errors import NotFound
 from idp.web.faces import json_response
-from idp.web.http import Request, Response
+from idp.web.http import Request, Response, see_other
+
+PASSWORD = "/account/password"
 
 
 def webauthn(request: Request) -> Response:
@@ -21,6 +23,12 @@ def webauthn(request: Request) -> Response:
     if not origins:
         raise NotFound(detail="no related origins")
     return json_response({"origins": origins})
+
+
+def change_password(request: Request) -> Response:
+    """Where a person changes the password (https://w3c.github.io/webappsec-change-password-url/): a redirect, to the page itself."""
+    del request
+    return see_other(PASSWORD)
 
 
 def passkey_endpoints(request: Request) -> Response:

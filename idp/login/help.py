@@ -14,7 +14,7 @@ from idp.web.http import Answer, Page, Request, see_other
 MOMENTS = ("code", "number", "password", "locked", "linked")
 PAGES = (
     *("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code"),
-    *("totp", "recovery_code", "password", "reset"),
+    *("totp", "recovery_code", "password", "reset", "passkey"),
 )
 
 

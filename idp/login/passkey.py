@@ -98,6 +98,7 @@ def _page(row: Flow, *, problem: str = "", signal: str = "", status: int = 200) 
         status=status,
         parked=True,
         ui_locales=row.ui_locales,
+        flow=row,
         address=f"{row.address}/passkey",
         other_url=f"{row.address}/further_proof" if row.doubted_user_id else f"{row.address}/identify",
         problem=problem,

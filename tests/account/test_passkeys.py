@@ -175,13 +175,18 @@ def test_support_takes_them_off(world: World) -> None:
 
 
 def test_addresses_that_password_managers_look_for(told: Told, world: World) -> None:
-    """`/.well-known/passkey-endpoints` names pages that are there; `webauthn` is there only where several origins are configured."""
+    """`/.well-known/passkey-endpoints` names pages that are there; `webauthn` is there only where several origins are configured;
+    `change-password` leads to the page.
+    """
     browser = world.browser()
     answer = browser.get("/.well-known/passkey-endpoints")
     assert answer.headers["Content-Type"] == "application/json"
     assert not answer.headers.get_list("Set-Cookie")
     assert answer.json() == {"enroll": f"{ISSUER}{ADD}", "manage": f"{ISSUER}/account/passkeys"}
     assert browser.get("/account/passkeys").status_code == 303
+    changed = browser.get("/.well-known/change-password")
+    assert (changed.status_code, changed.headers["Location"]) == (303, "/account/password")
+    assert browser.get("/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200").status_code == 404
     assert browser.get("/.well-known/webauthn").status_code == 404
     origins = ["https://id.example.com", "https://id.example.org"]
     changes: dict[str, Any] = {"server": {"issuer": "https://id.example.org"}, "login": {"passkey_domain": "id.example.com"}}

@@ -181,7 +181,7 @@ FURTHER = {
     "identify_url": "/login/flw_1/identify",
 }
 NO_ID = "This passkey opens no ID here. Perhaps it was removed. Sign in another way."
-PASSKEY = {"address": "/login/flw_1/passkey", "other_url": "/login/flw_1/identify", "problem": "", "signal": ""}
+PASSKEY = {"flow": _flow(), "address": "/login/flw_1/passkey", "other_url": "/login/flw_1/identify", "problem": "", "signal": ""}
 MASKED = "+7 ••• •••-67-89"
 WAYS = [{"name": "totp", "title": "Sign in another way"}]
 MAIL = {

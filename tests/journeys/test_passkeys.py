@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, CDPSession, Route, expect
 from idp.directory import users
 from tests.conftest import Told
 from tests.journeys.one_process import Guest, Site, opened
+from tests.journeys.test_own_pages import look
 from tests.world import new_phone
 
 pytestmark = pytest.mark.browser
@@ -87,6 +88,7 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     expect(guest.page.locator("form[data-passkey]")).to_be_visible()
     guest.prove(phone)
     guest.headed("Next time without a code?")
+    look(guest.page, "offer")
     guest.press("Create a passkey")
     guest.is_in()
     [key] = device.keys()
@@ -109,13 +111,16 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     page.goto(f"{site.origin}/account/security")
     keys = page.locator("section:has(#passkeys) .rows > li")
     expect(keys).to_have_count(1)
+    look(page, "passkeys")
     keys.locator(".row-do a").first.click()
+    look(page, "rename")
     page.locator("#name").fill("My laptop")
     other.press("Save")
     expect(page.get_by_text("My laptop")).to_be_visible()
     page.get_by_role("link", name=other.say("Remove: %(passkey)s", passkey="My laptop")).click()
     other.press("Remove the passkey")
     other.headed("The passkey is removed")
+    look(page, "removed")
 
     guest.context.clear_cookies()
     guest.come()
@@ -123,6 +128,7 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     expect(guest.page.get_by_role("alert")).to_have_text(
         guest.say("This passkey opens no ID here. Perhaps it was removed. Sign in another way.")
     )
+    look(guest.page, "opens nothing")
     guest.press("Sign in another way")
     guest.prove(phone)
     guest.is_in()
