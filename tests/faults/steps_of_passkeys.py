@@ -6,7 +6,7 @@ import httpx2
 
 from tests.authenticator import Authenticator
 from tests.faults.crash import Step
-from tests.faults.steps import KNOWN, Act, _at_code, _sending
+from tests.faults.steps import COUNTED, KNOWN, Act, _at_code, _sending
 from tests.login.http_lab import base_of, token_of
 from tests.world import Browser, World
 
@@ -48,7 +48,7 @@ def _with_passkey(world: World) -> tuple[Browser, httpx2.Response]:
 
 STEPS_OF_PASSKEYS = (
     Step("ask for passkey", ask_for_passkey),
-    Step("offer passkey", offer_passkey),
+    Step("offer passkey", offer_passkey, uneven=COUNTED),
     Step("rename passkey", rename_passkey),
     Step("remove passkey", remove_passkey),
 )
