@@ -20,6 +20,7 @@ from idp.cli.setting import at_work
 from idp.config import Settings
 from idp.db import schema
 from idp.db.session import reads
+from idp.login import upstream
 
 LATE = 60  # seconds that something may wait in the queue
 SKEW = 60  # seconds that this machine's clock may differ: as much as tokens tolerate
@@ -73,6 +74,7 @@ def examine() -> list[Finding]:
     look("wrong codes", ("configuration", "database", "migrations", "keys"), lambda: _wrong_codes(settings))
     look("redis", ("configuration",), lambda: _redis(settings))
     look("channels", ("configuration",), lambda: _channels(settings, {finding.name for finding in found if finding.state == "ok"}))
+    look("providers", ("configuration",), lambda: _providers(settings))
     look("certificate", ("configuration",), lambda: _certificate(settings))
     return found
 
@@ -196,6 +198,21 @@ def _channels(settings: Settings, well: set[str]) -> str:
     if not all(is_well for _, _, is_well in found):
         raise Failure(f"{told}. `idp messages test --to … --gateway NAME` sends one.")
     return told
+
+
+def _providers(settings: Settings) -> str:
+    """Other providers are asked where they are; what OAuth 2 alone is has nothing to ask for."""
+    answers: dict[str, str] = {}
+    for key, provider in settings.providers.items():
+        try:
+            upstream.endpoints(provider)
+            answers[key] = "answers" if provider.kind == "oidc" else "not called"
+        except upstream.UpstreamFailed as failed:
+            answers[key] = failed.word
+    said = ", ".join(f"{key} {word}" for key, word in answers.items()) or "none"
+    if not set(answers.values()) <= {"answers", "not called"}:
+        raise Failure(f"{said}. People sign in by their number meanwhile.")
+    return said
 
 
 def _certificate(settings: Settings) -> str:

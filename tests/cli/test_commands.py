@@ -149,6 +149,16 @@ def test_check_refuses(empty: Place, variables: dict[str, str], said: str) -> No
     assert said in done.err
 
 
+STAFF = {"title": "Staff", "issuer": "https://localhost:1", "client_id": "us", "client_secret": "hunter2-hunter2"}
+
+
+def test_check_hides_what_other_providers_gave_us(place: Place) -> None:
+    done = place.idp("check", IDP_PROVIDERS__STAFF=json.dumps(STAFF))
+    assert (done.code, "hunter2" in done.out + done.err, "[providers] staff" in done.out) == (0, False, True)
+    said = place.idp("check", IDP_PROVIDERS__STAFF=json.dumps(STAFF | {"issuer": "http://login.example"}))
+    assert (said.code, "hunter2" in said.out + said.err, "must be https" in said.err) == (1, False, True)
+
+
 # ---- doctor ----
 
 
@@ -157,6 +167,12 @@ def doctor(place: Place, **variables: str) -> dict[str, dict[str, str]]:
     found = {line["name"]: line for line in json.loads(done.out)}
     assert done.code == (1 if any(line["state"] == "bad" for line in found.values()) else 0)
     return found
+
+
+def test_doctor_asks_other_providers(place: Place) -> None:
+    """Where one is that nobody should reach, or that is away, is said; it stops nothing else."""
+    found = doctor(place, IDP_PROVIDERS__STAFF=json.dumps(STAFF))["providers"]
+    assert (found["state"], "staff not_public" in found["says"]) == ("bad", True)
 
 
 def test_doctor_finds_all_well(place: Place) -> None:
@@ -171,6 +187,7 @@ def test_doctor_finds_all_well(place: Place) -> None:
         "wrong codes",
         "redis",
         "channels",
+        "providers",
         "certificate",
     ]
     assert {line["state"] for line in found.values()} == {"ok"}
