@@ -9,8 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
+from idp.account import erasing
 from idp.credentials import password_limits, phone_limits
 from idp.db.session import session as database
+from idp.directory import deletion
 from idp.login.tables import Session
 from idp.oidc import reset_factors
 from idp.oidc.sign_out_everywhere import EVENT
@@ -190,3 +192,26 @@ def test_factors_are_reset(world: World, story) -> None:
     texts = [message["text"] for message in world.inbox(zimin.phone) if not message["code"]]
     assert any("поддержка" in text for text in texts)
     assert not any("отключено" in text for text in texts)
+
+
+def test_a_deletion_is_seen_and_cancelled(world: World, story) -> None:
+    """`show` and `list` say that an ID is to be deleted, or was; `keep` cancels it; what was deleted is not unblocked."""
+    zimin, began = person(story, "zimin"), clock.now()
+    assert "nothing to cancel" in idp("users", "keep", zimin.phone).out
+    with world.writes():
+        deletion.request(zimin.user_id, wait=timedelta(days=14))
+    assert answer("users", "show", zimin.phone)["deletion_due_at"]
+    assert answer("users", "keep", zimin.phone) == {"user_id": zimin.user_id, "kept": True}
+    assert answer("users", "show", zimin.phone)["deletion_due_at"] is None
+    [event] = world.events(deletion.CANCELLED)
+    assert (event.actor_id, event.details["reason"]) == ("operator", "support")
+    with world.writes():
+        deletion.request(zimin.user_id, wait=timedelta(0))
+    with clock.freeze(began + timedelta(days=1)), world.writes():
+        assert erasing.erase(zimin.user_id)
+    shown = answer("users", "show", zimin.user_id)
+    assert (shown["status"], shown["phone"], shown["sessions"], shown["browsers"]) == ("deleted", None, [], [])
+    assert [row["id"] for row in answer("users", "list", "--status", "deleted")] == [zimin.user_id]
+    assert zimin.user_id not in idp("users", "list", "--status", "blocked").out
+    assert "deleted by its owner" in idp("users", "unblock", zimin.user_id).err
+    assert idp("users", "change-phone", zimin.user_id, "+79015550000").code == 1

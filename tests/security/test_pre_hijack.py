@@ -1,0 +1,159 @@
+"""Case 111: the five attacks on an account before its owner comes (Sudhodanan and Paverd, USENIX Security 2022), each in its own journey.
+
+Here a contact is somebody's only once they have proved it, so there is little to squat: an ID that had the number before, a store's account
+with somebody's address, another provider that claims one. Whoever proves the contact first gets none of what a squatter prepared.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from idp import clock
+from idp.cli.demo_story import Story
+from idp.clock import freeze
+from idp.directory import users
+from tests.login.hostile import Upstream
+from tests.login.http_lab import base_of, cookies_set, copy_cookies
+from tests.login.lab import at_code, id_token, where
+from tests.login.password_lab import SECRET, SHOP, enter, id_of, linked_to, shop
+from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
+from tests.world import Browser, Party, World, answer_of, new_phone
+
+__all__ = ["changed_settings", "other", "upstream"]
+
+MAIL = "victim@post.example"
+OFFLINE = "openid phone email offline_access"
+LATER = timedelta(days=200)
+
+
+@pytest.fixture
+def party(world: World) -> Party:
+    """A portal."""
+    return world.party()
+
+
+def sign_up(world: World, browser: Browser, party: Party, phone: str, name: str, **asked: str) -> dict[str, object]:
+    """Somebody new, by number and code: the claims of their ID token."""
+    page = by_phone(world, browser, browser.authorize(party, **asked), phone)
+    return id_token(world, party, browser.onward(browser.submit(page, name=name, terms="1")))
+
+
+def come_anew(world: World, browser: Browser, party: Party, phone: str) -> dict[str, object]:
+    """Whoever holds the number now begins a fresh ID with it."""
+    page = browser.onward(browser.submit(at_code(world, browser, party, phone), code=world.code_for(phone)))
+    assert where(page) == "further_proof"
+    form = browser.onward(browser.submit(page, answer="anew"))
+    return id_token(world, party, browser.onward(browser.submit(form, name="Victim", terms="1")))
+
+
+def test_classic_federated_merge(world: World, party: Party, upstream: Upstream, story: Story) -> None:
+    """A squatter makes a store's account with the victim's address and a password; the victim comes by another provider that has verified
+    the very same address. Nothing is merged: the password opens neither the account nor the victim's ID.
+    """
+    account_id = shop(world, story, verified=False)
+    upstream.claims = {"email": SHOP, "email_verified": True}
+    victim = world.browser()
+    _, back = signed_up(world, victim, party, upstream)
+    sub = str(id_token(world, party, back)["sub"])
+    assert linked_to(world, account_id) is None
+    squatter = world.browser(address="198.51.100.66")
+    page = enter(squatter, party, SHOP, SECRET)
+    assert where(page) == "code"  # that goes to the victim's mailbox
+    assert "idp_session" not in cookies_set(page)
+    for there in ("", "/identify", "/link", "/further_proof"):
+        assert "Victim" not in squatter.go(f"{base_of(page)}{there}").text
+    with world.reads():
+        assert users.get(sub).email is None  # what a provider claims is not held, either
+
+
+def test_unexpired_session(world: World, party: Party) -> None:
+    """A squatter had the number first, and keeps a session, a known browser, a sign-in under way and a refresh token. The number's next
+    holder begins afresh: all of that stays with the former ID, which has no number any more, and shows nothing of the new one.
+    """
+    phone, began = new_phone(), clock.now()
+    with freeze(began):
+        squatter = world.browser(address="198.51.100.66")
+        former = sign_up(world, squatter, party, phone, "Squatter", scope=OFFLINE)["sub"]
+        kept = world.redeem(party, answer_of(squatter.authorize(party, scope=OFFLINE))["code"]).json()
+    with freeze(began + LATER) as later:
+        waiting = world.browser(address="198.51.100.66")
+        copy_cookies(squatter, waiting)
+        half = at_code(world, waiting, party, phone)  # whose code goes to the number's present holder
+        code, victim = world.code_for(phone), world.browser()
+        later(61)
+        fresh = come_anew(world, victim, party, phone)["sub"]
+        assert fresh != former
+        assert waiting.submit(half, code="000000" if code != "000000" else "111111").status_code == 422
+        for there in ("", "/register", "/further_proof", "/people"):
+            assert "Victim" not in waiting.go(f"{base_of(half)}{there}").text
+        assert all("Victim" not in browser.go("/account/profile").text for browser in (squatter, waiting))
+        assert world.refresh(party, kept["refresh_token"]).status_code == 400
+        tokens = world.redeem(party, answer_of(victim.authorize(party, scope=OFFLINE))["code"]).json()
+        assert world.userinfo(tokens["access_token"]).json()["phone_number"] == phone
+    with world.reads():
+        assert users.get(str(former)).phone is None
+        assert users.get(str(fresh)).name == "Victim"
+
+
+def test_trojan_identifier(world: World, party: Party, upstream: Upstream) -> None:
+    """A squatter links another provider of theirs to an ID with the number. After its next holder has begun afresh that provider opens the
+    former ID and no other; the fresh one has no way in but the number.
+    """
+    began = clock.now()
+    with freeze(began):
+        squatter = world.browser(address="198.51.100.66")
+        phone, back = signed_up(world, squatter, party, upstream)
+        former = id_token(world, party, back)["sub"]
+    with freeze(began + LATER):
+        victim = world.browser()
+        fresh = str(come_anew(world, victim, party, phone)["sub"])
+        assert linked(world, fresh) == []
+        trojan = come_back(world.browser(address="198.51.100.66"), party, upstream)
+        assert id_token(world, party, trojan)["sub"] == former
+        assert linked(world, str(former)) == [(upstream.issuer, "vera-1")]
+        assert where(come_back(world.browser(), party, upstream)) != "link"
+
+
+def test_unexpired_change_of_address(world: World, party: Party) -> None:
+    """A squatter asks for a code to the victim's address and leaves it open. Once the victim has proved that address, it gives nothing:
+    the code is bound to the sign-in and the browser that asked for it, and the address is the victim's.
+    """
+    phone = new_phone()
+    victim = world.browser()
+    sub = str(sign_up(world, victim, party, phone, "Victim")["sub"])
+    squatter = world.browser(address="198.51.100.66")
+    page = squatter.authorize(party)
+    page = squatter.onward(squatter.submit(squatter.get(f"{base_of(page)}/reset"), login=MAIL))  # nobody's yet: the same page, no mail
+    assert where(page) == "code"
+    with world.writes():
+        users.confirm_email(sub, MAIL)
+    assert not [sent for sent in world.inbox(MAIL) if sent["code"]]
+    for code in ("000000", "123456"):
+        assert squatter.submit(page, code=code).status_code == 422
+    assert 'name="password_again"' not in squatter.go(f"{base_of(page)}/reset/password").text
+    page = enter(squatter, party, MAIL, SECRET)
+    assert page.status_code == 422
+    assert id_of(world, phone) == sub
+
+
+def test_provider_that_verifies_nothing(world: World, party: Party, upstream: Upstream) -> None:
+    """A squatter's provider says that the victim's address and number are theirs, and verified. The squatter's ID holds neither; when their
+    owner comes by number and proves the address, both are theirs, and apps are told so of nobody else.
+    """
+    phone = new_phone()
+    upstream.claims = {"email": MAIL, "email_verified": True, "phone_number": phone, "phone_number_verified": True, "name": "Victim"}
+    squatter = world.browser(address="198.51.100.66")
+    _, back = signed_up(world, squatter, party, upstream)
+    squatted = str(id_token(world, party, back)["sub"])
+    victim = world.browser()
+    sub = str(sign_up(world, victim, party, phone, "Victim")["sub"])
+    assert sub != squatted
+    with world.writes():
+        users.confirm_email(sub, MAIL)
+    tokens = world.redeem(party, answer_of(squatter.authorize(party, scope=OFFLINE))["code"]).json()
+    told = world.userinfo(tokens["access_token"]).json()
+    assert "email" not in told
+    assert told["phone_number"] != phone
+    assert id_token(world, party, come_back(world.browser(address="198.51.100.66"), party, upstream))["sub"] == squatted
