@@ -74,7 +74,7 @@ class Canary:
             self.add("client secret", base64.b64decode(credentials).decode("utf-8", "replace").partition(":")[2])
         if request.method == "POST" and "form" in request.headers.get("Content-Type", ""):
             sent = dict(parse_qsl(request.read().decode("utf-8", "replace")))
-            for name in ("code_verifier", "client_secret"):
+            for name in ("code_verifier", "client_secret", "password"):
                 self.add(name, sent.get(name, ""))
 
     def add(self, kind: str, value: str, *, shown: bool = False) -> None:

@@ -4,6 +4,6 @@
 knows), `situation` (what the policy looks at), `flow` (the desk: the only place that knows the order), `sending` (a code on its way);
 `upstream`, `upstream_token` (what is said with another provider, and its ID token judged); the pages `people`, `identify`,
 `proof_of_work`, `phone_code`, `receipts` (what became of the code), `further_proof`, `email_code`, `passkey`, `passkey_offer` (after a
-code; `new_passkey` keeps it), `totp`, `recovery_code`, `social`, `register`, `help`; `drafts` (what was typed is not lost by looking at
-help).
+code; `new_passkey` keeps it), `totp`, `recovery_code`, `social`, `password` (with `password_address`, `reset` over `password_reset`, `link`
+over `linking`), `register`, `help`; `drafts` (what was typed is not lost by looking at help).
 """

@@ -62,6 +62,7 @@ def _sign_in(visitor: Visitor, look: Look) -> None:
     visitor.button(visitor.idp("Get a code")).click()
     expect(page.locator("#phone-error")).to_be_visible()
     look("login-identify-wrong")
+    _password(visitor, look)
     _earning(visitor, look)
     code = visitor.ask_for_code(ANNA)
     look("login-phone_code")
@@ -73,6 +74,26 @@ def _sign_in(visitor: Visitor, look: Look) -> None:
     look("oidc-account")
     visitor.choose(ROMASHKA)
     visitor.arrived("seller")
+
+
+def _password(visitor: Visitor, look: Look) -> None:
+    """The page of the password, a wrong one, and the first pages of a forgotten one."""
+    page, identify = visitor.page, visitor.page.url
+    visitor.link(visitor.idp("Sign in with e-mail and password")).click()
+    expect(page.locator("#password")).to_be_visible()
+    look("login-password")
+    page.locator("#login").fill("anna@post.example")
+    page.locator("#password").fill("not it at all")
+    visitor.button(visitor.idp("Sign in")).click()
+    expect(page.locator("#password-error")).to_be_visible()
+    look("login-password-wrong")
+    visitor.link(visitor.idp("Forgotten password")).click()
+    page.locator("#login").fill("anna@post.example")
+    look("login-reset")
+    visitor.button(visitor.idp("Get a code")).click()
+    expect(page.locator("#code")).to_be_visible()
+    look("login-reset_code")
+    page.goto(identify)
 
 
 def _earning(visitor: Visitor, look: Look) -> None:
@@ -246,7 +267,7 @@ def _ladder(visitor: Visitor, look: Look) -> None:
     visitor.button(visitor.idp("What became of the code")).click()
     expect(page.locator(".rows")).to_be_visible()
     look("login-receipts")
-    for about in ("code", "number", "locked", "linked"):
+    for about in ("code", "number", "password", "locked", "linked"):
         page.goto(re.sub(r"/phone_code/receipts|/help.*", "", page.url) + f"/help?about={about}&from=phone_code")
         look(f"login-help-{about}")
     page.goto(re.sub(r"/help.*", "/phone_code", page.url))

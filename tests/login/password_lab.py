@@ -11,8 +11,8 @@ from tests.login.http_lab import base_of
 from tests.login.lab import ANNA
 from tests.world import Browser, Party, World
 
-SECRET = "nine lilacs in a vase"
-NEW = "paper boats on a lake"
+SECRET = "nine-lilacs_in-a-vase"  # one word of twenty letters or more, as the canary knows secrets (case 41)
+NEW = "paper-boats_on-a-lake"
 MAIL = "anna@post.example"
 SHOP = "kassa@romashka.example"
 
