@@ -27,6 +27,7 @@ from idp.web.http import Answer, Page, Request, see_other
 from idp.web.pages import language_of
 
 PURPOSE = "change_email"
+STRONG = "mfa"  # as far as the person can prove it: by a stolen number alone nobody takes an ID away
 HERE = "/account/email"
 CODE = "/account/email/code"
 
@@ -44,14 +45,14 @@ class EmailForm(Form):
 def show(request: Request) -> Answer:
     """`GET /account/email`."""
     me = entry.enter(request)
-    entry.fresh(request, me)
+    entry.fresh(request, me, acr=STRONG)
     return _page(me, EmailForm(request, email=""), said=shell.done(request))
 
 
 def answer(request: Request) -> Answer:
     """`POST /account/email`, `email`: a code goes there. One that is under way to the same address goes on."""
     me = entry.enter(request)
-    entry.fresh(request, me)
+    entry.fresh(request, me, acr=STRONG)
     form = EmailForm(request)
     try:
         address = kept_email(form.email.data or "")
@@ -124,7 +125,7 @@ def resend(request: Request) -> Answer:
 def remove(request: Request) -> Answer:
     """`POST /account/email/remove`: the address can take it back, as after a change."""
     me = entry.enter(request, back_to=HERE)
-    entry.fresh(request, me, back_to=HERE)
+    entry.fresh(request, me, back_to=HERE, acr=STRONG)
     user = users.get(me.id, alone=True)
     if not user.phone:
         form = EmailForm(request)

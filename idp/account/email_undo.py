@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from idp import clock, crypto, languages
 from idp.account.tables import EmailUndo
 from idp.config import settings
-from idp.credentials import trusted_device
+from idp.credentials import passkey, password, recovery_codes, social, totp, trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, delete_some, insert_or_ignore
 from idp.db.session import session as database
@@ -87,7 +87,8 @@ def answer(request: Request) -> Answer:
 
 
 def undo(token: str) -> bool:
-    """Give the ID its former address back, and end what has happened since: everybody is signed out, what was pending dies with that.
+    """Give the ID its former address back, and end what has happened since: everybody is signed out, what was pending dies with that, and
+    what was set up since then opens nothing any more (case 111).
 
     False: the address is another ID's by now, so this one has none. Raises Gone for a token that is none, was used, or has run out.
     """
@@ -107,8 +108,29 @@ def undo(token: str) -> bool:
     restored = users.restore_email(row.user_id, crypto.unseal(SEAL, row.former_email))
     later = (_rows.c.user_id == row.user_id, _rows.c.created_at >= row.created_at, _rows.c.used_at.is_(None))
     changed(sa.update(_rows).where(*later).values(used_at=now))
+    _remove_since(row.user_id, row.created_at)
     sign_out_everywhere(row.user_id, reason=REASON)
     return restored
+
+
+def _remove_since(user_id: str, at: datetime) -> None:
+    """Passkeys, passwords, an authenticator, recovery codes and links to other providers that are younger than the change.
+
+    NOTE: whoever has taken the ID over sets up a way back in first; what its owner set up in those hours they set up again.
+    """
+    for key in passkey.of_person(user_id):
+        if key.created_at >= at:
+            passkey.remove(user_id, key.id)
+    for identity in social.of_person(user_id):
+        if identity.created_at >= at:
+            social.unlink(user_id, identity.id)
+    app, codes, password_at = totp.find(user_id), recovery_codes.left(user_id), password.set_at(user_id)
+    if app is not None and app.confirmed_at >= at:
+        totp.remove(user_id)
+    if codes is not None and codes.made_at >= at:
+        recovery_codes.remove(user_id)
+    if password_at is not None and password_at >= at:
+        password.remove(user_id, user_id=user_id)
 
 
 def sweep(now: datetime) -> int:

@@ -30,6 +30,7 @@ from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 from idp.web.pages import language_of
 
+STRONG = "mfa"  # as far as the person can prove it: by a stolen number alone nobody takes an ID away
 HERE = "/account/phone"
 FORMER, NEW, NEW_CODE = f"{HERE}/former", f"{HERE}/new", f"{HERE}/code"
 COUNTS_FOR = timedelta(minutes=10)  # the code to the former number, once it was entered
@@ -55,7 +56,7 @@ class Standing:
 def show(request: Request) -> Answer:
     """`GET /account/phone`: what will happen."""
     me = entry.enter(request)
-    entry.fresh(request, me)
+    entry.fresh(request, me, acr=STRONG)
     if not me.user.phone:
         return see_other(NEW)
     return _page(me, Form(request))
@@ -64,7 +65,7 @@ def show(request: Request) -> Answer:
 def begin(request: Request) -> Answer:
     """`POST /account/phone`: a code to the number that the ID has. While the last one can be entered, nothing is sent."""
     me = entry.enter(request)
-    entry.fresh(request, me)
+    entry.fresh(request, me, acr=STRONG)
     if not me.user.phone:
         return see_other(NEW)
     former = _standing(me).former
@@ -204,7 +205,7 @@ def _standing(me: Me) -> Standing:
 def _not_yet(request: Request, me: Me, at: Standing) -> Answer | None:
     """Where to go before a new number may be named; None: nowhere. Raises Elsewhere where there is no former number to be proved."""
     if not me.user.phone:
-        entry.fresh(request, me)
+        entry.fresh(request, me, acr=STRONG)
     return None if at.is_former_proved else see_other(HERE)
 
 

@@ -13,10 +13,17 @@ import pytest
 
 from idp import clock
 from idp.clock import freeze
+from idp.credentials import password, recovery_codes, social, totp
+from idp.credentials.social import Claimed
 from idp.directory import users
 from idp.directory.names import canonical_email
 from tests.account.lab import ANNA, entered, prove
 from tests.account.test_phone import texts, user_of, wrong
+from tests.credentials.factors import code_of
+from tests.login.password_lab import NEW as NEW_PASSWORD
+from tests.login.password_lab import again, give
+from tests.login.test_http_password_reset import ask
+from tests.login.test_http_password_reset import prove as prove_reset
 from tests.world import ISSUER, Browser, World, new_phone
 
 ORLOV = "+79005553502"
@@ -228,3 +235,65 @@ def test_what_is_no_address(world: World) -> None:
         over = browser.go("/account/email/code")
         assert "The time of this code is over" in over.text.replace("\N{NO-BREAK SPACE}", " ")
         assert browser.onward(browser.post(str(over.url), data={"csrf_token": "x"})).status_code == 410
+
+
+def test_what_was_set_up_since_is_taken_off(world: World) -> None:
+    """Case 111: the thief's password, passkey, app, recovery codes and other provider go with the address; what was there before stays."""
+    user_id, former = user_of(world, ANNA).id, str(user_of(world, ANNA).email)
+    began = clock.now()
+    with freeze(began - timedelta(days=1)), world.writes():
+        social.link(user_id, "before", Claimed("https://before.example", "1"))
+    with freeze(began) as pass_by:
+        changed(world, "thief@evil.example")
+        pass_by(60)
+        with world.writes():
+            social.link(user_id, "evil", Claimed("https://evil.example", "1"))
+            app = totp.begin(user_id, "ses_thief")
+            assert totp.confirm(app, user_id, "ses_thief", code_of(app.text))
+            recovery_codes.keep(user_id, recovery_codes.draw(user_id), instead_of="")
+        give(world, user_id)
+        owner = world.browser()
+        owner.press(owner.go(link_to(world, former)), "/account/email/undo")
+    with world.reads():
+        assert [each.provider for each in social.of_person(user_id)] == ["before"]
+        assert not totp.is_set_up(user_id)
+        assert not recovery_codes.are_left(user_id)
+        assert not password.has(user_id)
+
+
+def test_an_address_and_a_forgotten_password_at_once(world: World) -> None:
+    """One outcome, whichever was first: a new password ends the session that was about to change the address; a changed address leaves
+    nothing to set anew by the former one. Both say so.
+    """
+    party = world.party()
+    for phone, reset_first in ((ANNA, True), (ORLOV, False)):
+        user, wanted = user_of(world, phone), f"{phone[1:]}@example.org"
+        changer, code_page = asked(world, wanted, phone=phone)
+        give(world, user.id)
+        forgetful = world.browser()
+        new_password = prove_reset(world, forgetful, ask(forgetful, party, str(user.email)), str(user.email))
+        code = world.code_for(wanted)
+        if reset_first:
+            assert "The new password is set" in again(forgetful, new_password, NEW_PASSWORD).text.replace("\N{NO-BREAK SPACE}", " ")
+            assert "/login/" in changer.onward(changer.submit(code_page, code=code)).url.path
+            assert user_of(world, phone).email == user.email
+        else:
+            assert changer.onward(changer.submit(code_page, code=code)).url.path == "/account/security"
+            refused = again(forgetful, new_password, NEW_PASSWORD)
+            assert "There is no password to set anew" in refused.text.replace("\N{NO-BREAK SPACE}", " ")
+            assert user_of(world, phone).email == wanted
+
+
+def test_a_second_factor_is_asked_for_before_the_address_changes(world: World) -> None:
+    """ASVS 5.0 §7.5.1: whoever has an app proves it too; a number that was stolen takes no ID away, neither by address nor by number."""
+    browser, _ = entered(world)
+    user_id = user_of(world, ANNA).id
+    with freeze(clock.now() - timedelta(days=1)), world.writes():
+        app = totp.begin(user_id, "ses_owner")
+        assert totp.confirm(app, user_id, "ses_owner", code_of(app.text))
+    for path in ("/account/email", "/account/phone"):
+        assert "/login/" in browser.go(path).url.path
+    token = browser.get("/account/profile").text.partition('name="csrf_token" value="')[2].partition('"')[0]
+    for path, fields in (("/account/email", {"email": NEW}), ("/account/phone", {}), ("/account/email/remove", {})):
+        assert "/login/" in browser.onward(browser.post(path, data={"csrf_token": token, **fields})).url.path
+    assert not world.inbox(NEW)
