@@ -196,21 +196,10 @@ def unlink(user_id: str, identity_id: str, *, session_id: str | None = None) -> 
     _record("social.unlinked", user_id, row.provider, identity_id, row.issuer, session_id)
 
 
-def unlink_all(user_id: str, reason: str) -> int:
-    """Take all of them off: the ID is deleted, or begins anew with whoever proved its contact first. Answers how many."""
-    gone = session.execute(sa.delete(_identities).where(_identities.c.user_id == user_id).returning(*_TOLD)).all()
-    for row in gone:
-        _record("social.unlinked", user_id, row.provider, row.id, row.issuer, None, reason=reason)
-    return len(gone)
-
-
-_TOLD = (_identities.c.id, _identities.c.provider, _identities.c.issuer)
-
-
 def _record(  # noqa: PLR0917 - the columns of the row
-    name: str, user_id: str, provider: str, identity_id: str, issuer: str, session_id: str | None, **more: str
+    name: str, user_id: str, provider: str, identity_id: str, issuer: str, session_id: str | None
 ) -> None:
-    details = {"provider": provider, "identity": identity_id, "issuer": issuer, **more}
+    details = {"provider": provider, "identity": identity_id, "issuer": issuer}
     events.record(name, user_id=user_id, session_id=session_id, details=details)
 
 

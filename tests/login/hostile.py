@@ -9,8 +9,9 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -72,6 +73,8 @@ class Upstream(ThreadingHTTPServer):
         self.userinfo: dict[str, Any] = {}
         self.make: Callable[[dict[str, Any], dict[str, Any]], str] = self.sign
         self.status: dict[str, int] = {}
+        self.huge: set[str] = set()  # paths that answer more than anybody needs
+        self.dripping: set[str] = set()  # and those that answer a byte at a time
         self.asked: dict[str, dict[str, str]] = {}  # code -> what the browser brought
         self.seen: list[tuple[str, dict[str, str], dict[str, str]]] = []  # path, form or query, headers
 
@@ -165,8 +168,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.status.get(path) == 302:
             self.send_header("Location", f"{self.server.issuer}/elsewhere")
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        if path not in self.server.huge:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if path in self.server.huge:
+            body = b" " * 300_000 + body
+        if path in self.server.dripping:
+            with suppress(OSError):
+                for each in body:
+                    self.wfile.write(bytes([each]))
+                    time.sleep(0.1)
+            return
         self.wfile.write(body)
 
 

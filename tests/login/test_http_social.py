@@ -6,6 +6,7 @@ stand in `test_http_social_tokens`.
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,9 @@ from idp.directory import users
 from idp.login import upstream as said
 from idp.login.tables import Session
 from tests.canary import CANARY
+from tests.conftest import Told
 from tests.login.hostile import Upstream, sent_to
-from tests.login.http_lab import base_of, cookies_set, copy_cookies, drop_cookies, phone_of, post, text_of
+from tests.login.http_lab import base_of, cookies_set, copy_cookies, drop_cookies, phone_of, post, provider, text_of
 from tests.login.lab import ANNA, how_many, id_token, where
 from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
 from tests.world import Party, World, answer_of, new_phone
@@ -218,6 +220,24 @@ def test_it_says_no_or_nothing(world: World, party: Party, upstream: Upstream) -
         assert (where(page), words in text_of(page), "<b>x" in page.text) == ("identify", True, False), (path, status, text_of(page))
     assert "/elsewhere" not in {path for path, _, _ in upstream.seen}
     assert "name" in by_phone(world, browser, page, new_phone()).text
+
+
+def test_it_holds_nobody_up(told: Told, upstream: Upstream, changed_settings: dict[str, dict[str, object]]) -> None:
+    """Case 45: one that drips or floods is left after a moment, whichever of its addresses does it, and nothing was begun or changed."""
+    changed_settings["outbound"]["timeout"] = 1.0
+    with provider(told, **changed_settings) as world:
+        party, browser = world.party(), world.browser()
+        for path, how in (("/.well-known/openid-configuration", "huge"), ("/token", "dripping"), ("/jwks", "huge"), ("/token", "huge")):
+            upstream.reset()
+            said.forget_known()
+            getattr(upstream, how).add(path)
+            began = time.monotonic()
+            answer = browser.press(browser.authorize(party), "/social/up")
+            answer = browser.get(upstream.agree(answer)) if "127.0.0.1" in answer.headers["Location"] else answer
+            page = browser.onward(answer)
+            assert ("does not answer right now" in text_of(page), where(page)) == (True, "identify"), (path, how)
+            assert time.monotonic() - began < 3
+        assert how_many(world, Session) == 0
 
 
 def test_a_provider_that_lies_about_itself(world: World, party: Party, upstream: Upstream) -> None:
