@@ -20,7 +20,7 @@ from idp.directory.tables import User
 from idp.errors import BadInput, Conflict
 from idp.login import session
 from idp.oidc.change_phone import change_phone as change
-from idp.oidc.reset_factors import factors_of, reset_factors
+from idp.oidc.reset_factors import factors_of, forget_wrong_codes, reset_factors
 from idp.oidc.sign_out_everywhere import sign_out_everywhere
 
 WHO = click.argument("who", metavar="ID|PHONE|EMAIL")
@@ -137,7 +137,8 @@ def sign_out(who: str, form: str) -> None:
 @WHO
 @FORMAT
 def codes_on(who: str, form: str) -> None:
-    """Turn codes on again for a number that too many wrong ones were entered for, a person's or not yet anybody's.
+    """Turn codes on again for a number that too many wrong ones were entered for, a person's or not yet anybody's; theirs of the
+    authenticator app and the recovery codes too.
 
     First make sure that the number is with its owner: somebody has been guessing.
     """
@@ -146,6 +147,8 @@ def codes_on(who: str, form: str) -> None:
         if phone is None:
             raise Failure("This person has no phone: there are no codes to turn on.")
         forgotten = phone_limits.turn_on(phone)
+        if (owner := people.find_by_phone(phone)) is not None:  # of the authenticator app and the recovery codes as well
+            forgotten = forget_wrong_codes(owner.id) or forgotten
     said = f"Codes go out to {phone} again." if forgotten else f"Nothing was ever counted against {phone}: nothing to turn on."
     done({"phone": phone, "codes": "on", "changed": forgotten}, form, said)
 

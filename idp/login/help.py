@@ -1,4 +1,4 @@
-"""Help that fits the moment: the code does not come, the number is lost, nothing works any more, the number leads to another ID.
+"""Help that fits the moment: the code does not come, number, password or app is lost, nothing works, the number leads to another ID.
 
 One page; `about` says which moment, `from` which page it was opened on. Whom to ask stands in the settings.
 """
@@ -11,7 +11,7 @@ from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
-MOMENTS = ("code", "number", "password", "locked", "linked")
+MOMENTS = ("code", "number", "password", "app", "locked", "linked")
 PAGES = (
     *("identify", "phone_code", "register", "people", "proof_of_work", "further_proof", "email_code"),
     *("totp", "recovery_code", "password", "reset", "passkey"),

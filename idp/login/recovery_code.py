@@ -101,5 +101,5 @@ def _page(row: Flow, form: CodeForm, *, status: int = 200, tries_left: int | Non
         flow=row,
         example=recovery_codes.EXAMPLE,
         tries_left=tries_left,
-        about="locked" if locked else "number",
+        about="locked" if locked else "app",
     )

@@ -98,5 +98,5 @@ def _page(row: Flow, form: CodeForm, *, status: int = 200, tries_left: int | Non
         form=form,
         flow=row,
         tries_left=tries_left,
-        about="locked" if locked else "number",
+        about="locked" if locked else "app",
     )

@@ -39,16 +39,21 @@ def factors_of(user_id: str) -> list[str]:
     return [factor.name for factor in FACTORS if factor.is_there(user_id)]
 
 
+def forget_wrong_codes(user_id: str) -> bool:
+    """The codes of the app and the recovery codes are taken again, whatever was entered before; answers whether anything was counted."""
+    browsers = [each.device_id for each in trusted_device.of_person(user_id)]
+    return sum(factor_limits.forget(name, user_id, browsers) for name in COUNTED) > 0
+
+
 def reset_factors(user_id: str, reason: str, *, actor_id: str | None = None) -> tuple[list[str], SignedOut | None]:
     """Take off every further factor; answers which there were, and what ended. Raises NotFound.
 
     Wrong codes that were counted are forgotten. Where there was nothing to take off, nothing ends and there is no event.
     """
     user = users.get(user_id, alone=True)
-    browsers = [each.device_id for each in trusted_device.of_person(user_id)]
-    forgotten = [factor_limits.forget(name, user_id, browsers) for name in COUNTED]
+    forgotten = forget_wrong_codes(user_id)
     removed = [factor.name for factor in FACTORS if factor.remove(user_id, actor_id=actor_id)]
-    if not removed and not any(forgotten):
+    if not removed and not forgotten:
         return [], None
     if user.phone_doubted_at is not None and user.phone:
         numbers.believe(user.id, user.phone)  # they tried, and had nothing else to show

@@ -350,7 +350,7 @@ SET_UP = {
 LEFT = recovery_codes.Left("rcs_1", NOW, 8)
 RECOVERY = {**SHELL, "left": LEFT, "guarded": True, "problem": False}
 
-KEPT_CODE = {"form": Code(), "flow": _flow(), "example": "7k3m-x9qd-4tfw", "tries_left": None, "about": "number"}
+KEPT_CODE = {"form": Code(), "flow": _flow(), "example": "7k3m-x9qd-4tfw", "tries_left": None, "about": "app"}
 LEAVING = {**SHELL, "owned": [], "works_in": ["ИП Смирнова А. В."], "family": "owner", "days": 14, "errors": []}
 LEAVING |= {"due_at": None, "asked_at": None}
 _AGAIN = {"resend_at": NOW + timedelta(seconds=42), "now": NOW, "about": "code"}
@@ -492,10 +492,10 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {**FURTHER, "email": None, "phone": MASKED, "anew": False, "by_number": False, "ways": WAYS},
     ),
     "further_proof-too-many": ("login/further_proof.html", lambda: {**FURTHER, "problem": "Too many codes were sent to this number."}),
-    "totp": ("login/totp.html", lambda: {"form": Code(), "flow": _flow(), "tries_left": None, "about": "number"}),
+    "totp": ("login/totp.html", lambda: {"form": Code(), "flow": _flow(), "tries_left": None, "about": "app"}),
     "totp-wrong": (
         "login/totp.html",
-        lambda: {"form": filled(Code(data={"code": "482935"}), {"code": WRONG_CODE}), "flow": _flow(), "tries_left": 3, "about": "number"},
+        lambda: {"form": filled(Code(data={"code": "482935"}), {"code": WRONG_CODE}), "flow": _flow(), "tries_left": 3, "about": "app"},
     ),
     "recovery_code": ("login/recovery_code.html", lambda: KEPT_CODE),
     "recovery_code-wrong": (

@@ -21,6 +21,7 @@ from idp.directory import users
 from idp.directory.tables import User
 from idp.login import flow, sending
 from idp.login.policy import Demand
+from tests.credentials.factors import make_codes, set_up
 from tests.journeys.rungs import HEADINGS, says
 from tests.journeys.visitor import ROMASHKA, Visitor
 from tests.world import new_phone
@@ -49,6 +50,7 @@ def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
     if ladder:
         _ladder(visitor, look)
     _changed_hands(visitor, look)
+    _further_factors(visitor, look)
     _astray(visitor, look)
 
 
@@ -236,6 +238,35 @@ def _changed_hands(visitor: Visitor, look: Look) -> None:
     expect(page.locator("#code-error")).to_be_visible()
     look("login-email_code-wrong")
     visitor.enter(code)
+    visitor.arrived("staff")
+
+
+def _further_factors(visitor: Visitor, look: Look) -> None:
+    """Somebody with an authenticator app in a new browser: its code, a recovery code instead, and how many of those are left."""
+    page, phone = visitor.page, new_phone()
+    with visitor.stage.world.writes():
+        user_id = users.register(phone, "Ева Ким", visitor.language, "1").id
+    set_up(visitor.stage.world, user_id)
+    codes = make_codes(visitor.stage.world, user_id)
+    visitor.context.clear_cookies()
+    visitor.begin("staff")
+    visitor.enter(visitor.ask_for_code(phone))
+    expect(page.locator("a[href$='/totp']")).to_be_visible()
+    look("login-further_proof-app")
+    page.locator("a[href$='/totp']").click()
+    expect(page.locator("#code")).to_be_visible()
+    look("login-totp")
+    page.goto(page.url.replace("totp", "help?about=app&from=totp"))
+    look("login-help-app")
+    page.goto(re.sub("help.*", "recovery_code", page.url))
+    look("login-recovery_code")
+    visitor.enter("0000")
+    expect(page.locator("#code-error")).to_be_visible()
+    look("login-recovery_code-wrong")
+    visitor.enter(codes[0])
+    expect(page.locator("a[href='/account/recovery_codes']")).to_be_visible()
+    look("login-recovery_code_left")
+    visitor.link(visitor.idp("Continue")).click()
     visitor.arrived("staff")
 
 

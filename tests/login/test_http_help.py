@@ -26,6 +26,7 @@ from tests.world import Browser, Party, World, _Forms, answer_of, new_phone
 HEADINGS = {
     "code": "The code does not come",
     "number": "The number is lost or has changed",
+    "app": "The authenticator app is lost, or its code is wrong",
     "locked": "Codes or the ID are locked",
     "linked": "The number leads to another ID",
 }
