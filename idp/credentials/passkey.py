@@ -131,8 +131,10 @@ def is_possible() -> bool:
 
 
 def origin() -> str:
-    """Where our pages are, as browsers write it."""
-    return settings().server.issuer
+    """Where our pages are, as browsers write it: in small letters, and without the port that the scheme has anyway (RFC 6454 §6.2)."""
+    parts = urlsplit(settings().server.issuer)
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}" + (f":{parts.port}" if parts.port not in {None, usual} else "")
 
 
 def ask_for_proof(bound_to: str, *, user_id: str | None = None) -> dict[str, Any]:

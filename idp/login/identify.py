@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from wtforms import TelField
 
-from idp.credentials import passkey
 from idp.credentials.phone import read_number
 from idp.directory import accounts
 from idp.errors import BadInput, TooManyTries
-from idp.login import browser, drafts, linking, sending, social
+from idp.login import browser, drafts, linking, passkey, sending, social
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -58,7 +57,7 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         form=form,
         flow=row,
         create=demand.create,
-        passkeys=passkey.is_possible() and not demand.create and row.doubted_user_id is None,
+        passkeys=passkey.is_offered(row),
         password_url=f"{row.address}/password" if row.doubted_user_id is None else None,
         to_link=standing.title if standing is not None else "",
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,

@@ -34,7 +34,7 @@ def ask(here: SignedIn, user: User) -> dict[str, Any]:
 def keep(request: Request, here: SignedIn) -> str:
     """Keep the key in the form's `credential`; answers its id. Raises BadInput, Conflict, Gone.
 
-    NOTE: commits between using up the question and looking at the answer; so nothing is written before it is called.
+    NOTE: commits between using up the question and looking at the answer.
     """
     personal = {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
     try:

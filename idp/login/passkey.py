@@ -32,6 +32,11 @@ DOUBTED = N_("This passkey may have been copied, so it opens nothing. Sign in an
 SAID = {"unknown": UNKNOWN, "challenge": TOO_LATE, "another_person": OF_ANOTHER, "doubted": DOUBTED}
 
 
+def is_offered(row: Flow) -> bool:
+    """Whether the pages of this sign-in have the button: nobody is proved yet, and it is not to begin with a fresh ID."""
+    return passkey.is_possible() and row.doubted_user_id is None and not row.demand.create
+
+
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/passkey`."""
     row = flows.get(request, flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from idp import languages
 from idp.credentials import trusted_device
 from idp.directory import users
-from idp.login import browser, sending, session, situation
+from idp.login import browser, passkey, sending, session, situation
 from idp.login import flow as flows
 from idp.login.browser import PersonHere
 from idp.login.flow import Flow
@@ -33,6 +33,7 @@ def show(request: Request, flow: str) -> Answer:
         removing=request.query.get("removing") == "1",
         needs_code=not all(situation.of_press(demand, request, known, person).is_enough for person in here),
         remembered=bool(known.people),
+        passkeys=passkey.is_offered(row),
     )
 
 

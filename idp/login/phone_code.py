@@ -15,7 +15,7 @@ from idp.credentials import phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries, WorkNeeded
-from idp.login import browser, drafts, passkey_offer, receipts, sending
+from idp.login import browser, drafts, passkey, passkey_offer, receipts, sending
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.forms import Form
@@ -180,4 +180,5 @@ def _page(row: Flow, form: CodeForm, code: Transaction, *, status: int = 200) ->
         tries_left=code.tries_left,
         about="locked" if status == TooManyTries.status or code.tries_left == 0 else "code",
         now=clock.now(),
+        passkeys=passkey.is_offered(row),
     )

@@ -373,6 +373,9 @@ def test_domains_that_browsers_take(issuer: str, domain: str, origins: list[str]
         before = config.settings()
         config.use(Settings(**tables))
         assert passkey.domain() == (domain or "id.example.com")
+        assert passkey.origin() == issuer
+        config.use(Settings(server={"issuer": "https://ID.Example.com:443"}))  # type: ignore[arg-type] # pydantic reads the table
+        assert (passkey.origin(), passkey.domain()) == ("https://id.example.com", "id.example.com")
         config.use(before)
     else:
         with pytest.raises(ValueError, match=problem):
