@@ -205,6 +205,13 @@ class Login(_Section):
     recycled_after: Seconds = 180 * 86400
     """Seconds without a sign-in after which a code alone does not open an ID: operators sell a number again some months after its line was
     cut. The person then proves their e-mail address too, or begins a fresh ID with the number. 0: a code always opens it."""
+    recovery_wait: Seconds = 3 * 86400
+    """Seconds from the proof of a lost phone until the number changes, in which whoever has the ID can stop it: as long as an undo link to
+    the former contact lives (threats, case 97)."""
+    recovery_wait_passkey: Seconds = 86400
+    """The same where a passkey was shown, by itself a sign-in with two factors. Our decision: a day, so that a notice is read."""
+    recovery_vouching: Seconds = 86400
+    """Seconds in which two administrators can vouch for a colleague who has lost their phone. Our decision: a working day and its night."""
     browser_grace: Seconds = 60
     """Seconds for which the former value of a trusted browser's cookie is still honoured: two tabs, or an answer that was lost."""
     fresh_proof: Seconds = 300

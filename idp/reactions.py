@@ -7,14 +7,14 @@ same event (a crash, a second worker), so what it wants done goes into the outbo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from idp import clock, events, limits
 from idp.config import settings
-from idp.credentials import passkey, recovery_codes, totp, trusted_device
+from idp.credentials import passkey, recoveries, recovery_codes, totp, trusted_device
 from idp.db.columns import table
 from idp.db.session import changed, reads, session, writes
 from idp.delegation import apps, tokens
@@ -146,6 +146,47 @@ def tell_of_linked_provider(event: Event) -> None:
     _tell(event, "provider_linked", once=True)
 
 
+def tell_of_recovery(event: Event) -> None:
+    """A lost phone was proved in another way: all channels are told, and by mail how to stop it (case 97). A budget of its own: whoever had
+    the day's notices used up beforehand would work unseen.
+    """
+    case = recoveries.find(str(event.details.get("recovery")))
+    if case is not None and case.is_waiting and case.due_at is not None:
+        hours = max(1, round((case.due_at - event.at).total_seconds() / 3600))
+        link = f"{settings().server.issuer}/recovery/{recoveries.token(case.id)}"
+        _tell(event, "recovery_begun", params={"hours": str(hours)}, link=link, counted="notice_recovery", until=case.due_at)
+
+
+def tell_of_stopped_recovery(event: Event) -> None:
+    """It does not happen. Where the number was changed otherwise meanwhile, that was told already."""
+    if event.details.get("reason") != recoveries.CHANGED:
+        _tell(event, "recovery_cancelled", counted="notice_recovery")
+
+
+def tell_of_completed_recovery(event: Event) -> None:
+    """The new number opens the ID: told there; all others are told of the changed number."""
+    phone = (event.personal or {}).get("phone")
+    if phone:
+        _tell(event, "recovery_completed", phone=phone, counted="notice_recovery", by=("sms",))
+
+
+def end_the_browser_that_asked(event: Event) -> None:
+    """It was not the person: the browser whose word stood for them is out (case 77)."""
+    browser_id = event.details.get("browser")
+    if event.user_id is not None and browser_id and event.details.get("reason") == recoveries.NOT_ME:
+        trusted_device.forget(browser_id, user_id=event.user_id, reason="recovery_cancelled")
+        sessions.end_of_browser(browser_id, "recovery_cancelled", user_id=event.user_id)
+        for session_id in sessions.ended_for(browser_id, event.user_id, "recovery_cancelled"):
+            tokens.revoke_of_session(session_id, reason="recovery_cancelled")
+
+
+def stop_what_waits_for_the_former_number(event: Event) -> None:
+    """The number was changed in another way: what waits would change it once more."""
+    case = recoveries.of_person(event.user_id) if event.user_id else None
+    if case is not None:
+        recoveries.cancel(case.id, recoveries.CHANGED)
+
+
 def end_what_was_before_the_rise(event: Event) -> None:
     """Made an administrator or an owner: sessions, browsers and tokens of an earlier proof end (cases 76, 82). What `login/policy` would
     not take already is gone a moment later, and what was proved meanwhile stays.
@@ -238,7 +279,7 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     deletion.CANCELLED: (tell_of_cancelled_deletion,),
     "data.downloaded": (tell_of_downloaded_data,),
     employees.RAISED: (end_what_was_before_the_rise,),
-    numbers.CHANGED: (tell_of_changed_phone,),
+    numbers.CHANGED: (tell_of_changed_phone, stop_what_waits_for_the_former_number),
     password_reset.EVENT: (end_what_the_former_password_opened, tell_of_reset_password),
     "password.set": (tell_of_changed_password,),
     "password.changed": (tell_of_changed_password,),
@@ -247,6 +288,9 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "account.linked": (tell_of_linked_account,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),
     "social.linked": (tell_of_linked_provider,),
+    recoveries.BEGUN: (tell_of_recovery,),
+    recoveries.ENDED: (end_the_browser_that_asked, tell_of_stopped_recovery),
+    recoveries.DONE: (tell_of_completed_recovery,),
     "token.reused": (tell_of_reused_token,),
     users.EMAIL_CHANGED: (tell_of_changed_email,),
     users.EMAIL_CONFIRMED: (tell_of_added_email,),
@@ -299,12 +343,16 @@ def _tell(
     once: bool = False,
     counted: str = "notice",
     by: tuple[str, ...] = ("sms", "email"),
+    params: Mapping[str, str] | None = None,
+    link: str | None = None,
+    until: datetime | None = None,
 ) -> None:
     """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
     instead. `counted`: what is counted apart, so that nobody uses it up with other notices beforehand. `by`: which of them, if
-    not by both.
+    not by both. `until`: as long as it is worth it.
 
-    No notice holds a code, nor a link: whoever copies ours cannot make people used to following links.
+    No notice holds a code, nor a link: whoever copies ours cannot make people used to following links. One mail has a `link`: what it leads
+    to can stop a change that must not happen, and nothing else.
     """
     user = users.find(event.user_id) if event.user_id else None
     if user is None or user.phone in settings().login.test_numbers:
@@ -320,11 +368,11 @@ def _tell(
         _withheld(user.id, event, words, kinds, "notices_of_a_person")
         return
     language = negotiate([user.locale or ""]) or settings().languages.default
-    params = {} if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
+    params = dict(params or {}) if browser is None else {"browser": browser or gettext(language, wording.UNKNOWN_BROWSER)}
     if left is not None:
         params["left"] = str(left)
     params |= {} if day is None else {"date": format_day(language, day)}
-    until = event.at + NOTICE_LIFETIME
+    until = until or event.at + NOTICE_LIFETIME
     for kind in kinds[-1:] if once else kinds:
         key, to, paid = f"{event.id}:{words}:{kind}", str(reach[kind]), None
         if kind == "sms":
@@ -333,7 +381,8 @@ def _tell(
             if paid is None:
                 _withheld(user.id, event, words, [kind], "notice_budget")
                 continue
-        send(kind, to, words, language, params=params, key=key, expires_at=until, person_note=user.id, message_id=paid)
+        below = link if kind == "email" else None
+        send(kind, to, words, language, params=params, key=key, link=below, expires_at=until, person_note=user.id, message_id=paid)
 
 
 def _withheld(user_id: str, event: Event, words: str, kinds: list[str], why: str) -> None:

@@ -15,7 +15,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from idp import clock, events, keyring, limits, outbox, telemetry
 from idp.account import email_undo, erasing
-from idp.credentials import email_code, passkey, password_limits, phone_code, phone_limits, phone_sendings, social, totp, trusted_device
+from idp.credentials import (
+    email_code,
+    passkey,
+    password_limits,
+    phone_code,
+    phone_limits,
+    phone_sendings,
+    recoveries,
+    social,
+    totp,
+    trusted_device,
+)
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
 from idp.delegation import access_tokens, account_choices, client_keys, codes, requests, tokens
@@ -24,6 +35,7 @@ from idp.login import flow
 from idp.login import session as sign_ins
 from idp.login.tables import Session
 from idp.messages import breaker, inbox, receipts, spend_ledger
+from idp.oidc import recovery
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -68,6 +80,8 @@ SCHEDULE = (
     Job("metrics", 15, measure),
     # Keys: made, published, activated, retired
     Job("signing_keys", 10 * MINUTE, keyring.look),
+    # Lost phones whose waiting time is over
+    Job("recoveries_due", 5, recovery.complete_next),
     # What has had its time
     Job("outbox", MINUTE, _sweep(outbox.sweep)),
     Job("limits", 10 * MINUTE, _sweep(limits.sweep)),
@@ -89,6 +103,7 @@ SCHEDULE = (
     Job("phone_code_sendings", HOUR, _sweep(phone_sendings.sweep)),
     Job("email_codes", HOUR, _sweep(email_code.sweep)),
     Job("email_undos", DAY, _sweep(email_undo.sweep)),
+    Job("recoveries", DAY, _sweep(recoveries.sweep)),
     Job("phone_guesses", DAY, _sweep(phone_limits.sweep)),
     Job("authenticators", HOUR, _sweep(totp.sweep)),
     Job("passkey_challenges", HOUR, _sweep(passkey.sweep)),

@@ -5,5 +5,6 @@
 address takes it back), `tables`, `browsers` (where the ID is open or remembered), `apps` (what they may see), `activity` and its words
 (`activity_words`), `data` (the copy, made by `archive` of `archive_parts`), `deletion` (asked for, taken back) and `erasing` (done),
 `authenticator` with `picture` (what its camera reads), `recovery_codes`, `password`, `sign_out`, `providers`
-(other providers, linked and unlinked), `passkeys`, `well_known` (what password managers look for).
+(other providers, linked and unlinked), `passkeys`, `well_known` (what password managers look for),
+`recovery` (a change of the number that waits), `vouch` (for a colleague).
 """

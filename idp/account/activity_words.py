@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from idp.credentials import recovery_codes, totp
+from idp.credentials import recoveries, recovery_codes, totp, vouches
 from idp.delegation import apps
 from idp.directory import deletion, employees, numbers
 from idp.errors import N_
@@ -84,6 +84,10 @@ SAID: dict[str, Said] = {
     "social.unlinked": Said(SECURITY, N_("Another provider was unlinked"), may_be_another=True),
     "account.login_email_verified": Said(SECURITY, N_("A login e-mail was confirmed")),
     reset_factors.EVENT: Said(SECURITY, N_("Support removed the authenticator app, passkeys and recovery codes"), is_bad=True),
+    recoveries.BEGUN: Said(SECURITY, N_("A new phone number was asked for, and its waiting time began"), is_bad=True, may_be_another=True),
+    vouches.EVENT: Said(SECURITY, N_("An administrator vouched for you, who have lost your phone"), is_bad=True, may_be_another=True),
+    recoveries.ENDED: Said(SECURITY, N_("The change of the phone number was stopped")),
+    recoveries.DONE: Said(SECURITY, N_("The waiting time for the new phone number is over")),
     numbers.CHANGED: Said(SECURITY, N_("The phone number was changed"), may_be_another=True),
     numbers.GIVEN_UP: Said(SECURITY, N_("The phone number left this ID: its holder began another one"), is_bad=True),
     "user.phone_believed": Said(SECURITY, N_("The phone number was confirmed again")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from idp.account import browsers, entry, passkeys, providers, shell
+from idp.account import browsers, entry, passkeys, providers, recovery, shell
 from idp.account.entry import Me
 from idp.credentials import password, recovery_codes, totp
 from idp.web.http import Answer, Request
@@ -41,7 +41,7 @@ def _recovery_codes(me: Me) -> Mapping[str, Any]:
 
 
 # In the order of the page. To add one: a file, a template in `rows`, and a line here.
-ABOVE: tuple[Part, ...] = (Part("passkeys", passkeys.facts),)  # a section each, before the rows
+ABOVE: tuple[Part, ...] = (Part("recovery", recovery.facts), Part("passkeys", passkeys.facts))  # a section each, before the rows
 ROWS: tuple[Part, ...] = (
     Part("phone", _phone),
     Part("email", _email),
@@ -50,7 +50,7 @@ ROWS: tuple[Part, ...] = (
     Part("recovery_codes", _recovery_codes),
     Part("providers", providers.facts),
 )
-BELOW: tuple[Part, ...] = (Part("browsers", browsers.facts),)  # a section each, after the rows
+BELOW: tuple[Part, ...] = (Part("browsers", browsers.facts), Part("vouch", recovery.facts))  # a section each, after the rows
 
 
 def show(request: Request) -> Answer:

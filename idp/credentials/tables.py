@@ -332,3 +332,58 @@ class SocialRequest(Base):
     found: Mapped[str | None] = mapped_column(sa.Text)
     found_at: Mapped[datetime | None] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Recovery(Base):
+    """A lost phone: somebody says which ID is theirs, proves a new number, proves the ID in another way, and waits.
+
+    `state`: `draft` (typed, and not proved), `asking` (colleagues are to vouch), `waiting` (proved: the number changes at `due_at`), then
+    `completed` or `cancelled`. `who`: the number or address as it was typed, sealed; `phone`: the new number, sealed.
+    NOTE: `user_id` is empty where nobody has what was typed: all is written and answered as ever, and nothing ever follows (case 70).
+    NOTE: `former_digest` is the number that the ID had when the waiting began: of another one nothing is changed.
+    NOTE: one waits at a time for one ID: `uq_recoveries_waiting`.
+    """
+
+    __tablename__ = "recoveries"
+    __table_args__ = (
+        sa.Index(
+            "uq_recoveries_waiting",
+            "user_id",
+            unique=True,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        ),
+        sa.Index("ix_recoveries_state_due_at", "state", "due_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    state: Mapped[str] = mapped_column(sa.String(16))
+    flow_id: Mapped[str] = mapped_column(Id, index=True)
+    who: Mapped[str] = mapped_column(sa.Text)
+    user_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey("users.id"), index=True)
+    phone: Mapped[str] = mapped_column(sa.Text)
+    phone_digest: Mapped[str] = mapped_column(Digest, index=True)
+    former_digest: Mapped[str | None] = mapped_column(Digest)
+    phone_code_id: Mapped[str | None] = mapped_column(Id)
+    phone_proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    email_code_id: Mapped[str | None] = mapped_column(Id)
+    email_proved_at: Mapped[datetime | None] = mapped_column(Instant)
+    vouch_digest: Mapped[str | None] = mapped_column(Digest, unique=True)
+    way: Mapped[str | None] = mapped_column(sa.String(16))
+    browser_id: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    begun_at: Mapped[datetime | None] = mapped_column(Instant)
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_reason: Mapped[str | None] = mapped_column(sa.String(32))
+
+
+class RecoveryVouch(Base):
+    """An administrator of one of the person's companies says: it is them, and they have lost their phone. Each says so once."""
+
+    __tablename__ = "recovery_vouches"
+
+    recovery_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("recoveries.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("users.id"), primary_key=True)
+    vouched_at: Mapped[datetime] = mapped_column(Instant)

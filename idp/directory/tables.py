@@ -32,6 +32,7 @@ class User(Base):
     NOTE: a proof that is older than `rights_raised_at` counts for nothing: it was given for lesser rights.
     NOTE: while `phone_doubted_at` is set, somebody who held the number did not show that the ID is theirs: a code alone does not open it.
     NOTE: once `deleted_at` is set the row is only the `id`, which nobody gets again; it is `blocked` for good, and names nobody.
+    NOTE: `phone_changes_at` is set while a recovery waits (`credentials/recoveries`): whoever signs in is asked whether it was them.
     """
 
     __tablename__ = "users"
@@ -82,6 +83,7 @@ class User(Base):
     deletion_requested_at: Mapped[datetime | None] = mapped_column(Instant)
     deletion_due_at: Mapped[datetime | None] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)
+    phone_changes_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Company(Base):

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.config import settings
-from idp.credentials import phone_code, trusted_device
+from idp.credentials import phone_code, recoveries, trusted_device
 from idp.credentials.phone import read_number
 from idp.credentials.phone_code import Guess, Transaction
 from idp.credentials.phone_sendings import EMAIL
@@ -293,6 +293,8 @@ def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) 
     require_welcome(flow, None)
     # Written whatever was read: meanwhile another tab may have begun with another number, and that one is not proved.
     write(flow, phone_code_id=guess.id, remember=remember, **NOTHING_PROVED)
+    if recoveries.of_number(guess.phone) is not None:  # nobody's yet: an ID is to get it
+        return see_other(f"{flow.address}/recover/state")
     return see_other(next_address(flow, request))
 
 
@@ -422,7 +424,8 @@ def finish(
     events.record("login.succeeded", user_id=user.id, session_id=live.id, details=details, personal=personal)
     if is_news:
         events.record("browser.new", user_id=user.id, session_id=live.id, details={"browser": browser_id}, personal=personal)
-    answer = see_other(way_out(flow))
+    # While a recovery waits, whoever signs in is asked first whether it was them.
+    answer = see_other(way_out(flow) if user.phone_changes_at is None else f"{flow.address}/recover/asked")
     # In a browser that is not to be remembered the session ends with the window.
     answer.set_cookie("session", secret, settings().login.session_lifetime if cookie else None)
     if cookie:

@@ -152,6 +152,23 @@ WORDINGS: dict[str, dict[str, str]] = {
             "Sign in and look through what opens your ID."
         ),
     },
+    "recovery_begun": {
+        "sms": N_("%(brand)s: the number of your ID changes in %(hours)s hours. Not you? Sign in and stop it."),
+        "email": N_(
+            "Somebody proved in another way that your %(brand)s ID is theirs and that the phone is lost. Its number changes in %(hours)s "
+            "hours. If it was you, there is nothing to do. If it was not, stop it: by the link below, or by signing in."
+        ),
+    },
+    "recovery_cancelled": {
+        "sms": N_("%(brand)s: the change of your ID’s number was stopped. Nothing has changed."),
+        "email": N_(
+            "The change of the number of your %(brand)s ID was stopped, and nothing has changed. If it was not you who asked for it, look "
+            "through the browsers, passkeys and codes of your ID: somebody could prove one of them."
+        ),
+    },
+    "recovery_completed": {
+        "sms": N_("%(brand)s: this number opens your ID now. Sign in with it."),
+    },
     "phone_given_up": {
         "sms": N_("%(brand)s: your ID has this number no more. Not right? Write to support."),
         "email": N_(
@@ -253,6 +270,8 @@ SUBJECTS: dict[str, str] = {
     "email_changed": N_("The e-mail address of your %(brand)s ID was changed"),
     "email_added": N_("An e-mail address of your %(brand)s ID"),
     "email_undone": N_("The e-mail address of your %(brand)s ID is the former one again"),
+    "recovery_begun": N_("The number of your %(brand)s ID is to change"),
+    "recovery_cancelled": N_("The number of your %(brand)s ID stays as it is"),
     "phone_given_up": N_("Your %(brand)s ID has its number no more"),
     "passkey_added": N_("A passkey was added to your %(brand)s ID"),
     "passkey_removed": N_("A passkey of your %(brand)s ID was removed"),

@@ -25,13 +25,35 @@ from tests.faults.steps_of_own_pages import STEPS_OF_OWN_PAGES
 from tests.faults.steps_of_passkeys import STEPS_OF_PASSKEYS
 from tests.faults.steps_of_passwords import STEPS_OF_PASSWORDS
 from tests.faults.steps_of_providers import STEPS_OF_PROVIDERS
+from tests.faults.steps_of_recovery import STEPS_OF_RECOVERY
 from tests.machine import count
 
 # What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
 _log = logging.getLogger("tests.faults")
 LONG = {"make keys", "look at keys", "rotate keys", "revoke key", "make recovery codes"}
-LOCKING = {"right code", "right app code", "right password", "wrong code", "register", "press name", "redeem", "refresh", "deliver", "react", "rotate keys"}
-ALL = (*STEPS, *STEPS_OF_CODES, *STEPS_OF_FACTORS, *STEPS_OF_OWN_PAGES, *STEPS_OF_PASSKEYS, *STEPS_OF_PASSWORDS, *STEPS_OF_PROVIDERS)
+LOCKING = {
+    "right code",
+    "right app code",
+    "right password",
+    "wrong code",
+    "register",
+    "press name",
+    "redeem",
+    "refresh",
+    "deliver",
+    "react",
+    "rotate keys",
+}
+ALL = (
+    *STEPS,
+    *STEPS_OF_CODES,
+    *STEPS_OF_FACTORS,
+    *STEPS_OF_OWN_PAGES,
+    *STEPS_OF_PASSKEYS,
+    *STEPS_OF_PASSWORDS,
+    *STEPS_OF_PROVIDERS,
+    *STEPS_OF_RECOVERY,
+)
 CASES = [("sqlite", step) for step in ALL] + [
     pytest.param("postgresql", step, marks=pytest.mark.postgresql) for step in ALL if BOTH_AT_TIMES == BOTH or step.name in LOCKING
 ]

@@ -360,6 +360,21 @@ _RESET = {"flow": _flow(), "about": "password"}
 _RESET |= {f"{page}_url": f"/login/flw_1/{page}" for page in ("password", "reset", "identify")}
 _LINK = {"flow": _flow(), "title": "ООО «Ромашка»", "kind": "employee", "login": "shop@romashka.example", "name": "Анна Смирнова"}
 _LINK |= {"phone": "+7 ••• •••-67-89", "is_new": False, "may_link": True, "problem": "", "identify_url": "/login/flw_1/identify"}
+# A lost phone.
+LOST = SimpleNamespace(
+    id="rcv_1", phone=PHONE, begun_at=NOW, due_at=NOW + timedelta(days=3), expires_at=NOW + timedelta(days=1), state="waiting"
+)
+LOST.is_waiting = True
+LOST_SENT = SimpleNamespace(phone=PHONE, digits=6, is_open=True, tries_left=4, expires_at=NOW)
+STATE = {"flow": _flow(), "case": LOST, "state": "waiting", "is_due": False, "vouch_code": "", "vouched": 0, "needed": 2}
+
+
+class Lost(Form):
+    """`login/recover.html`."""
+
+    login = StringField()
+    phone = StringField()
+
 
 SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "password": ("login/password.html", lambda: {**_ENTRY, "form": Secret(data={"login": "anna@post.example"})}),
@@ -702,6 +717,51 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "security-no-number": (
         "account/security.html",
         lambda: {**SECURITY, "rows": [{"name": Markup("phone"), "row": {"phone": "", "verified_at": None}}]},
+    ),
+    "recover": ("login/recover.html", lambda: {"flow": _flow(), "form": Lost()}),
+    "recover-wrong": (
+        "login/recover.html",
+        lambda: {"flow": _flow(), "form": filled(Lost(data={"login": "12"}), {"login": WRONG_PHONE, "phone": WRONG_PHONE})},
+    ),
+    "recover_code": (
+        "login/recover_code.html",
+        lambda: {"flow": _flow(), "form": Mail(), "sent": LOST_SENT, "ways": (Way("sms", NOW), Way("voice", NOW)), "now": NOW},
+    ),
+    "recover_ways": ("login/recover_ways.html", lambda: {"flow": _flow(), "phone": PHONE, "problem": "", "passkey_shown": False}),
+    "recover_ways-refused": (
+        "login/recover_ways.html",
+        lambda: {"flow": _flow(), "phone": PHONE, "problem": "Wait a little and try again.", "passkey_shown": True},
+    ),
+    "recover_email": (
+        "login/recover_email.html",
+        lambda: {"flow": _flow(), "form": Mail(), "sent": LOST_SENT, "is_proved": False, "resend_at": NOW, "now": NOW, "example": "7k3m"},
+    ),
+    "recover_email-proved": (
+        "login/recover_email.html",
+        lambda: {"flow": _flow(), "form": Mail(), "sent": LOST_SENT, "is_proved": True, "resend_at": NOW, "now": NOW, "example": "7k3m"},
+    ),
+    "recover_state": ("login/recover_state.html", lambda: STATE),
+    "recover_state-asking": ("login/recover_state.html", lambda: {**STATE, "state": "asking", "vouch_code": "7k3m-x9qd"}),
+    "recover_state-due": ("login/recover_state.html", lambda: {**STATE, "is_due": True}),
+    "recover_state-over": ("login/recover_state.html", lambda: {**STATE, "state": "cancelled"}),
+    "recover_asked": ("login/recover_asked.html", lambda: {"flow": _flow(), "case": LOST}),
+    "recover_link": ("login/recover_link.html", lambda: {"case": LOST, "token": "rcv_1.x"}),
+    "vouch": ("account/vouch.html", lambda: {**SHELL, "form": Mail()}),
+    "vouch_person": (
+        "account/vouch_person.html",
+        lambda: {**SHELL, "name": "Тимур Гареев", "phone": PHONE, "companies": ["ООО «Ромашка»"], "done": False, "problem": ""},
+    ),
+    "vouch_person-done": (
+        "account/vouch_person.html",
+        lambda: {**SHELL, "name": "Тимур Гареев", "phone": PHONE, "companies": ["ООО «Ромашка»"], "done": True, "was_enough": True},
+    ),
+    "security-recovery": (
+        "account/security.html",
+        lambda: {
+            **SECURITY,
+            "above": [{"name": Markup("recovery"), "row": {"case": LOST, "administers": True}}],
+            "below": [{"name": Markup("vouch"), "row": {"case": LOST, "administers": True}}],
+        },
     ),
     "refusal": ("errors/refusal.html", lambda: REFUSAL),
     "refusal-ours": (
