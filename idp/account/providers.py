@@ -30,8 +30,9 @@ LINKED = N_("%(provider)s is linked. You can sign in with it from now on.")
 
 
 def facts(me: Me) -> Mapping[str, Any]:
-    """What the row of `/account/security` shows."""
-    return {"titles": [_title(each) for each in identities.of_person(me.id)], "any": bool(upstream.titles())}
+    """What the row of `/account/security` shows; nothing where there is no provider to link."""
+    titles = [_title(each) for each in identities.of_person(me.id)]
+    return {"titles": titles} if titles or upstream.titles() else {}
 
 
 def show(request: Request) -> Answer:

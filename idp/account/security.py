@@ -12,7 +12,9 @@ from idp.web.http import Answer, Request
 
 
 class Part(NamedTuple):
-    """What `templates/account/rows/<name>.html` shows of `facts(me)`, which it finds as `row`: a row, or a section of its own."""
+    """What `templates/account/rows/<name>.html` shows of `facts(me)`, which it finds as `row`: a row, or a section of its own. No facts:
+    there is nothing to show.
+    """
 
     name: str
     facts: Callable[[Me], Mapping[str, Any]]
@@ -58,7 +60,7 @@ def show(request: Request) -> Answer:
     me = entry.enter(request)
 
     def told(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-        return [{"name": part.name, "row": dict(part.facts(me))} for part in parts]
+        return [{"name": part.name, "row": dict(facts)} for part in parts if (facts := part.facts(me))]
 
     return shell.page(
         me, "account/security.html", section="security", said=shell.done(request), above=told(ABOVE), rows=told(ROWS), below=told(BELOW)

@@ -11,10 +11,12 @@ import httpx2
 
 from idp import clock
 from idp.credentials import social
+from idp.credentials.social import Claimed
 from idp.directory import numbers, users
 from tests.account.lab import ANNA, entered, prove
+from tests.conftest import Told
 from tests.login.hostile import Upstream
-from tests.login.http_lab import copy_cookies, text_of, token_of
+from tests.login.http_lab import copy_cookies, provider, text_of, token_of
 from tests.login.lab import id_token
 from tests.login.social_lab import changed_settings, come_back, linked, other, signed_up, upstream
 from tests.world import Browser, World
@@ -58,6 +60,20 @@ def test_linked_and_unlinked(world: World, upstream: Upstream) -> None:
     assert [event.name for event in world.events("social.unlinked")] == ["social.unlinked"]
     assert len(world.events("social.linked")) == 1
     assert any("привязана запись в другом сервисе" in message["text"] for message in world.inbox("anna@post.example"))
+
+
+def test_where_there_are_none(told: Told) -> None:
+    """No button, no row; what was linked to one that is configured no more is shown by its host, and can be taken off."""
+    with provider(told) as world:
+        assert "/social/" not in world.browser().authorize(world.party()).text
+        browser, page = entered(world, "/account/security")
+        assert HERE not in page.text
+        with world.writes():
+            social.link(id_of(world, ANNA), "gone", Claimed("https://gone.example/a", "1"))
+        page = browser.go(HERE)
+        assert ("gone.example" in text_of(page), "Can be linked" in text_of(page)) == (True, False)
+        assert browser.press(page, "/unlink").headers["Location"] == HERE
+        assert linked(world, id_of(world, ANNA)) == []
 
 
 def test_only_right_after_a_proof(world: World, upstream: Upstream) -> None:

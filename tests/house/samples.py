@@ -291,7 +291,7 @@ ROWS = [
     {"name": Markup("email"), "row": {"email": "anna@post.example", "verified_at": NOW}},
     {"name": Markup("authenticator"), "row": {"since": None}},
     {"name": Markup("recovery_codes"), "row": {"left": 8, "of": 10}},
-    {"name": Markup("providers"), "row": {"titles": ["VK ID"], "any": True}},
+    {"name": Markup("providers"), "row": {"titles": ["VK ID"]}},
 ]
 LINK = {"flow": _flow(), "provider": "VK ID", "there": "Анна С.", "name": "Анна Смирнова", "phone": "+7 ••• •••-67-89"}
 PROVIDERS = {
