@@ -174,6 +174,7 @@ def register(
     Conflict when the id is taken, also by one that was deleted.
     """
     values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
+    registering.require_providers(kind, values["providers"])
     if client_id is not None:
         registering.require_id(client_id)
     by_secret = values["token_endpoint_auth_method"] in BY_SECRET
@@ -210,6 +211,7 @@ def update(client_id: str, **changes: Any) -> Client:
     if now_public and "jwks" not in changes:
         kept["jwks"] = None
     after = registering.require(before["kind"], kept | _known(changes))
+    registering.require_providers(before["kind"], changes.get("providers"))
     differing = [name for name in FIELDS if after[name] != before[name]]
     if not differing:
         return get(client_id)

@@ -77,12 +77,12 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     values |= {name: list(dict.fromkeys(values[name] or ())) for name in LISTS}
     values |= {name: values[name] or None for name in (*PAGES, "purpose", "jwks")}
     values["names"] = {code: name for code, name in (values["names"] or {}).items() if name}
+    values["providers"] = None if values["providers"] is None else list(dict.fromkeys(values["providers"]))
     values["first_party"] = bool(values["first_party"])
     values["new_browser"] = values["new_browser"] or NEW_BROWSER[0]
     if values["new_browser"] not in NEW_BROWSER:
         raise BadInput(N_("What a new browser shows is one of: %(ways)s."), ways=", ".join(NEW_BROWSER))
     _require_words(values)
-    _require_providers(kind, values)
     _require_scopes(kind, values["scopes"])
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
@@ -132,19 +132,18 @@ def _require_words(values: dict[str, Any]) -> None:
         raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))
 
 
-def _require_providers(kind: str, values: dict[str, Any]) -> None:
-    """Which other providers its sign-in page offers: none named, all that are configured; an empty list, none of them."""
-    if values["providers"] is None:
-        return
-    values["providers"] = list(dict.fromkeys(values["providers"]))
+def require_providers(kind: str, keys: list[str] | None) -> None:
+    """Raise BadInput for a provider that is not configured. Asked only when they are named: one that was taken out of the configuration
+    since then stands in nobody's way, and is offered no more.
+    """
     configured = settings().providers
-    if unknown := [key for key in values["providers"] if key not in configured]:
+    if unknown := [key for key in keys or () if key not in configured]:
         raise BadInput(
             N_("There is no provider %(provider)s. Configured are: %(known)s."),
             provider=unknown[0][:40],
             known=", ".join(configured) or "-",
         )
-    if kind == MACHINE and values["providers"]:
+    if kind == MACHINE and keys:
         raise BadInput(N_("Nobody signs in at a machine: it offers no other providers."))
 
 

@@ -111,6 +111,8 @@ def test_update(place: Place) -> None:
     assert said.code == 0
     assert set(re.findall(r"^\w+", said.out, re.MULTILINE)) == {"first_party", "names"}
     assert "already" in place.idp("clients", "update", "shop", "--name", "Store").err
+    for said_of_it, kept in (("none", []), ("all", None)):  # of other providers; none is configured here
+        assert answered(place, "clients", "update", "shop", "--providers", said_of_it)["providers"] == kept
     assert answered(place, "clients", "show", "shop")["names"] == {"zh": "商店"}
 
 
@@ -165,6 +167,7 @@ REFUSED = [
     ("clients add-secret nobody", 1),
     ("clients revoke-secret nobody sec_x", 1),
     ("clients update shop --pkce plain", 2),
+    ("clients update shop --providers vk", 1),
     ("clients update shop --kind native", 2),
     ("clients update shop --auth-method client_secret_jwt", 2),
     ("clients update shop --name-in Shop", 2),

@@ -25,6 +25,11 @@ def test_which_are_offered(world: World) -> None:
         with world.writes():
             assert clients.update(party.client.id, providers=given).providers == kept
     assert world.events("client.updated")[0].details["changed"] == {"providers": {"before": None, "after": ["github", "google"]}}
+    with world.writes():
+        clients.update(party.client.id, providers=["github", "google"])
+    del world.settings.providers["google"]  # taken out of the configuration: the client can be changed all the same
+    with world.writes():
+        assert clients.update(party.client.id, name="Other").providers == ["github", "google"]
     for client, named in ((party, ["vk"]), (machine, ["google"])):
         with pytest.raises(BadInput), world.writes():
             clients.update(client.client.id, providers=named)
