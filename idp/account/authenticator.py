@@ -1,7 +1,7 @@
 """The authenticator app of a person: set up by a picture and a first right code, replaced by another, taken away.
 
-Each needs a proof of the last minutes, and where there is an app already, one of two kinds: whoever has the phone number alone changes
-nothing about what is there to keep them out (ASVS 5.0 §7.5.1). Whoever is signed in elsewhere is signed out: they never showed the new
+Each needs a proof of the last minutes, of two kinds from whoever can give them: who has the phone number alone changes nothing about what
+is there to keep them out (ASVS 5.0 §7.5.1). Whoever is signed in elsewhere is signed out: they never showed the new
 factor (case 82).
 """
 
@@ -20,6 +20,7 @@ from idp.credentials import recovery_codes, totp
 from idp.directory import numbers, users
 from idp.errors import N_, BadInput
 from idp.login import flow as flows
+from idp.login import policy, situation
 from idp.messages import wording
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -84,13 +85,16 @@ def remove(request: Request) -> Answer:
 
 
 def require_proof(request: Request, me: Me, *, back_to: str = "") -> None:
-    """A fresh proof (`entry.fresh`), by the authenticator as well where there is one.
+    """A fresh proof (`entry.fresh`), of two kinds where the person can give them: by the authenticator, a passkey, a password.
 
-    Not in the minutes after it was set up, so that whoever did needs no second code at once: since then only those are signed in who showed
-    it, and the browser in which it was set up.
+    Recovery codes do not count: whoever has lost them makes new ones without them. Nor, in the minutes after it was set up, does the
+    authenticator, so that whoever did needs no second code at once: since then only those are signed in who showed it, and the browser in
+    which it was set up.
     """
     live, lately = totp.find(me.id), clock.now() - timedelta(seconds=settings().login.fresh_proof)
-    entry.fresh(request, me, back_to=back_to, acr="code" if live is None or live.confirmed_at > lately else "mfa")
+    just_made = live is not None and live.confirmed_at > lately
+    has_more = bool(situation.factors(me.id) - {policy.RECOVERY_CODE})
+    entry.fresh(request, me, back_to=back_to, acr="mfa" if has_more and not just_made else "code")
 
 
 def _page(me: Me, form: CodeForm, *, status: int = 200) -> Page:

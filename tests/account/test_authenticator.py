@@ -18,7 +18,7 @@ from tests.account.lab import ANNA, entered
 from tests.credentials.factors import code_of, wrong_code
 from tests.login.http_lab import known, token_of
 from tests.login.lab import where, words
-from tests.login.password_lab import id_of
+from tests.login.password_lab import give, id_of
 from tests.world import Browser, World
 
 SET_UP = "/account/authenticator/set_up"
@@ -92,6 +92,19 @@ def test_only_after_a_fresh_proof(world: World) -> None:
         assert "/login/flw_" in browser.post("/account/recovery_codes", data={"csrf_token": token_of(overview)}).headers["Location"]
     with world.reads():
         assert totp.is_set_up(id_of(world))
+
+
+def test_who_has_a_password_proves_it_too(world: World) -> None:
+    """Case 102: whoever got hold of the number alone sets up no app of their own for somebody who has a password; and no recovery codes."""
+    browser, _ = entered(world)
+    give(world, id_of(world))
+    for path in (SET_UP, "/account/recovery_codes"):
+        page = browser.get("/account/recovery_codes")
+        answer = browser.get(path) if path == SET_UP else browser.submit(page, instead_of="")
+        page = browser.onward(answer)
+        assert where(page) == "further_proof"
+        assert "/password" in page.text
+    assert not world.events(recovery_codes.MADE)
 
 
 def test_removed_right_after_it_was_set_up(world: World) -> None:
