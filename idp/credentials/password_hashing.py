@@ -1,14 +1,15 @@
 """argon2id in a bounded pool of its own: what is slow on purpose may not slow down anything else (threats: case 128).
 
-At most AT_ONCE passwords are hashed at one moment in a process; a few more stand in line, each in its own thread, which sleeps meanwhile
-(argon2 lets go of Python's lock). Whoever finds the line full is told so at once: a thread is always left for everybody else, and
-/jwks and discovery have one of their own.
+At one moment as many passwords are hashed in a process as it has processors of its own (`at_once`); a few more stand in line, each in its
+own thread, which sleeps meanwhile (argon2 lets go of Python's lock). Whoever finds the line full is told so at once: a thread is always
+left for everybody else, and /jwks and discovery have one of their own.
 
 NOTE: never between the first statement of a unit and its commit (`db/session`): a hash takes as long as fifty sign-ins' statements.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from argon2.low_level import Type, hash_secret_raw
 from idp.config import settings
 from idp.errors import N_, TooManyTries
 
-AT_ONCE = 2
 RETRY_AFTER = 2  # seconds
 # OWASP Password Storage: argon2id with 19 MiB, two passes, one lane. A digest says what it was made with; older ones are made anew.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
@@ -43,10 +43,22 @@ class _Pool:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.inside = 0
-        self.hashing = threading.Semaphore(AT_ONCE)
+        self.hashing: threading.Semaphore | None = None
 
 
 _pool = _Pool()
+
+
+def at_once() -> int:
+    """How many hash at one moment in this process: the machine's processors, shared with the other processes that serve."""
+    return max(1, (os.cpu_count() or 1) // settings().server.workers)
+
+
+def _hashing() -> threading.Semaphore:
+    with _pool.lock:
+        if _pool.hashing is None:
+            _pool.hashing = threading.Semaphore(at_once())
+        return _pool.hashing
 
 
 @contextmanager
@@ -56,7 +68,7 @@ def place() -> Iterator[None]:
     Taken before a guess is counted: one that was counted is looked at.
     """
     with _pool.lock:
-        if _pool.inside >= max(AT_ONCE, settings().server.threads):
+        if _pool.inside >= max(at_once(), settings().server.threads):
             raise Busy()
         _pool.inside += 1
     try:
@@ -68,13 +80,13 @@ def place() -> Iterator[None]:
 
 def make(password: str) -> str:
     """The digest that is kept of `password`. In a `place`."""
-    with _pool.hashing:
+    with _hashing():
         return _hasher.hash(_bytes(password))
 
 
 def is_right(digest: str | None, password: str) -> bool:
     """Whether `digest` was made of `password`; None, where there is none, takes as long and is never right. In a `place`."""
-    with _pool.hashing:
+    with _hashing():
         try:
             _hasher.verify(digest or NOBODY, _bytes(password))
         except (VerificationError, InvalidHashError):
@@ -84,7 +96,7 @@ def is_right(digest: str | None, password: str) -> bool:
 
 def stretch(secret: str, salt: str) -> str:
     """The same hash of something random, under a salt that is given: so it can be looked for. In a `place`."""
-    with _pool.hashing:
+    with _hashing():
         how = (_hasher.time_cost, _hasher.memory_cost, _hasher.parallelism, _hasher.hash_len, Type.ID)
         return hash_secret_raw(_bytes(secret), _bytes(salt), *how).hex()
 

@@ -20,7 +20,7 @@ from idp.config import settings
 from idp.credentials import password, password_hashing, password_limits, trusted_device
 from idp.credentials.password import Login, Owner
 from idp.credentials.password_hashing import Busy
-from idp.db.session import places, writes
+from idp.db.session import places, reads, writes
 from idp.directory import users
 from idp.errors import N_, BadInput, Refusal, TooManyTries
 from idp.login import browser, drafts, password_address, policy
@@ -76,7 +76,7 @@ def answer(request: Request, flow: str) -> Answer:
         with password_hashing.place():
             return _guess(request, flow)
     except Busy as busy:
-        with places(), writes():
+        with places(), reads():
             row = flows.get(request, flow)
             form = PasswordForm(request, ui_locales=row.ui_locales)
             form.refuse("password", busy)

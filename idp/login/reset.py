@@ -13,7 +13,7 @@ from idp.credentials import email_code, password, password_hashing, phone_code
 from idp.credentials.password import Owner
 from idp.credentials.password_hashing import Busy
 from idp.credentials.phone_sendings import NotOpen
-from idp.db.session import places, writes
+from idp.db.session import places, reads, writes
 from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import N_, BadInput, Gone, TooManyTries
@@ -151,7 +151,7 @@ def set_password(request: Request, flow: str) -> Answer:
         with password_hashing.place():
             return _set(request, flow)
     except Busy as busy:
-        with places(), writes():
+        with places(), reads():
             row = flows.get(request, flow)
             reset, form = _open(row, request), NewPasswordForm(request, ui_locales=row.ui_locales)
             if reset is None:
