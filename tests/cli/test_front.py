@@ -118,3 +118,16 @@ def test_an_address_in_other_letters(server: Server) -> None:
     """What is no address of ours is a 404 of ours, whatever letters it has."""
     for path in ("/%D0%B0", "/%FF%FE", "/a%00b", "/%2e%2e/etc", "//evil.example/x"):
         assert ask(server, f"GET {path} HTTP/1.1\r\nHost: HOST\r\n\r\n")[:12] in {b"HTTP/1.1 404", b"HTTP/1.1 400"}, path
+
+
+def test_files_are_taken_where_they_are_and_few_at_once(server: Server) -> None:
+    """Case 128: a picture may have five megabytes at its one address; who sends eight slowly keeps out other pictures, nothing else."""
+    head = f"POST /account/avatar HTTP/1.1\r\nHost: HOST\r\nCookie: idp_login=x\r\n{FORM}"
+    assert ask(server, f"{head}Content-Length: 300000\r\n\r\n" + "a" * 300_000).startswith(b"HTTP/1.1 400")  # it was read: no form
+    assert ask(server, f"{head}Content-Length: 6000000\r\n\r\n").startswith(b"HTTP/1.1 413")
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(connect(server, f"{head}Content-Length: 5000000\r\n\r\na"))
+        time.sleep(0.3)
+        assert ask(server, f"{head}Content-Length: 3\r\n\r\na=1").startswith(b"HTTP/1.1 503")
+        assert quick(server, "/jwks", "/health/ready") < 0.5

@@ -24,6 +24,7 @@ from tests.faults.steps_of_factors import STEPS_OF_FACTORS
 from tests.faults.steps_of_own_pages import STEPS_OF_OWN_PAGES
 from tests.faults.steps_of_passkeys import STEPS_OF_PASSKEYS
 from tests.faults.steps_of_passwords import STEPS_OF_PASSWORDS
+from tests.faults.steps_of_profile import STEPS_OF_PROFILE
 from tests.faults.steps_of_providers import STEPS_OF_PROVIDERS
 from tests.faults.steps_of_recovery import STEPS_OF_RECOVERY
 from tests.machine import count
@@ -51,6 +52,7 @@ ALL = (
     *STEPS_OF_OWN_PAGES,
     *STEPS_OF_PASSKEYS,
     *STEPS_OF_PASSWORDS,
+    *STEPS_OF_PROFILE,
     *STEPS_OF_PROVIDERS,
     *STEPS_OF_RECOVERY,
 )

@@ -110,7 +110,7 @@ def _code(her: Guest, to: str) -> None:
 
 
 def _phone(her: Guest) -> None:
-    page, site, new = her.page, her.site, new_phone()
+    page, new = her.page, new_phone()
     page.locator("main a.row[href='/account/phone']").click()
     look(page, "phone")
     page.locator("form[action='/account/phone'] button").click()
