@@ -185,23 +185,20 @@ def _redeem(key: str, at: Endpoints, code: str, state: str, answer: Mapping[str,
 
 def _signed(provider: Provider, by: str, audience: str) -> str:
     """A JWT by which we say who we are (RFC 7523 §3). Apple's secret is one too, in the name of our team."""
-    from joserfc import jwt  # noqa: PLC0415 - heavy, and few providers want it
+    from joserfc import errors, jwt  # noqa: PLC0415 - heavy, and few providers want it
     from joserfc.jwk import ECKey, RSAKey  # noqa: PLC0415 - as above
 
-    if provider.private_key is None:
-        raise UpstreamFailed("failed", "private_key")
-    try:
-        pem = provider.private_key.read_bytes()
-    except OSError:
-        raise UpstreamFailed("failed", "private_key") from None
     now = clock.timestamp()
     claims = {"iss": by, "sub": provider.client_id, "aud": audience, "iat": now, "exp": now + ASSERTION, "jti": crypto.new_secret()}
-    try:
-        key: Any = ECKey.import_key(pem)
-        algorithm = "ES256"
-    except ValueError:
-        key, algorithm = RSAKey.import_key(pem), "RS256"
-    return str(jwt.encode({"alg": algorithm, "kid": provider.key_id}, claims, key, algorithms=[algorithm]))
+    for algorithm, kind in (("ES256", ECKey), ("RS256", RSAKey)):
+        try:
+            key: Any = kind.import_key(provider.private_key.read_bytes() if provider.private_key else b"")
+            return str(jwt.encode({"alg": algorithm, "kid": provider.key_id}, claims, key, algorithms=[algorithm]))
+        except (errors.JoseError, ValueError):  # a key of the other kind, or none
+            continue
+        except OSError:
+            break
+    raise UpstreamFailed("failed", "private_key")
 
 
 def _judge(provider: Provider, at: Endpoints, said: dict[str, Any], state: str) -> dict[str, Any]:

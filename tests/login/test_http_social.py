@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from joserfc import jws
 
 from idp import clock
 from idp.config_providers import Provider
@@ -19,11 +21,11 @@ from idp.login import upstream as said
 from idp.login.tables import Session
 from tests.canary import CANARY
 from tests.conftest import Told
-from tests.login.hostile import Upstream, sent_to
+from tests.login.hostile import KEYS, Upstream, sent_to
 from tests.login.http_lab import base_of, cookies_set, copy_cookies, drop_cookies, phone_of, post, provider, text_of
 from tests.login.lab import ANNA, how_many, id_token, where
 from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
-from tests.world import Party, World, answer_of, new_phone
+from tests.world import Party, World, answer_of, claims_of, new_phone
 
 __all__ = ["changed_settings", "other", "upstream"]
 
@@ -317,6 +319,31 @@ def test_plain_oauth(world: World, party: Party, upstream: Upstream) -> None:
     # The same subject of another issuer is somebody else.
     upstream.subject = "7"
     assert where(come_back(world.browser(), party, upstream)) == "identify"
+
+
+@pytest.mark.parametrize("kind", ["EC", "RSA", "none"])
+def test_what_we_prove_by_a_key(world: World, party: Party, upstream: Upstream, tmp_path: Path, kind: str) -> None:
+    """RFC 7523 §3: signed by the key of the configuration, for this issuer only. Apple's secret: in the name of our team. A file that holds
+    no key is a sentence on the page, and a word for who runs this.
+    """
+    pem = KEYS["RS256" if kind == "RSA" else "ES256"].as_pem(private=True) if kind != "none" else b"nothing"
+    (tmp_path / "key").write_bytes(pem)
+    for auth, member, by, audience in (
+        ("private_key_jwt", "client_assertion", "us", upstream.issuer),
+        ("apple", "client_secret", "TEAM", "https://appleid.apple.com"),
+    ):
+        given = upstream.settings(client_auth=auth, client_secret="", private_key=tmp_path / "key", key_id="ours", team_id="TEAM")
+        world.settings.providers["up"] = Provider(**given)
+        upstream.seen.clear()
+        page = come_back(world.browser(), party, upstream)
+        if kind == "none":
+            assert ("did not work" in text_of(page), world.events("social.failed")[-1].details["reason"]) == (True, "private_key")
+            continue
+        assert "linked to this account" in text_of(page)
+        form = next(form for path, form, _ in upstream.seen if path == "/token")
+        claims = claims_of(form[member])
+        assert (claims["iss"], claims["sub"], claims["aud"], claims["exp"] - claims["iat"]) == (by, "us", audience, 300)
+        jws.deserialize_compact(form[member], KEYS["RS256" if kind == "RSA" else "ES256"], algorithms=["RS256", "ES256"])
 
 
 def test_the_question_is_only_for_who_proved(world: World, party: Party, upstream: Upstream, story) -> None:
