@@ -16,7 +16,18 @@ from idp import clock, events
 from idp.account.tables import EmailUndo
 from idp.config import settings
 from idp.credentials import trusted_device
-from idp.credentials.tables import Authenticator, Browser, Device, Identity, Passkey, PasskeyOwner, Password, RecoveryCodeSet
+from idp.credentials.tables import (
+    Authenticator,
+    Browser,
+    Device,
+    Identity,
+    Passkey,
+    PasskeyOwner,
+    Password,
+    Recovery,
+    RecoveryCodeSet,
+    RecoveryVouch,
+)
 from idp.db.columns import Base, table
 from idp.db.session import changed, session
 from idp.delegation.tables import AccountChoice, Code, Consent, OpaqueToken, TokenFamily
@@ -67,6 +78,8 @@ ERASED: tuple[Erased, ...] = (
     _by_user(RecoveryCodeSet),  # and with it its codes
     _by_user(Identity),
     _by_user(EmailUndo),
+    _by_user(RecoveryVouch),  # a word for a colleague; whose it was for, goes with the request
+    _by_user(Recovery),
     # What they look like
     _by_user(Picture),
     # What apps were given

@@ -8,14 +8,10 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-import sqlalchemy as sa
 
 from idp import clock
 from idp.credentials import email_code, recoveries
-from idp.db.session import session as database
 from idp.directory import numbers, users
-from idp.login.policy import Proved
-from idp.login.tables import Session
 from idp.oidc import recovery
 from idp.oidc.change_phone import change_phone
 from tests.login.http_lab import ORLOV, base_of, claims, cookies_set, known, post, press, prove, signed_in, text_of
@@ -33,6 +29,8 @@ from tests.login.recovering import (
     step,
     with_recovery_codes,
 )
+from tests.login.test_http_passkey import has_passkey
+from tests.login.test_http_passkey import press as show_passkey
 from tests.world import Browser, Party, World, new_phone
 
 ZIMIN, MAIL = "+79005553510", "zimin@post.example"
@@ -186,44 +184,48 @@ class TestByPasskey:
     """A sign-in by passkey, fresh, in this browser."""
 
     def test_shown(self, world: World, party: Party) -> None:
-        """It leads to the page of the passkey and back; a proof of before the request, or a weaker one, does not count; it waits a day."""
+        """It leads to the passkey and back; one shown before the request does not count; it waits a day, and a notice says so."""
         with clock.freeze(clock.now()) as later:
-            user_id, browser = id_of(world, ZIMIN), world.browser()
-            prove(world, browser, party, ZIMIN)
-            strengthen(world, user_id)
+            device, browser = has_passkey(world, party, ZIMIN), world.browser()
+            later(5)
+            browser.onward(show_passkey(browser, browser.authorize(party), device))
             later(5)
             page = at_ways(world, browser, party, ZIMIN, new_phone())
-            onward = browser.submit(page, answer="passkey")
-            assert onward.status_code == 303
-            assert onward.headers["Location"].endswith("/passkey")
+            question = browser.onward(browser.submit(page, answer="passkey"))
+            assert step(question) == "passkey"
             later(5)
-            strengthen(world, user_id)
-            page = choose(browser, browser.get(str(page.url)), "passkey")
+            back = browser.onward(show_passkey(browser, question, device))
+            assert str(back.url) == str(page.url)
+            assert "that you have shown" in back.text
+            assert world.events(recoveries.BEGUN) == []
+            page = choose(browser, back, "passkey")
             assert step(page) == "state"
             case = case_of(world, page)
             assert (case.way, case.due_at) == (recoveries.PASSKEY, clock.now() + timedelta(days=1))
+            assert any("24" in message["text"] and not message["code"] for message in world.inbox(ZIMIN))
+            assert choose_again(world, browser, party) == 422  # whoever has a passkey does not go around it by this browser's word
 
     def test_of_another_id(self, world: World, party: Party) -> None:
         """Case 101: whose passkey it is, decides."""
         with clock.freeze(clock.now()) as later:
-            browser = world.browser()
-            prove(world, browser, party, "+79005553507")
-            later(1)
+            device, browser = has_passkey(world, party, "+79005553507"), world.browser()
             page = at_ways(world, browser, party, ZIMIN, new_phone())
             later(5)
-            strengthen(world, id_of(world, "+79005553507"))
-            page = choose(browser, page, "passkey")
+            question = browser.onward(browser.submit(page, answer="passkey"))
+            page = choose(browser, browser.onward(show_passkey(browser, question, device)), "passkey")
             assert page.status_code == 422
             assert "does not open that ID" in page.text
 
 
-def strengthen(world: World, user_id: str) -> None:
-    """The person's session, as a passkey leaves it."""
-    now = clock.now()
-    shown = Proved("passkey", "phishing_resistant", ("swk", "user", "mfa"), now)
+def choose_again(world: World, browser: Browser, party: Party) -> int:
+    """What the same browser's word is answered with."""
     with world.writes():
-        theirs = sa.update(Session).where(Session.user_id == user_id)
-        database.execute(theirs.values(acr=shown.acr, amr=list(shown.amr), auth_time=now))
+        case = recoveries.of_person(id_of_(ZIMIN))
+        assert case is not None
+        recoveries.cancel(case.id, recoveries.WITHDRAWN)
+    fresh = known(world, party, ZIMIN)
+    del browser
+    return choose(fresh, at_ways(world, fresh, party, ZIMIN, new_phone()), "browser").status_code
 
 
 class TestWhoeverHasTheIdCanStopIt:
