@@ -215,6 +215,8 @@ ROUTES: tuple[Route, ...] = (
     _page("/account/security", security.show, "writes"),
     _page("/account/phone", phone.show, "writes"),
     _form("/account/phone", phone.begin),
+    _page("/account/phone/lost", phone.show, "writes"),
+    _form("/account/phone/lost", phone.lost),
     _page("/account/phone/former", phone.show_former, "writes"),
     _form("/account/phone/former", phone.answer_former),
     _page("/account/phone/former/resend", phone.show_former, "writes"),

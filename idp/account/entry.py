@@ -18,7 +18,7 @@ from idp.login import browser, flow, policy, session, situation, social
 from idp.login.policy import Demand
 from idp.login.session import SignedIn
 from idp.oidc import arrivals
-from idp.web.http import Elsewhere, Request
+from idp.web.http import Answer, Elsewhere, Request, see_other
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,30 @@ def fresh(request: Request, me: Me, *, back_to: str = "", acr: str = "code") -> 
         raise _sign_in(request, demand, back_to)
 
 
+def lead(request: Request, page: str, *, back_to: str) -> Answer:
+    """To a page that belongs to a sign-in, for who is signed in and cannot prove what is asked here; it leads back to `back_to`."""
+    now = clock.now()
+    return _begun(request, Demand(now, fresh_since=now), back_to, page)
+
+
 def place(request: Request) -> dict[str, str]:
     """From where something is done, for the personal part of its event."""
     return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
 
 
 def _sign_in(request: Request, demand: Demand, back_to: str) -> Elsewhere:
-    """A sign-in that returns to where the person is. The browser that has no `login` cookie yet gets one with it."""
+    return Elsewhere(_begun(request, demand, back_to or _address(request)))
+
+
+def _begun(request: Request, demand: Demand, back_to: str, page: str = "") -> Answer:
+    """A sign-in that returns to `back_to`, at `page` or wherever it begins. The browser that has no `login` cookie yet gets one with it."""
     arrivals.admit(request.network)
     secret = request.cookie("login") or crypto.new_secret()
-    begun = flow.begin(return_to=back_to or _address(request), demand=demand, login_secret=secret, ui_locales=request.ui_locales)
-    answer = flow.enter(begun, request)
+    begun = flow.begin(return_to=back_to, demand=demand, login_secret=secret, ui_locales=request.ui_locales)
+    answer = see_other(f"{begun.address}/{page}") if page else flow.enter(begun, request)
     if not request.cookie("login"):
         answer.set_cookie("login", secret)
-    return Elsewhere(answer)
+    return answer
 
 
 def _address(request: Request) -> str:

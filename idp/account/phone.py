@@ -78,6 +78,12 @@ def begin(request: Request) -> Answer:
     return see_other(FORMER)
 
 
+def lost(request: Request) -> Answer:
+    """`POST /account/phone/lost`: no code can come to the number that the ID has. Another way gives it a new one, after a time (§6.3)."""
+    entry.enter(request, back_to=HERE)
+    return entry.lead(request, "recover", back_to=HERE)
+
+
 def show_former(request: Request) -> Answer:
     """`GET /account/phone/former`: the code to the number that the ID has."""
     me = entry.enter(request)

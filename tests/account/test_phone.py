@@ -130,6 +130,15 @@ def test_what_cannot_be_a_new_number(world: World) -> None:
         assert len(world.inbox(ORLOV)) == sent + 1
 
 
+def test_whoever_has_lost_the_number_is_led_on(world: World) -> None:
+    """From the page of the number to the page of a lost phone, without signing out first."""
+    browser, page = entered(world, "/account/phone")
+    there = browser.onward(browser.press(page, "/account/phone/lost"))
+    assert there.status_code == 200
+    assert there.url.path.endswith("/recover")
+    assert browser.go("/account/profile").url.path == "/account/profile"
+
+
 def test_five_guesses_and_no_more(world: World) -> None:
     """Case 53: the right code after five wrong ones wins nothing; the page leads to a new one."""
     browser, page = at_new_number(world)
