@@ -8,42 +8,47 @@ from __future__ import annotations
 
 from idp import clock, limits
 from idp.account import authenticator, entry, shell
+from idp.account.entry import Me
 from idp.credentials import password_hashing, recovery_codes, totp
-from idp.db.session import session as database
+from idp.db.session import places, writes
 from idp.directory import users
-from idp.web.http import Answer, Request
+from idp.web.http import Answer, Page, Request
 
 A_DAY, DAY = 10, 86400  # sets that one person can make: each costs ten slow hashes
 
 
 def show(request: Request) -> Answer:
     """`GET /account/recovery_codes`: how many are left."""
-    me = entry.enter(request)
+    return _page(entry.enter(request))
+
+
+def make(request: Request) -> Answer:
+    """`POST /account/recovery_codes`, `instead_of` (the id of the set on the page): ten new ones, shown in the answer. Outside of any unit.
+
+    Raises TooManyTries. NOTE: a form that is sent a second time, in another tab or by reloading, makes no second set.
+    """
+    with password_hashing.place():
+        with places(), writes():
+            me = entry.enter(request)
+            authenticator.require_proof(request, me)
+            limits.spend("recovery_codes", me.id, limit=A_DAY, window_seconds=DAY)
+        drawn = recovery_codes.draw(me.id)
+    with places(), writes():
+        me = entry.enter(request)  # it may have been signed out meanwhile
+        users.get(me.id, alone=True)
+        how = {"instead_of": request.form.get("instead_of"), "session_id": me.session.id}
+        if not recovery_codes.keep(me.id, drawn, **how, personal=entry.place(request)):
+            return _page(me, problem=True, status=409)
+    return shell.page(me, "account/recovery_codes_made.html", section="security", codes=drawn.texts, made_at=clock.now())
+
+
+def _page(me: Me, *, problem: bool = False, status: int = 200) -> Page:
     return shell.page(
         me,
         "account/recovery_codes.html",
         section="security",
+        status=status,
         left=recovery_codes.left(me.id),
         guarded=totp.is_set_up(me.id),
-        problem=False,
+        problem=problem,
     )
-
-
-def make(request: Request) -> Answer:
-    """`POST /account/recovery_codes`, `instead_of` (the id of the set on the page): ten new ones, shown in the answer. Raises TooManyTries.
-
-    NOTE: it commits before the slow hashes. A form that is sent a second time, in another tab or by reloading, makes no second set.
-    """
-    me = entry.enter(request)
-    authenticator.require_proof(request, me)
-    limits.spend("recovery_codes", me.id, limit=A_DAY, window_seconds=DAY)
-    database.commit()
-    with password_hashing.place():
-        drawn = recovery_codes.draw(me.id)
-    users.get(me.id, alone=True)
-    entry.enter(request)  # it may have been signed out meanwhile
-    how = {"instead_of": request.form.get("instead_of"), "session_id": me.session.id}
-    if not recovery_codes.keep(me.id, drawn, **how, personal=entry.place(request)):
-        left, guarded = recovery_codes.left(me.id), totp.is_set_up(me.id)
-        return shell.page(me, "account/recovery_codes.html", section="security", status=409, left=left, guarded=guarded, problem=True)
-    return shell.page(me, "account/recovery_codes_made.html", section="security", codes=drawn.texts, made_at=clock.now())

@@ -1,7 +1,6 @@
 """One more proof: one of the ten codes that the person has kept for the day on which all else is lost (`credentials/recovery_codes`).
 
-NOTE: `answer` commits between counting the guess and looking at it; the slow hash of what was typed is made after that commit, when no unit
-is open.
+NOTE: the guess is counted in a unit of its own; the slow hash of what was typed is made between that one and the one in which it counts.
 """
 
 from __future__ import annotations
@@ -9,7 +8,8 @@ from __future__ import annotations
 from wtforms import StringField
 
 from idp.credentials import factor_limits, password_hashing, recovery_codes
-from idp.db.session import session as database
+from idp.credentials.password_hashing import Busy
+from idp.db.session import places, reads, writes
 from idp.errors import N_, BadInput, TooManyTries
 from idp.login import browser, drafts, further_proof, totp
 from idp.login import flow as flows
@@ -38,35 +38,47 @@ def show(request: Request, flow: str) -> Answer:
 
 
 def answer(request: Request, flow: str) -> Answer:
-    """`POST /login/<flow>/recovery_code`, `code`: one guess."""
-    row = flows.get(request, flow)
-    if there := flows.elsewhere(row, request, RECOVERY_CODE):
-        return see_other(there)
-    form, user = CodeForm(request, ui_locales=row.ui_locales), further_proof.doubted(row)
+    """`POST /login/<flow>/recovery_code`, `code`: one guess. Outside of any unit."""
     try:
-        code = recovery_codes.read_code(form.code.data or "")
         with password_hashing.place():
+            return _guess(request, flow)
+    except Busy as busy:
+        with places(), reads():
+            row = flows.get(request, flow)
+            form = CodeForm(request, ui_locales=row.ui_locales)
+            form.refuse("code", busy)
+            return form.wait(_page(row, form, status=429), busy)
+
+
+def _guess(request: Request, flow: str) -> Answer:
+    with places(), writes():  # counted at its end, whatever happens from there on
+        row = flows.get(request, flow)
+        if there := flows.elsewhere(row, request, RECOVERY_CODE):
+            return see_other(there)
+        form, user = CodeForm(request, ui_locales=row.ui_locales), further_proof.doubted(row)
+        try:
+            code = recovery_codes.read_code(form.code.data or "")
             guess = recovery_codes.guess(user.id, for_id=row.id, device_id=browser.device_of_person(request, user.id))
-            database.commit()  # counted, whatever happens from here on
-            typed = recovery_codes.digest(guess, code) if guess is not None else ""
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _page(row, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, status=429), refusal)
-    if guess is None:
-        raise totp.gone(request, flow, NO_MORE)
-    row = flows.get(request, flow, lock=True)  # first the sign-in, then the person, then the code, as everywhere
-    if there := flows.elsewhere(row, request, RECOVERY_CODE):
-        return see_other(there)  # another tab was quicker
-    user = further_proof.doubted(row, alone=True)
-    if user.id != guess.user_id:  # another tab has led to another person
-        return see_other(flows.next_address(row, request))
-    if recovery_codes.redeem(guess, typed, personal=browser.place(request)) is None:
-        form.refuse_with("code", form.translate(WRONG if guess.tries_left else factor_limits.ALL_TRIED))
-        return _page(row, form, status=422, tries_left=guess.tries_left)
-    onward = flows.proved(row, request, user, proof(RECOVERY_CODE, ("otp",)))
+        except BadInput as refusal:
+            form.refuse("code", refusal)
+            return _page(row, form, status=422)
+        except TooManyTries as refusal:
+            form.refuse("code", refusal)
+            return form.wait(_page(row, form, status=429, locked=True), refusal)
+        if guess is None:
+            raise totp.gone(request, flow, NO_MORE)
+    typed = recovery_codes.digest(guess, code)
+    with places(), writes():
+        row = flows.get(request, flow, lock=True)  # first the sign-in, then the person, then the code, as everywhere
+        if there := flows.elsewhere(row, request, RECOVERY_CODE):
+            return see_other(there)  # another tab was quicker
+        user = further_proof.doubted(row, alone=True)
+        if user.id != guess.user_id:  # another tab has led to another person
+            return see_other(flows.next_address(row, request))
+        if recovery_codes.redeem(guess, typed, personal=browser.place(request)) is None:
+            form.refuse_with("code", form.translate(WRONG if guess.tries_left else factor_limits.ALL_TRIED))
+            return _page(row, form, status=422, tries_left=guess.tries_left, locked=not guess.tries_left)
+        onward = flows.proved(row, request, user, proof(RECOVERY_CODE, ("otp",)))
     # Signed in; before the person goes on they are told how many are left.
     onward.headers = [(name, f"{row.address}/recovery_code/left" if value == row.return_to else value) for name, value in onward.headers]
     return onward
@@ -88,8 +100,7 @@ def left(request: Request, flow: str) -> Answer:
     )
 
 
-def _page(row: Flow, form: CodeForm, *, status: int = 200, tries_left: int | None = None) -> Page:
-    locked = status == TooManyTries.status or tries_left == 0
+def _page(row: Flow, form: CodeForm, *, status: int = 200, tries_left: int | None = None, locked: bool = False) -> Page:
     if locked:
         form.code.data = ""  # what was typed can win nothing any more
     return Page(
