@@ -50,6 +50,13 @@ def subject(login: str, device_id: str | None = None) -> str:
     return crypto.derive("password guesses", login, *([device_id] if device_id else [])).hex()
 
 
+def require_open(of: str) -> None:
+    """Raise TooManyTries while no guess at this subject is looked at. It counts nothing, so it decides nothing: `count_guess` does."""
+    row = session.execute(_FOUND, {"of_subject": of}).one_or_none()
+    if row is not None:
+        _judge(row.recent, row.in_a_row, clock.now())
+
+
 def count_guess(of: str) -> int:
     """Count one guess against a subject and answer its mark, for `give_back`. Raises TooManyTries, and then nothing is counted.
 

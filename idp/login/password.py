@@ -50,11 +50,10 @@ class PasswordForm(Form):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """What was typed, once it is counted: with which digests it is compared (owner, digest), and what it was counted under."""
+    """What was typed: with which digests it is compared (owner, digest), and under what it is counted."""
 
     candidates: list[tuple[str, str | None]]
     subject: str
-    mark: int
     is_known: bool
     login: Login | None
     owner: Owner | None
@@ -84,19 +83,24 @@ def answer(request: Request, flow: str) -> Answer:
 
 
 def _guess(request: Request, flow: str) -> Answer:
-    with places(), writes():
+    with places(), reads():  # whoever is refused asks nothing of the database's writer: a flood would hold up everybody else's
         row = flows.get(request, flow)
         if there := flows.elsewhere(row, request, "password"):
             return see_other(there)
         form = PasswordForm(request, ui_locales=row.ui_locales)
         typed = form.password.data or ""
         try:
-            tried = _count(row, request, form)
+            tried = _read(row, request, form)
         except BadInput as refusal:
             return _page(row, form, status=422) if form.errors else _refused(row, form, refusal)
         except TooManyTries as refusal:
-            form.refuse("password", refusal)
-            return form.wait(_page(row, form, status=429, locked=refusal), refusal)
+            return _wait(row, form, refusal)
+    try:
+        with places(), writes():
+            mark = password_limits.count_guess(tried.subject)
+    except TooManyTries as refusal:
+        with places(), reads():
+            return _wait(flows.get(request, flow), form, refusal)
     right = next((each for each in tried.candidates if password_hashing.is_right(each[1], typed)), None)
     renewed = None
     if right is not None and right[1] is not None and password_hashing.is_old(right[1]):
@@ -109,11 +113,11 @@ def _guess(request: Request, flow: str) -> Answer:
             return _wrong(row, request, form, tried)
         if renewed is not None:
             password.renew(right[0], right[1], renewed)
-        return _right(row, request, form, tried, (right[0], renewed or right[1]))
+        return _right(row, request, form, tried, mark=mark, proved=(right[0], renewed or right[1]))
 
 
-def _count(row: Flow, request: Request, form: PasswordForm) -> Try:
-    """Count the guess. Raises BadInput (nothing is counted), TooManyTries."""
+def _read(row: Flow, request: Request, form: PasswordForm) -> Try:
+    """What was typed, before it is counted. Raises BadInput, and TooManyTries where nothing is looked at now."""
     typed, login, owner = form.password.data or "", None, None
     pending = flows.pending_user(row)
     if pending is None:
@@ -138,7 +142,8 @@ def _count(row: Flow, request: Request, form: PasswordForm) -> Try:
     if known is None:
         password_limits.require_network(request.network)
     subject = password_limits.subject(named, known)
-    return Try(candidates, subject, password_limits.count_guess(subject), known is not None, login, owner, user_id)
+    password_limits.require_open(subject)
+    return Try(candidates, subject, known is not None, login, owner, user_id)
 
 
 def _wrong(row: Flow, request: Request, form: PasswordForm, tried: Try) -> Answer:
@@ -152,12 +157,12 @@ def _wrong(row: Flow, request: Request, form: PasswordForm, tried: Try) -> Answe
     return _page(row, form, status=422)
 
 
-def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, proved: tuple[str, str]) -> Answer:
+def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, *, mark: int, proved: tuple[str, str]) -> Answer:
     """It was right: what is still missing, or the end. Nothing of it holds when the password was changed in this very moment."""
     user = users.get(tried.user_id, alone=True) if tried.user_id else None
     if not password.is_still(*proved):
         return _wrong(row, request, form, tried)
-    password_limits.give_back(tried.subject, tried.mark)
+    password_limits.give_back(tried.subject, mark)
     remember = bool(form.remember.data)
     if tried.owner is not None:
         return password_address.signed(row, request, tried.owner, remember=remember)
@@ -167,6 +172,11 @@ def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, proved: 
         form.refuse_with("password", form.translate(BY_PHONE_ONLY))
         return _page(row, form, status=422)
     return flows.proved(row, request, user, policy.proof(policy.PASSWORD, password_address.AMR))
+
+
+def _wait(row: Flow, form: PasswordForm, refusal: TooManyTries) -> Answer:
+    form.refuse("password", refusal)
+    return form.wait(_page(row, form, status=429, locked=refusal), refusal)
 
 
 def _refused(row: Flow, form: PasswordForm, refusal: Refusal) -> Page:
