@@ -168,6 +168,7 @@ CODE = {
     "remember_days": 60,
     "tries_left": 5,
     "now": NOW,
+    "passkeys": True,
 }
 FURTHER = {
     "flow": _flow(),
@@ -182,6 +183,7 @@ FURTHER = {
 }
 NO_ID = "This passkey opens no ID here. Perhaps it was removed. Sign in another way."
 PASSKEY = {"flow": _flow(), "address": "/login/flw_1/passkey", "other_url": "/login/flw_1/identify", "problem": "", "signal": ""}
+ASKED_AGAIN = {"needs_code": True, "passkeys": True}
 MASKED = "+7 ••• •••-67-89"
 WAYS = [{"name": "totp", "title": "Sign in another way"}]
 MAIL = {
@@ -449,7 +451,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "people": (
         "login/people.html",
-        lambda: {"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": False},
+        lambda: {**{"people": PEOPLE, "flow": _flow(), "identify_url": "/login/flw_1/identify", "removing": False}, **ASKED_AGAIN},
     ),
     "people-removing": (
         "login/people.html",

@@ -18,6 +18,7 @@ from idp.login.tables import Session
 from tests.authenticator import BE, BOUND, BS, UP, Authenticator
 from tests.login.http_lab import base_of, claims, cookies_set, drop_cookies, flow_of, statements, text_of, token_of
 from tests.login.lab import ANNA, at_code, how_many, where
+from tests.login.test_http_recycled import SILENCE, ZIMIN, at_question, begin_anew, id_of
 from tests.world import ISSUER, Browser, Party, World, answer_of
 
 ORLOV, EVA = "+79005553502", "+79015550001"
@@ -298,6 +299,24 @@ def test_what_is_not_added_by_the_offer(world: World, party: Party) -> None:
         assert browser.get(f"/login/{flow_of(unfinished)}/passkey_offer").status_code == 303
         drop_cookies(browser, "idp_session")
         assert browser.get(f"{base_of(page)}/passkey_offer").headers["Location"].startswith("/authorize/")
+
+
+def test_a_number_that_changed_hands(world: World, party: Party) -> None:
+    """Cases 102, 111, `product.md` §6.4: an ID that begins anew with the number has none of the former one's passkeys; the former keeps them,
+    and its owner gets in by one press, without the number.
+    """
+    with clock.freeze(clock.now()) as later:
+        device, former = has_passkey(world, party, ZIMIN), id_of(world, ZIMIN)
+        later(SILENCE)
+        browser = world.browser()
+        page = at_question(world, browser, party, ZIMIN)
+        assert "Sign in with a passkey" in text_of(page), "one way to show whose it is"
+        fresh = claims(world, party, browser.onward(begin_anew(browser, page)))["sub"]
+        assert fresh != former
+        with world.reads():
+            assert passkey.of_person(fresh) == []
+        owner = world.browser(address="198.51.100.8")
+        assert claims(world, party, owner.onward(press(owner, owner.authorize(party), device)))["sub"] == former
 
 
 def test_an_address_is_no_domain(world: World) -> None:
