@@ -302,7 +302,7 @@ def test_what_is_not_added_by_the_offer(world: World, party: Party) -> None:
 
 
 def test_a_number_that_changed_hands(world: World, party: Party) -> None:
-    """Cases 102, 111, `product.md` §6.4: an ID that begins anew with the number has none of the former one's passkeys; the former keeps them,
+    """Cases 102, 111, `product.md` §6.4: an ID that begins anew with the number has none of the former passkeys; the former ID keeps them,
     and its owner gets in by one press, without the number.
     """
     with clock.freeze(clock.now()) as later:
