@@ -16,7 +16,6 @@ from idp.db.session import session as database
 from idp.directory import accounts, deletion, employees, users
 from idp.directory.tables import Account, Employee, User
 from tests.account.lab import ANNA, entered, prove
-from tests.security.meanwhile import between_statements
 from tests.world import Browser, World, answer_of
 
 BELOVA, ZIMINA = "+79005553503", "+79005553509"
@@ -181,21 +180,6 @@ def test_a_family_ends_with_its_owner(world: World) -> None:
         with world.reads():
             assert deletion.lost(the_user(world, ZIMIN).id).family is None
     assert the_user(world, ZIMIN).status == "active"
-
-
-@between_statements
-def test_signing_in_or_keeping_it_in_the_very_moment(world: World) -> None:
-    """PostgreSQL: the press of Keep comes between the statements of the erasing. Exactly one of the two happens."""
-    began = clock.now()
-    with freeze(began):
-        asked(world)
-        user_id = the_user(world, ZIMIN).id
-    with freeze(began + timedelta(days=15)):
-        with world.writes():
-            assert deletion.cancel(user_id)
-        with world.writes():
-            assert not erasing.erase(user_id)
-    assert the_user(world, ZIMIN).deleted_at is None
 
 
 def test_no_table_of_a_person_is_forgotten() -> None:

@@ -45,4 +45,4 @@ def test_every_page(visitors: Visitors, language: str) -> None:
     tour(visitor, look, ladder=language == "ru" or machine.count(0, 1) == 1)
     assert not found, "\n".join(found)
     kinds = {name.split("-")[0] for name in titles}
-    assert kinds == {"seller", "login", "oidc", "staff", "partner", "errors", "messages"}
+    assert kinds == {"seller", "login", "oidc", "staff", "partner", "account", "errors", "messages"}

@@ -47,6 +47,7 @@ def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
     _people_and_sign_out(visitor, look)
     _sign_up(visitor, look)
     _blocked(visitor, look)
+    _own_pages(visitor, look)
     if ladder:
         _ladder(visitor, look)
     _changed_hands(visitor, look)
@@ -212,6 +213,15 @@ def _blocked(visitor: Visitor, look: Look) -> None:
     visitor.enter(visitor.new_code(KARIMOV, known))
     expect(visitor.page.locator("[aria-disabled=true]").first).to_be_visible()
     look("oidc-account-blocked")
+
+
+def _own_pages(visitor: Visitor, look: Look) -> None:
+    """Who is signed in looks at their ID; the pages are walked in the dark, too, by `test_own_pages`."""
+    page = visitor.page
+    for name in ("security", "apps", "activity", "not_me", "data", "data/archive", "deletion"):
+        page.goto(f"{visitor.stage.provider}/account/{name}")
+        expect(page.locator("nav.menu")).to_have_count(1)
+        look(f"account-{name.replace('/', '-')}")
 
 
 def _changed_hands(visitor: Visitor, look: Look) -> None:
