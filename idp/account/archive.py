@@ -72,13 +72,15 @@ def collect(user_id: str, language: str) -> list[Found]:
     return found
 
 
-def pack(found: list[Found], language: str) -> bytes:
-    """The archive. Needs no database."""
+def pack(found: list[Found], language: str, picture: bytes | None = None) -> bytes:
+    """The archive; `picture`: the person's own. Needs no database."""
     body, now = io.BytesIO(), clock.now()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("data.json", as_json(found, now))
         packed.writestr("index.html", as_page(found, now, language))
         packed.writestr("look.css", (STATIC / "look.css").read_bytes())
+        if picture is not None:
+            packed.writestr("picture.jpg", picture)
     return body.getvalue()
 
 

@@ -7,6 +7,7 @@ from idp.account import archive, entry, shell
 from idp.account.entry import Me
 from idp.config import settings
 from idp.db.session import places, reads, writes
+from idp.directory import pictures
 from idp.web.http import Answer, Request, Response
 from idp.web.pages import language_of
 
@@ -38,8 +39,8 @@ def download(request: Request) -> Answer:
     with places(), writes():
         me = _asked(request)
     with places(), reads():
-        found = archive.collect(me.id, language_of(request))
-    return _file(archive.pack(found, language_of(request)))
+        found, picture = archive.collect(me.id, language_of(request)), pictures.of_person(me.id)
+    return _file(archive.pack(found, language_of(request), picture))
 
 
 def _asked(request: Request) -> Me:

@@ -82,6 +82,12 @@ def find(picture_id: str, *, small: bool = False) -> bytes | None:
     return content
 
 
+def of_person(user_id: str) -> bytes | None:
+    """The person's own picture, the large one."""
+    content: bytes | None = session.execute(sa.select(_rows.c.content).where(_rows.c.user_id == user_id)).scalar_one_or_none()
+    return content
+
+
 def path_of(picture_id: str) -> str:
     """Its path at our address."""
     return f"/pictures/{picture_id}"

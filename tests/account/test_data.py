@@ -16,7 +16,7 @@ from idp import clock, events
 from idp.account import archive, archive_parts
 from idp.clock import freeze
 from idp.db.session import session as database
-from idp.directory import users
+from idp.directory import pictures, users
 from idp.directory.tables import User
 from idp.languages import LANGUAGES
 from tests.account.lab import ANNA, entered, prove
@@ -40,13 +40,16 @@ def test_all_of_it_and_nobody_elses(world: World) -> None:
     world.redeem(app, answer_of(me.allow(me.authorize(app, scope="openid profile")))["code"])
     with world.writes(), events.acting("operator", details={"uid": 0}, personal={"operator": "root as ivanov", "ip": "10.0.0.1"}):
         events.record("user.unblocked", user_id=users.find_by_phone(ANNA).id)  # type: ignore[union-attr]
+    with world.writes():
+        pictures.keep(users.find_by_phone(ANNA).id, pictures.Drawn(b"large", b"small"))  # type: ignore[union-attr]
     answer = me.press(page, "/data/archive")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/zip"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="my-data-')
     files = unpacked(answer)
-    assert set(files) == {"data.json", "index.html", "look.css"}
+    assert set(files) == {"data.json", "index.html", "look.css", "picture.jpg"}
+    assert files["picture.jpg"] == b"large"
     found = json.loads(files["data.json"])
     assert found["contacts"][0]["value"] == ANNA
     assert {row["company"] for row in found["accounts"]} >= {"ИП Смирнова А. В."}

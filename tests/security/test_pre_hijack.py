@@ -14,10 +14,11 @@ from idp import clock
 from idp.cli.demo_story import Story
 from idp.clock import freeze
 from idp.directory import users
+from tests.account.test_email import asked
 from tests.login.hostile import Upstream
 from tests.login.http_lab import base_of, cookies_set, copy_cookies
 from tests.login.lab import at_code, id_token, where
-from tests.login.password_lab import SECRET, SHOP, enter, id_of, linked_to, shop
+from tests.login.password_lab import SECRET, SHOP, enter, linked_to, shop
 from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
 from tests.world import Browser, Party, World, answer_of, new_phone
 
@@ -117,25 +118,31 @@ def test_trojan_identifier(world: World, party: Party, upstream: Upstream) -> No
 
 
 def test_unexpired_change_of_address(world: World, party: Party) -> None:
-    """A squatter asks for a code to the victim's address and leaves it open. Once the victim has proved that address, it gives nothing:
-    the code is bound to the sign-in and the browser that asked for it, and the address is the victim's.
+    """A squatter asks for the victim's address on their own ID, and for a password by it, and leaves both open. Once the victim has proved
+    the address neither comes to anything, even with the very code that went there: it is the victim's.
     """
-    phone = new_phone()
-    victim = world.browser()
-    sub = str(sign_up(world, victim, party, phone, "Victim")["sub"])
-    squatter = world.browser(address="198.51.100.66")
-    page = squatter.authorize(party)
-    page = squatter.onward(squatter.submit(squatter.get(f"{base_of(page)}/reset"), login=MAIL))  # nobody's yet: the same page, no mail
-    assert where(page) == "code"
-    with world.writes():
-        users.confirm_email(sub, MAIL)
-    assert not [sent for sent in world.inbox(MAIL) if sent["code"]]
-    for code in ("000000", "123456"):
-        assert squatter.submit(page, code=code).status_code == 422
-    assert 'name="password_again"' not in squatter.go(f"{base_of(page)}/reset/password").text
-    page = enter(squatter, party, MAIL, SECRET)
-    assert page.status_code == 422
-    assert id_of(world, phone) == sub
+    squatted, began = new_phone(), clock.now()
+    with freeze(began) as later:
+        squatter = world.browser(address="198.51.100.66")
+        sign_up(world, squatter, party, squatted, "Squatter")
+        later(30)
+        squatter, change = asked(world, MAIL, phone=squatted, browser=world.browser(address="198.51.100.66"))
+        code = world.code_for(MAIL)
+        reset = squatter.authorize(party, prompt="login")
+        reset = squatter.onward(squatter.submit(squatter.get(f"{base_of(reset)}/reset"), login=MAIL))  # nobody's yet: no mail goes out
+        later(30)
+        phone, victim = new_phone(), world.browser()
+        sub = str(sign_up(world, victim, party, phone, "Victim")["sub"])
+        page = victim.onward(victim.submit(victim.go("/account/email"), email=MAIL))
+        assert victim.submit(page, code=world.code_for(MAIL)).status_code == 303
+        later(30)
+        assert squatter.submit(change, code="000000" if code != "000000" else "111111").status_code == 422
+        assert squatter.submit(change, code=code).status_code in {409, 422}
+        assert squatter.submit(reset, code=code).status_code == 422
+        assert 'name="password_again"' not in squatter.go(f"{base_of(reset)}/reset/password").text
+    with world.reads():
+        assert users.find_by_email(MAIL).id == sub  # type: ignore[union-attr]
+        assert users.find_by_phone(squatted).email is None  # type: ignore[union-attr]
 
 
 def test_provider_that_verifies_nothing(world: World, party: Party, upstream: Upstream) -> None:
