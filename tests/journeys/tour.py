@@ -219,7 +219,7 @@ def _own_pages(visitor: Visitor, look: Look) -> None:
     """Who is signed in looks at their ID; the pages are walked in the dark, too, by `test_own_pages`."""
     page = visitor.page
     for name in ("security", "apps", "activity", "not_me", "data", "data/archive", "deletion"):
-        page.goto(f"{visitor.stage.provider}/account/{name}")
+        page.goto(f"{visitor.stage.provider}/language?to={visitor.language}&next=/account/{name}")  # whoever is in the story speaks Russian
         expect(page.locator("nav.menu")).to_have_count(1)
         look(f"account-{name.replace('/', '-')}")
 
