@@ -52,6 +52,7 @@ def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
         _ladder(visitor, look)
     _changed_hands(visitor, look)
     _further_factors(visitor, look)
+    _lost_phone(visitor, look)
     _astray(visitor, look)
 
 
@@ -278,6 +279,37 @@ def _further_factors(visitor: Visitor, look: Look) -> None:
     look("login-recovery_code_left")
     visitor.link(visitor.idp("Continue")).click()
     visitor.arrived("staff")
+
+
+def _lost_phone(visitor: Visitor, look: Look) -> None:
+    """Which ID, which new number, its code; the ways, of which a stranger can prove none; and a code that two administrators are read."""
+    page, new = visitor.page, new_phone()
+    visitor.context.clear_cookies()
+    visitor.begin("staff")
+    page.goto(page.url.replace("identify", "recover"))
+    visitor.button(visitor.idp("Get a code")).click()
+    expect(page.locator("#login-error")).to_be_visible()
+    look("login-recover-wrong")
+    page.locator("#login").fill(ANNA)
+    page.locator("#phone").fill(new)
+    known = visitor.messages(new)
+    visitor.button(visitor.idp("Get a code")).click()
+    expect(page.locator("#code")).to_be_visible()
+    look("login-recover_code")
+    page.locator("#code").press_sequentially(visitor.new_code(new, known))
+    visitor.button(visitor.idp("Go on")).click()
+    expect(page.locator("button[value=vouched]")).to_be_visible()
+    look("login-recover_ways")
+    page.locator("button[value=browser]").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look("login-recover_ways-refused")
+    page.locator("button[value=email]").click()
+    expect(page.locator("#code")).to_be_visible()
+    look("login-recover_email")
+    visitor.link(visitor.idp("Another way")).click()
+    page.locator("button[value=vouched]").click()
+    expect(page.locator("dl.facts")).to_be_visible()
+    look("login-recover_state")
 
 
 def _ladder(visitor: Visitor, look: Look) -> None:
