@@ -17,7 +17,8 @@ from idp.login.tables import Session
 from idp.oidc import reset_factors
 from idp.oidc.sign_out_everywhere import EVENT
 from tests.cli.terminal import answer, idp
-from tests.credentials.factors import make_codes, set_up
+from tests.credentials import factors
+from tests.credentials.factors import make_codes, set_up, wrong_code
 from tests.login.http_lab import known
 from tests.login.password_lab import SHOP, enter, give, shop
 from tests.oidc.asking import person, phone, signed_in, token_error
@@ -215,3 +216,13 @@ def test_a_deletion_is_seen_and_cancelled(world: World, story) -> None:
     assert zimin.user_id not in idp("users", "list", "--status", "blocked").out
     assert "deleted by its owner" in idp("users", "unblock", zimin.user_id).err
     assert idp("users", "change-phone", zimin.user_id, "+79015550000").code == 1
+
+
+def test_codes_of_the_app_are_turned_on_again(world: World, story) -> None:
+    """After too many wrong ones: `codes-on` is for the app and the recovery codes too, and takes nothing off."""
+    zimin = person(story, "zimin")
+    secret = set_up(world, zimin.user_id)
+    assert not answer("users", "codes-on", zimin.phone)["changed"]
+    assert not factors.enter(world, zimin.user_id, wrong_code(secret.text))
+    assert answer("users", "codes-on", zimin.phone)["changed"]
+    assert "authenticator app" in idp("users", "show", zimin.phone).out
