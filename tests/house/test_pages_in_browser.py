@@ -145,9 +145,9 @@ def test_a_pasted_code_sends_itself_and_a_typed_one_waits(tab: Page, site: str) 
     tab.locator("#code").fill("")
     with tab.expect_request(lambda request: request.method == "POST"):
         tab.locator("#code").fill("482 913")
-    tab.get_by_role("button", name="Войти").click()
+    tab.get_by_role("button", name="Войти", exact=True).click()
     tab.wait_for_timeout(200)
-    assert Handler.posted == ["csrf_token=token&code=482+913&remember=1"]
+    assert Handler.posted == ["csrf_token=token&code=482+913&remember=1&passkey="]
 
 
 def test_the_code_of_a_message_fills_itself_in(tab: Page, site: str) -> None:
@@ -255,5 +255,5 @@ def test_without_a_script(chromium: Browser, site: str) -> None:
     page.locator("#code").fill("482913")
     page.keyboard.press("Enter")
     page.wait_for_timeout(200)
-    assert Handler.posted == ["csrf_token=token&code=482913&remember=1"]
+    assert Handler.posted == ["csrf_token=token&code=482913&remember=1&passkey="]
     context.close()
