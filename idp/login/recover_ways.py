@@ -22,7 +22,7 @@ STRONGEST = "phishing_resistant"
 MAIL_ALONE = {"otp"}
 
 NO_PASSKEY = N_("This passkey does not open that ID. Choose another way.")
-NOT_THIS_BROWSER = N_("This browser’s word does not do for that ID. Choose another way.")
+NOT_THIS_BROWSER = N_("This browser cannot prove that ID. Choose another way.")
 
 
 def show(request: Request, flow: str) -> Answer:
