@@ -9,7 +9,9 @@ import httpx2
 import pytest
 
 from idp import clock
+from idp.cli import demo_story
 from idp.cli.demo_story import Story
+from idp.credentials import password
 from idp.directory import accounts, employees, roles
 from tests.login.http_lab import base_of, cookies_set, known, post, signed_in, text_of
 from tests.login.lab import id_token, where
@@ -27,6 +29,20 @@ def at_link(world: World, browser: Browser, party: Party, phone: str, **asked: s
     assert "is not linked to an ID yet" in text_of(page)
     page = browser.onward(browser.submit(page, phone=phone))
     return browser.onward(browser.submit(page, code=world.code_for(phone)))
+
+
+def test_the_demos_two(world: World, party: Party) -> None:
+    """What `make demo` prints works, and would be a good password; a second run changes nothing."""
+    for _ in range(2):
+        with world.writes():
+            person, store = demo_story.give_passwords()
+    for secret in (person, store):
+        with world.reads():
+            password.require_good(secret.text)
+    assert "code" in answer_of(enter(world.browser(), party, person.login, person.text))
+    page = enter(world.browser(), party, store.login, store.text)
+    assert (where(page), page.status_code) == ("code", 200)
+    assert len(world.events("password.set")) == 2
 
 
 def test_a_linked_one_chooses_the_account(world: World, party: Party, story: Story) -> None:
