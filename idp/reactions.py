@@ -64,14 +64,18 @@ def tell_of_changed_phone(event: Event) -> None:
 
 
 def tell_of_added_email(event: Event) -> None:
-    """An address was confirmed, by the person themselves: told by text message, whoever has the address knows it (case 97)."""
+    """An address was confirmed, by the person themselves: told by text message, and to the address (case 97)."""
     if event.actor_id is not None and event.actor_id == event.user_id:
-        _tell(event, "email_added", by=("sms",))
+        _tell(event, "email_added")
 
 
 def tell_of_changed_email(event: Event) -> None:
-    """The address is another one, or none: told by text message. The former one got its mail, with the link that undoes it, at once."""
+    """The address is another one, or none: told by text message, and to the new one. The former one got its mail, with the link that undoes
+    it, at once.
+    """
     _tell(event, "email_changed", by=("sms",))
+    if (event.personal or {}).get("email"):
+        _tell(event, "email_added", by=("email",))
 
 
 def tell_of_undone_email(event: Event) -> None:

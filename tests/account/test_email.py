@@ -72,6 +72,7 @@ def test_it_counts_only_once_its_code_was_entered(world: World) -> None:
     claims = world.userinfo(world.tokens(world.browser(), world.party(), ANNA, scope="openid email")["access_token"]).json()
     assert (claims["email"], claims["email_verified"]) == (NEW, True)
     assert link_to(world, former)
+    assert "относится к вашему" in texts(world, NEW)
     assert "почт" in texts(world, ANNA)
     assert browser.submit(page, code=world.code_for(NEW)).status_code == 303  # the code is used up
 
