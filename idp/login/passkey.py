@@ -29,7 +29,7 @@ TOO_LATE = N_("That took too long. Press the button once more.")
 NOT_RIGHT = N_("The passkey could not be checked. Try again or sign in another way.")
 OF_ANOTHER = N_("This passkey belongs to another ID. Take the one of the ID that you began with.")
 DOUBTED = N_("This passkey may have been copied, so it opens nothing. Sign in another way and remove it in your ID.")
-SAID = {"unknown": UNKNOWN, "challenge": TOO_LATE, "another_person": OF_ANOTHER, "doubted": DOUBTED}
+SAID = {"unknown": UNKNOWN, "another_person": OF_ANOTHER, "doubted": DOUBTED}
 
 
 def is_offered(row: Flow) -> bool:
@@ -64,10 +64,12 @@ def answer(request: Request, flow: str) -> Answer:
     asked_of = row.doubted_user_id
     try:
         response = responses.read(request.form.get("credential"))
-    except Unsound as e:
-        return _refused(row, request, e.reason, None)
+    except Unsound:
+        return _page(row, problem=NOT_RIGHT, status=422)
     if not passkey.take(response, FURTHER_PROOF if asked_of else SIGN_IN, row.id, user_id=asked_of):
-        return _refused(row, request, "challenge", None)
+        return _page(
+            row, problem=TOO_LATE, status=422
+        )  # an answer to no question of ours is no event: anybody could fill the log with them
     kept = passkey.find(response)
     database.commit()  # the question is used up, whatever happens from here on
     try:

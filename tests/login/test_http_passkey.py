@@ -138,7 +138,7 @@ def test_a_question_is_good_for_one_answer(world: World, party: Party) -> None:
             answers = list(pool.map(lambda _: world.browser().send(_copy(sent)), range(4)))
         assert sorted("idp_session" in cookies_set(answer) for answer in answers) == [False, False, False, True]
     assert how_many(world, Session) == sessions + 1
-    assert {event.details["reason"] for event in world.events("passkey.refused")} == {"challenge"}
+    assert world.events(passkey.REFUSED) == [], "what answers no question of ours fills no log"
 
 
 def _copy(request: httpx2.Request) -> httpx2.Request:
