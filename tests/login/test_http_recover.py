@@ -31,6 +31,7 @@ from tests.login.recovering import (
 )
 from tests.login.test_http_passkey import has_passkey
 from tests.login.test_http_passkey import press as show_passkey
+from tests.machine import count
 from tests.world import Browser, Party, World, new_phone
 
 ZIMIN, MAIL = "+79005553510", "zimin@post.example"
@@ -422,6 +423,30 @@ class TestWhenTheTimeIsOver:
             assert person(world, case.user_id or "").phone == new
         assert len(world.events(recoveries.DONE)) == 1
         assert len(world.events("user.phone_changed")) == 1
+
+    def test_stopped_in_the_last_moment(self, world: World, party: Party) -> None:
+        """R5: stopped and completed at once, it is either the one or the other."""
+        for turn in range(count(3, 50)):
+            phone, new = new_phone(), new_phone()
+            with world.writes():
+                users.register(phone, "Ева Ким", "ru", "1")
+            with clock.freeze(clock.now()) as later:
+                case = by_browser(world, known(world, party, phone, address=f"203.0.{turn}.7"), party, phone, new)
+                later(WAIT)
+
+                def end(nth: int, case_id: str = case.id) -> None:
+                    with world.writes():
+                        recoveries.cancel(case_id, recoveries.NOT_ME) if nth % 2 else recovery.complete_next()
+
+                with ThreadPoolExecutor(4) as pool:
+                    list(pool.map(end, range(4)))
+                with world.reads():
+                    ended = recoveries.find(case.id)
+            assert ended is not None
+            happened = ended.state == recoveries.COMPLETED
+            assert happened or ended.state == recoveries.CANCELLED
+            assert person(world, case.user_id or "").phone == (new if happened else phone)
+        assert len(world.events(recoveries.DONE)) + len(world.events(recoveries.ENDED)) == count(3, 50)
 
     @pytest.mark.parametrize(
         ("meanwhile", "reason"),
