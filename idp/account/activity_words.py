@@ -46,6 +46,7 @@ PROOFS = {
     "phone_code": N_("Signed in with a code to the phone"),
     "email_code": N_("Signed in with a code by e-mail"),
     "password": N_("Signed in with a password"),
+    "password_by_number": N_("Signed in with a password"),
     "passkey": N_("Signed in with a passkey"),
     "totp": N_("Signed in with the authenticator app"),
     "recovery_code": N_("Signed in with a recovery code"),

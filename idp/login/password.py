@@ -168,7 +168,8 @@ def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, *, mark:
         return password_address.signed(row, request, tried.owner, remember=remember)
     if user is None:
         return see_other(flows.next_address(row, request))
-    if flows.has_given(row, policy.PHONE_CODE) and password.is_by_phone(proved[0]):
+    by_number = flows.has_given(row, policy.PHONE_CODE) or flows.has_given(row, policy.NUMBERS_PASSWORD)
+    if by_number and password.is_by_phone(proved[0]):
         form.refuse_with("password", form.translate(BY_PHONE_ONLY))
         return _page(row, form, status=422)
     return flows.proved(row, request, user, policy.proof(policy.PASSWORD, password_address.AMR))

@@ -8,6 +8,8 @@ NOTE: `answer` commits between counting the guess and looking at it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wtforms import StringField
 
 from idp import clock, languages
@@ -42,6 +44,8 @@ def signed(row: Flow, request: Request, owner: Owner, *, remember: bool) -> Answ
     if owner.verified_at is not None and owner.user_id is not None:
         user = users.get(owner.user_id, alone=True)
         proof = policy.proof(policy.PASSWORD, AMR)
+        if password.is_by_phone(owner.id):
+            proof = replace(proof, proof=policy.NUMBERS_PASSWORD)
         return flows.proved(row, request, user, proof, remember=remember, account_id=owner.account_id)
     flows.write(row, password_owner_id=owner.id, password_at=clock.now(), remember=remember, phone_code_id=None, **flows.NOTHING_PROVED)
     if owner.verified_at is None:

@@ -35,6 +35,9 @@ class Proof:
 
 PHONE_CODE, EMAIL_CODE, PASSWORD, PASSKEY = "phone_code", "email_code", "password", "passkey"
 TOTP, RECOVERY_CODE, SOCIAL = "totp", "recovery_code", "social"
+NUMBERS_PASSWORD = (
+    "password_by_number"  # one that a code to the number set lately: it shows no more than that number (`password.is_by_phone`)
+)
 SESSION = "session"  # what a session of this browser can show when it lacks only one thing more
 
 # To add one: a file in credentials, a page, and a line here.

@@ -8,11 +8,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import httpx2
+import sqlalchemy as sa
 
 from idp import clock
 from idp.credentials import password
 from idp.credentials.tables import Device
+from idp.db.session import session as database
 from idp.directory import users
+from idp.login.tables import Session
 from tests.login.http_lab import base_of, cookies_set, drop_cookies, known, signed_in, text_of
 from tests.login.lab import ANNA, how_many, where, wrong
 from tests.login.password_lab import MAIL, NEW, SECRET, again, at_password, give, id_of
@@ -189,5 +192,11 @@ def test_not_beside_the_code_that_set_it(world: World, party: Party) -> None:
             page = thief.get(f"{base_of(page)}/password")
             answer = thief.submit(page, password=NEW)
             assert answer.status_code == status, text_of(answer)
+            # Nor the other way round: signed in with by itself, it is no password beside the number.
+            other = world.browser()
+            assert "code" in answer_of(other.onward(other.submit(at_password(other, party), login=ANNA, password=NEW)))
+            with world.reads():
+                newest = database.scalars(sa.select(Session.password_at).order_by(Session.created_at.desc(), Session.id.desc())).first()
+            assert (newest is None) == (status == 422)
     assert "code" in answer_of(thief.onward(answer))
     drop_cookies(thief, "idp_session")
