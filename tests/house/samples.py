@@ -580,7 +580,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "form": filled(About(), {"name": WRONG_FIELD, "birthdate": "Enter a date, for example 1990-05-31."}),
         },
     ),
-    "avatar": ("account/avatar.html", lambda: {**SHELL, "person": {**ME, "picture": "/pictures/1"}, "picture": "x", "form": File()}),
+    "avatar": ("account/avatar.html", lambda: {**SHELL, "person": {**ME, "picture": "/static/mark.svg"}, "picture": "x", "form": File()}),
     "avatar-wrong": (
         "account/avatar.html",
         lambda: {**SHELL, "picture": "", "form": filled(File(), {"picture": "Choose a picture first."})},
