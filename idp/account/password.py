@@ -78,7 +78,7 @@ def _set(request: Request) -> Answer:
         users.get(me.id, alone=True)
         had = password.has(me.id)
         # Whoever showed no more than the number: that is remembered with the new password (`password.is_by_phone`).
-        by_phone = had and set(me.session.amr) <= flows.BY_PHONE
+        by_phone = set(me.session.amr) <= flows.BY_PHONE
         reason = "changed" if had else "set"
         password.keep(me.id, digest, user_id=me.id, reason=reason, by_phone=by_phone, personal=entry.place(request))
         done = see_other("/account/security")

@@ -29,6 +29,7 @@ from idp.credentials.tables import Password
 from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
+from idp.directory import users
 from idp.directory.names import canonical_email
 from idp.directory.tables import Account, User
 from idp.errors import N_, BadInput
@@ -152,9 +153,12 @@ def digests_of(user_id: str, account_id: str | None = None) -> list[tuple[str, s
 
 
 def is_set(of_user: Any) -> sa.ColumnElement[bool]:
-    """Whether that person has a password of their own or of an account of theirs, as a part of a statement."""
+    """Whether that person has a password of their own or of an account of theirs, as a part of a statement; one that is no more than a code
+    to the number (`is_by_phone`, after `doubted_since`) is none beside it.
+    """
+    worth = _passwords.c.by_phone.is_(sa.false()) | (_passwords.c.set_at <= sa.bindparam("doubted_since", type_=_passwords.c.set_at.type))
     theirs = sa.select(_accounts.c.id).where(_accounts.c.user_id == of_user, _accounts.c.status == "active")
-    return sa.exists().where((_passwords.c.owner_id == of_user) | _passwords.c.owner_id.in_(theirs))
+    return sa.exists().where((_passwords.c.owner_id == of_user) | _passwords.c.owner_id.in_(theirs), worth)
 
 
 def is_still(owner_id: str, digest: str) -> bool:
@@ -217,6 +221,8 @@ def keep(
     values = {"digest": digest, "set_at": clock.now(), "by_phone": by_phone}
     if not changed(_WRITE, of_owner=owner_id, **values):
         insert_or_ignore(Password, owner_id=owner_id, **values)
+    if user_id is not None:
+        users.void_proofs(user_id)
     details = {"owner": owner_id, "by_phone": by_phone}
     events.record(f"password.{reason}", user_id=user_id, actor_id=actor_id, details=details, personal=personal)
 

@@ -29,6 +29,8 @@ class User(Base):
 
     The profile columns bear the names of OpenID Connect Core §5.4, the address ones those of §5.1.1.
     NOTE: `email_canonical` is filled in only once the address is verified, so nobody can occupy an address that is not theirs.
+    NOTE: what was proved before `proofs_since`, in a sign-in that is still under way, counts for nothing: meanwhile the person was
+    signed out everywhere, or has another password or number.
     NOTE: a proof that is older than `rights_raised_at` counts for nothing: it was given for lesser rights.
     NOTE: while `phone_doubted_at` is set, somebody who held the number did not show that the ID is theirs: a code alone does not open it.
     NOTE: once `deleted_at` is set the row is only the `id`, which nobody gets again; it is `blocked` for good, and names nobody.
@@ -80,6 +82,7 @@ class User(Base):
     last_sign_in_at: Mapped[datetime | None] = mapped_column(Instant)
     phone_doubted_at: Mapped[datetime | None] = mapped_column(Instant)
     rights_raised_at: Mapped[datetime | None] = mapped_column(Instant)
+    proofs_since: Mapped[datetime | None] = mapped_column(Instant)
     deletion_requested_at: Mapped[datetime | None] = mapped_column(Instant)
     deletion_due_at: Mapped[datetime | None] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -125,6 +125,11 @@ def require_alive(user: User) -> None:
         raise NotFound(NOBODY, detail=f"{user.id} was deleted")
 
 
+def void_proofs(user_id: str) -> None:
+    """What was proved of the person in sign-ins that are under way counts no more."""
+    changed(_SIGNED_IN, user_id=user_id, proofs_since=clock.now())
+
+
 def note_sign_in(user_id: str) -> None:
     """Remember that the person has just signed in. The sign-in itself is the event of who calls."""
     changed(_SIGNED_IN, user_id=user_id, last_sign_in_at=clock.now())

@@ -58,6 +58,8 @@ OTHER_ID = N_("You proved a number that belongs to a different ID than the one t
 # A proof that whoever gave it holds the phone; what was read in an e-mail is none.
 BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
 NOTHING_PROVED: dict[str, Any] = dict.fromkeys(("doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"))
+# What others may stand beside.
+FIRST = frozenset(each.name for each in policy.PROOFS if each.is_first) | {SESSION, policy.NUMBERS_PASSWORD}
 # Proofs that say by themselves who somebody is, whoever was proved before.
 AT_ANY_TIME = frozenset({policy.PASSKEY, policy.SOCIAL})
 
@@ -216,8 +218,8 @@ def _step_up(flow: Flow, request: Request) -> None:
     """Where this browser's session lacks only one proof more, that alone is asked for (RFC 9470)."""
     live = browser.signed_in(request) if not (flow.demand.choose_person or flow.demand.create) else None
     lacks = situation.of_session(flow.demand, live) if live and not flow.given and not flow.phone_code_id else None
-    if live and lacks and lacks.due == FURTHER_PROOF:
-        held = Proved(SESSION, live.acr, live.amr, live.auth_time)
+    if live and lacks and lacks.due == FURTHER_PROOF and not lacks.is_stale:
+        held = Proved(SESSION, live.acr, live.amr, live.auth_time, session_id=live.id)
         write(flow, doubted_user_id=live.user_id, given=(held,), wanted=lacks.ways)
 
 
@@ -314,7 +316,9 @@ def proved(
     the same person. `remember`: the tick of the page; None: it was not asked there. `account_id`: the account whose password it was.
     """
     require_welcome(flow, user)
-    given = (*(flow.given if flow.doubted_user_id == user.id else ()), proof)
+    given = (*(standing(flow, request, user) if flow.doubted_user_id == user.id else ()), proof)
+    if given[0].proof not in FIRST:  # what it stood beside has ended meanwhile: by itself it opens nothing
+        return begin_again(flow)
     all_of_it = policy.together(given)
     if remember is None:
         # One more proof in a session changes nothing about its browser, but that a known one has seen it.
@@ -342,6 +346,25 @@ def proved(
     return see_other(next_address(flow, request))
 
 
+def standing(flow: Flow, request: Request, user: User) -> tuple[Proved, ...]:
+    """What was proved of `user` in this sign-in and still counts: no session that has ended, nothing from before they were signed out
+    everywhere, or had another password or number (cases 76, 90, 92).
+    """
+    live, since = browser.signed_in(request), user.proofs_since
+    here = live.id if live is not None and live.user_id == user.id else None
+    return tuple(
+        each
+        for each in flow.given
+        if (each.proof != SESSION or (here is not None and each.session_id == here)) and (since is None or each.auth_time >= since)
+    )
+
+
+def begin_again(flow: Flow) -> Answer:
+    """What was proved counts no more: the desk asks from the beginning."""
+    write(flow, phone_code_id=None, **NOTHING_PROVED)
+    return see_other(flow.address)
+
+
 def registered(flow: Flow, request: Request, name: str) -> Answer:
     """The person with the proved number gave a name and took the terms: make their ID, or find the one made a moment ago, and sign in."""
     code = code_of(flow)
@@ -354,6 +377,8 @@ def registered(flow: Flow, request: Request, name: str) -> Answer:
         return see_other(next_address(flow, request))
     locale = language_of(request, flow.ui_locales)
     user = users.register(code.phone, name, locale, settings().login.terms_version, is_test=code.is_test)
+    if user.phone_verified_at != user.created_at and (user.phone_verified_at is None or user.phone_verified_at > code.used_at):
+        return begin_again(flow)  # since the code was entered the number has become another ID's
     return proved(flow, request, user, _by_code(code.channel, code.used_at), remember=flow.remember, code_id=code.id)
 
 
@@ -500,8 +525,10 @@ def write(flow: Flow, **values: Any) -> None:
 
 
 def _json_of(given: Proved) -> dict[str, Any]:
-    return {"proof": given.proof, "acr": given.acr, "amr": list(given.amr), "at": given.auth_time.isoformat(), "also": list(given.also)}
+    kept = {"proof": given.proof, "acr": given.acr, "amr": list(given.amr), "at": given.auth_time.isoformat(), "also": list(given.also)}
+    return kept | ({"session": given.session_id} if given.session_id else {})
 
 
 def _proof_of(kept: dict[str, Any]) -> Proved:
-    return Proved(kept["proof"], kept["acr"], tuple(kept["amr"]), datetime.fromisoformat(kept["at"]), tuple(kept["also"]))
+    at = datetime.fromisoformat(kept["at"])
+    return Proved(kept["proof"], kept["acr"], tuple(kept["amr"]), at, tuple(kept["also"]), kept.get("session"))

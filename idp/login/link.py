@@ -9,7 +9,7 @@ from idp.directory import accounts, employees, users
 from idp.directory.tables import User
 from idp.errors import Conflict, Gone, Refusal
 from idp.login import flow as flows
-from idp.login import linking, policy
+from idp.login import linking, policy, situation
 from idp.login.flow import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -33,7 +33,12 @@ def answer(request: Request, flow: str) -> Answer:
     if user is None or wanted not in {"link", "without"}:
         return _page(row, user, status=422) if user else see_other(f"{row.address}/identify")
     flows.require_welcome(row, user)
-    proved = policy.together(row.given)
+    given = flows.standing(row, request, user)
+    if given != row.given:
+        return flows.begin_again(row)
+    proved = policy.together(given)
+    if situation.look(row.demand, request, user, proved).judged.after.due == policy.FURTHER_PROOF:  # they set up more meanwhile
+        return flows.begin_again(row)
     owner = linking.waiting(row.password_owner_id, row.password_at)
     if wanted == "link" and owner is not None:
         try:

@@ -172,7 +172,7 @@ def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, *, mark:
     if by_number and password.is_by_phone(proved[0]):
         form.refuse_with("password", form.translate(BY_PHONE_ONLY))
         return _page(row, form, status=422)
-    return flows.proved(row, request, user, policy.proof(policy.PASSWORD, password_address.AMR))
+    return flows.proved(row, request, user, password_address.proof_of(proved[0]))
 
 
 def _wait(row: Flow, form: PasswordForm, refusal: TooManyTries) -> Answer:

@@ -25,12 +25,14 @@ from idp.login import flow as flows
 from idp.login import policy
 from idp.login.flow import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
+from idp.login.policy import Proved
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 from idp.web.pages import language_of
 
 PURPOSE = "login_email"
 AMR = ("pwd",)
+OF_NUMBER = ("sms",)
 
 
 class AddressForm(Form):
@@ -43,14 +45,17 @@ def signed(row: Flow, request: Request, owner: Owner, *, remember: bool) -> Answ
     """The password of `owner` was right, and perhaps its address shown: sign the person in, or lead to what is missing."""
     if owner.verified_at is not None and owner.user_id is not None:
         user = users.get(owner.user_id, alone=True)
-        proof = policy.proof(policy.PASSWORD, AMR)
-        if password.is_by_phone(owner.id):
-            proof = replace(proof, proof=policy.NUMBERS_PASSWORD)
-        return flows.proved(row, request, user, proof, remember=remember, account_id=owner.account_id)
+        return flows.proved(row, request, user, proof_of(owner.id), remember=remember, account_id=owner.account_id)
     flows.write(row, password_owner_id=owner.id, password_at=clock.now(), remember=remember, phone_code_id=None, **flows.NOTHING_PROVED)
     if owner.verified_at is None:
         return _ask(row, request, owner)
     return see_other(f"{row.address}/identify")
+
+
+def proof_of(owner_id: str) -> Proved:
+    """What a right password shows; one that a code to the number set lately shows that number (case 73)."""
+    proof = policy.proof(policy.PASSWORD, AMR)
+    return replace(proof, proof=policy.NUMBERS_PASSWORD, amr=OF_NUMBER) if password.is_by_phone(owner_id) else proof
 
 
 def _ask(row: Flow, request: Request, owner: Owner) -> Answer:

@@ -179,6 +179,7 @@ def finish(row: Flow, request: Request, reset: Reset, owner: Owner, digest: str)
         password.verified(owner)
     password_limits.forget([reset.login.canonical, owner.id], owner.user_id)
     if owner.user_id is not None:
+        users.void_proofs(owner.user_id)
         trusted_device.forget_all(owner.user_id, "password_reset")
         session.end_all(owner.user_id, "password_reset")
     return True

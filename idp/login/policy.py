@@ -35,9 +35,8 @@ class Proof:
 
 PHONE_CODE, EMAIL_CODE, PASSWORD, PASSKEY = "phone_code", "email_code", "password", "passkey"
 TOTP, RECOVERY_CODE, SOCIAL = "totp", "recovery_code", "social"
-NUMBERS_PASSWORD = (
-    "password_by_number"  # one that a code to the number set lately: it shows no more than that number (`password.is_by_phone`)
-)
+# A password that a code to the number set lately: it shows no more than that number (`password.is_by_phone`).
+NUMBERS_PASSWORD = "password_by_number"
 SESSION = "session"  # what a session of this browser can show when it lacks only one thing more
 
 # To add one: a file in credentials, a page, and a line here.
@@ -74,6 +73,7 @@ class Proved:
     amr: tuple[str, ...]
     auth_time: datetime
     also: tuple[str, ...] = ()
+    session_id: str | None = None
 
     @property
     def proofs(self) -> frozenset[str]:
@@ -87,20 +87,30 @@ def proof(name: str, amr: tuple[str, ...]) -> Proved:
 
 
 def together(given: Sequence[Proved]) -> Proved:
-    """What the proofs of one sign-in amount to: the first one names it, the last one dates it, two of different kinds are `mfa`."""
+    """What the proofs of one sign-in amount to: the first one names it, two of different kinds are `mfa`.
+
+    The oldest dates it: else one fresh proof would make a session of last week fresh. What a remembered browser's session once was is none
+    of them.
+    """
+    given = [each for each in given if each.acr != REMEMBERED] or given
     kinds = {kind for each in given for kind in _kinds(each)}
     level = max(_RANK[each.acr] for each in given)
     if len(kinds) >= 2:
         level = max(level, _RANK["mfa"])
     named = [name for each in given for name in (each.proof, *each.also) if name not in {SESSION, REMEMBERED}]
     amr = tuple(dict.fromkeys(word for each in given for word in each.amr))
-    return Proved(named[0], LEVELS[level], amr, max(each.auth_time for each in given), also=tuple(named[1:]))
+    return Proved(named[0], LEVELS[level], amr, min(each.auth_time for each in given), also=tuple(named[1:]))
+
+
+def of_session(amr: Sequence[str]) -> frozenset[str]:
+    """What a session has shown already, by the proofs' names: it is not asked for a second time to make it stronger."""
+    return frozenset(_OF_AMR[word] for word in amr if word in _OF_AMR)
 
 
 def _kinds(given: Proved) -> set[str]:
     """What kinds of proof these are. NOTE: a code to a number that came by e-mail shows the mailbox, not the phone."""
     if given.proof == SESSION:
-        return {_OF_AMR[word] for word in given.amr if word in _OF_AMR} if given.acr != REMEMBERED else set()
+        return set(of_session(given.amr))
     if given.proof == PHONE_CODE and PHONE_CODE not in {_OF_AMR.get(word) for word in given.amr}:
         return set()
     return {given.proof} & KINDS
@@ -290,6 +300,7 @@ class Decision:
     """`due`: what it takes (of DUES). `rules`: the names of those that asked for anything, in their order. `unmet`: those among them that
     want what this person cannot prove; the strongest that they can takes its place. `acr`: the level that is asked for, as far as it can be
     reached. `ways`: which further proofs the first rule that wants one takes, of those that the person has; none: nothing but a fresh ID.
+    `is_stale`: some rule wants a proof from the beginning, so that what is held cannot be added to.
     """
 
     due: str
@@ -297,6 +308,7 @@ class Decision:
     unmet: tuple[str, ...] = ()
     acr: str = REMEMBERED
     ways: frozenset[str] = frozenset()
+    is_stale: bool = False
 
     @property
     def is_enough(self) -> bool:
@@ -412,6 +424,7 @@ def decide(situation: Situation) -> Decision:
     named: list[str] = []
     unmet: list[str] = []
     ways: frozenset[str] | None = None
+    is_stale = False
     held = _RANK[situation.held.acr] if situation.held is not None else -1
     reach = max(_RANK[situation.person.reach], held)
     left = situation.person.ways - situation.proofs
@@ -436,8 +449,9 @@ def decide(situation: Situation) -> Decision:
             elif ways is None:
                 ways = taken
         named.append(name)
+        is_stale = is_stale or wanted == PROOF
         due = max(due, _DUE[wanted])
-    return Decision(DUES[due], tuple(named), tuple(dict.fromkeys(unmet)), LEVELS[acr], ways or frozenset())
+    return Decision(DUES[due], tuple(named), tuple(dict.fromkeys(unmet)), LEVELS[acr], ways or frozenset(), is_stale)
 
 
 def _to_reach(level: int, held: int, proofs: frozenset[str]) -> tuple[str, frozenset[str]]:

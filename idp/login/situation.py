@@ -100,7 +100,7 @@ def of_session(demand: Demand, held: SignedIn | None) -> Decision | None:
         return lacks
     user = users.find(held.user_id)
     person = _person(user) if user is not None else NOBODY
-    proofs = frozenset({SESSION}) if held.acr != policy.REMEMBERED else frozenset[str]()
+    proofs = policy.of_session(held.amr) | {SESSION} if held.acr != policy.REMEMBERED else frozenset[str]()
     return policy.decide(Situation(demand, clock.now(), held, proofs, "known", person, limits=policy.limits()))
 
 
@@ -119,7 +119,8 @@ def factors(user_id: str) -> frozenset[str]:
     """What the person set up beyond their phone, by the names of `policy.PROOFS`; one statement."""
     if not FACTORS:
         return frozenset()
-    row = database.execute(sa.select(*(there.label(name) for name, there in FACTORS.items())), {"of_user": user_id}).one()
+    of = {"of_user": user_id, "doubted_since": clock.now() - password.DOUBTED}
+    row = database.execute(sa.select(*(there.label(name) for name, there in FACTORS.items())), of).one()
     return frozenset(name for name, there in row._mapping.items() if there)
 
 

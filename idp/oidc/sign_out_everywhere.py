@@ -45,6 +45,7 @@ def sign_out_everywhere(
     then sees that neither browser nor session vouch any more.
     """
     users.get(user_id, alone=True)
+    users.void_proofs(user_id)
     browsers = trusted_device.forget_all(user_id, reason)
     sessions = session.end_all(user_id, reason, actor_id=actor_id)
     ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=reason))
@@ -70,6 +71,7 @@ def sign_out_elsewhere(
     """
     user_id = live.user_id
     users.get(user_id, alone=True)
+    users.void_proofs(user_id)
     browser = trusted_device.renew(here, user_id, user_agent=user_agent, ip=ip, language=language)
     browser_id, cookie = browser or (None, None)
     browsers = trusted_device.forget_all(user_id, reason, but_browser=browser_id)
