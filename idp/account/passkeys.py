@@ -1,7 +1,8 @@
 """The passkeys of a person: listed by what keeps them, added, called by another name, removed.
 
-To add and to remove one needs a proof of the last minutes (cases 102, 106; ASVS 5.0 §7.5.1). Whoever adds one is offered to sign out
-everywhere else (§7.4.3). The last way into an ID is not removed.
+To add and to remove one needs a proof of the last minutes (cases 102, 106; ASVS 5.0 §7.5.1); to add one, of two kinds from whoever can
+give them: it counts as two from then on. Whoever adds one is offered to sign out everywhere else (§7.4.3). The last way into an ID is not
+removed.
 """
 
 from __future__ import annotations
@@ -49,21 +50,21 @@ def view(request: Request) -> Answer:
 def show_add(request: Request) -> Answer:
     """`GET /account/passkeys/add`."""
     me = entry.enter(request)
-    _require_proof(request, me)
+    authenticator.require_proof(request, me)
     return _adding(me)
 
 
 def options(request: Request) -> Answer:
     """`POST /account/passkeys/add/options`: what the authenticator is to be asked, as JSON. Raises TooManyTries."""
     me = entry.enter(request, back_to=ADD)
-    _require_proof(request, me, back_to=ADD)
+    authenticator.require_proof(request, me, back_to=ADD)
     return json_response(new_passkey.ask(me.session, me.user))
 
 
 def add(request: Request) -> Answer:
     """`POST /account/passkeys/add`, `credential`: keep it."""
     me = entry.enter(request)
-    _require_proof(request, me)
+    authenticator.require_proof(request, me)
     try:
         kept = new_passkey.keep(request, me.session)
     except (BadInput, Conflict) as refusal:
@@ -94,7 +95,7 @@ def rename(request: Request, passkey_id: str) -> Answer:
 def show_remove(request: Request, passkey_id: str) -> Answer:
     """`GET /account/passkeys/<id>/remove`: what stops, and what stays."""
     me = entry.enter(request)
-    _require_proof(request, me)
+    _require_proof_to_remove(request, me)
     mine = _mine(me, passkey_id)
     return shell.page(me, "account/passkey_remove.html", section="security", passkey=mine, is_last=_is_last_way(me))
 
@@ -102,7 +103,7 @@ def show_remove(request: Request, passkey_id: str) -> Answer:
 def remove(request: Request, passkey_id: str) -> Answer:
     """`POST /account/passkeys/<id>/remove`. Raises Forbidden: it is the last way in."""
     me = entry.enter(request)
-    _require_proof(request, me)
+    _require_proof_to_remove(request, me)
     users.get(me.id, alone=True)  # two tabs that remove the last two wait here for one another
     _mine(me, passkey_id)
     if _is_last_way(me):
@@ -117,16 +118,16 @@ def show_removed(request: Request) -> Answer:
     return shell.page(me, "account/passkey_removed.html", section="security", signal=_signal(me))
 
 
-def _require_proof(request: Request, me: Me, *, back_to: str = "") -> None:
+def _require_proof_to_remove(request: Request, me: Me) -> None:
     """A fresh proof; of two kinds where there is an authenticator app.
 
-    NOTE: a passkey does not guard the others. Whoever has lost the phone that it is in comes in by a code to their number, and must be able
-    to remove it; a code opens the ID anyway, so nothing is won by removing what else opens it. Every known channel is told.
+    NOTE: a passkey does not guard its own removal. Whoever has lost the phone that it is in comes in by a code to their number, and must be
+    able to remove it; a code opens the ID anyway, so nothing is won by removing what else opens it. Every known channel is told.
     """
     if totp.is_set_up(me.id):
-        authenticator.require_proof(request, me, back_to=back_to)
+        authenticator.require_proof(request, me)
     else:
-        entry.fresh(request, me, back_to=back_to)
+        entry.fresh(request, me)
 
 
 def _mine(me: Me, passkey_id: str) -> Passkey:

@@ -1,4 +1,5 @@
-"""A person's own password: set, changed, taken off, each right after a proof (ASVS 5.0 §7.5.1); nobody is asked for one they do not want.
+"""A person's own password: set, changed, taken off, each right after a proof (ASVS 5.0 §7.5.1), of two kinds from whoever can give them:
+who has the number alone sets none that counts beside it. Nobody is asked for one they do not want.
 
 Whoever is signed in elsewhere is signed out, unless the person takes the tick off (§7.4.3). The new one is hashed outside of any unit.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from wtforms import BooleanField, PasswordField
 
-from idp.account import browsers, entry, shell
+from idp.account import authenticator, browsers, entry, shell
 from idp.account.entry import Me
 from idp.credentials import password, password_hashing
 from idp.credentials.password_hashing import Busy
@@ -89,7 +90,7 @@ def _set(request: Request) -> Answer:
 
 def _asked(request: Request) -> Me:
     me = entry.enter(request, back_to=PAGE)
-    entry.fresh(request, me, back_to=PAGE)
+    authenticator.require_proof(request, me, back_to=PAGE)
     return me
 
 

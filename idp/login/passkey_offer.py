@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import passkey, totp
+from idp.credentials import passkey
 from idp.directory import users
 from idp.errors import Gone, Refusal
-from idp.login import browser, new_passkey
+from idp.login import browser, new_passkey, policy, situation
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.login.policy import REMEMBERED
@@ -30,7 +30,7 @@ def instead(row: Flow, request: Request, answer: Answer, phone: str) -> Answer:
     if ("Location", row.return_to) not in answer.headers or not any(value.startswith(session) for _, value in answer.headers):
         return answer
     user = users.find_by_phone(phone)
-    if user is None or totp.is_set_up(user.id) or not passkey.offer(user.id):
+    if user is None or _has_more(user.id) or not passkey.offer(user.id):
         return answer
     offer = f"{row.address}/passkey_offer"
     answer.headers = [(name, offer if name == "Location" else value) for name, value in answer.headers]
@@ -69,14 +69,21 @@ def answer(request: Request, flow: str) -> Answer:
 
 
 def _here(row: Flow, request: Request) -> SignedIn | None:
-    """Who has just signed in by this sign-in, so lately that the proof is fresh."""
+    """Who has just signed in by this sign-in, so lately that the proof is fresh; of two kinds where the person has more than the number,
+    as `account/passkeys` asks for: a passkey counts as two from then on.
+    """
     if row.finished_at is None:
         return None
     live = browser.signed_in(request)
     lately = clock.now() - timedelta(seconds=settings().login.fresh_proof)
     if live is None or live.acr == REMEMBERED or live.auth_time < lately:
         return None
-    return None if totp.is_set_up(live.user_id) else live  # then a code is not enough for it: `account/passkeys` asks for both
+    return live if policy.rank(live.acr) >= policy.rank("mfa") or not _has_more(live.user_id) else None
+
+
+def _has_more(user_id: str) -> bool:
+    """Whether there is anything that the person can be asked for beside the number; recovery codes are for when it is lost."""
+    return bool(situation.factors(user_id) - {policy.RECOVERY_CODE})
 
 
 def _page(row: Flow, *, problem: str = "", status: int = 200) -> Page:

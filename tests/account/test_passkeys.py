@@ -22,11 +22,13 @@ from idp.directory.tables import User
 from tests.account.lab import ANNA, entered, prove
 from tests.authenticator import BOUND, Authenticator
 from tests.conftest import Told
-from tests.login.http_lab import known, provider, text_of, token_of
+from tests.login import password_lab
+from tests.login.http_lab import base_of, known, provider, text_of, token_of
 from tests.login.lab import where
-from tests.world import ISSUER, Browser, World
+from tests.login.password_lab import SECRET, give
+from tests.world import ISSUER, Browser, World, answer_of
 
-ADD, ORLOV = "/account/passkeys/add", "+79005553502"
+ADD, ORLOV, ZIMIN = "/account/passkeys/add", "+79005553502", "+79005553510"
 
 
 def asked(browser: Browser, page: httpx2.Response) -> dict[str, Any]:
@@ -40,6 +42,14 @@ def asked(browser: Browser, page: httpx2.Response) -> dict[str, Any]:
 def add(browser: Browser, page: httpx2.Response, device: Authenticator) -> httpx2.Response:
     """Press the button and touch the device; follows the answer."""
     return browser.onward(browser.submit(page, credential=device.create(asked(browser, page))))
+
+
+def touched(browser: Browser, page: httpx2.Response, device: Authenticator) -> httpx2.Response:
+    """One more proof is due: this passkey is it; what comes of it."""
+    assert where(page) == "further_proof", page.url
+    page = browser.get(f"{base_of(page)}/passkey")
+    question = browser.post(f"{page.url.path}/options", data={"csrf_token": token_of(page)}).json()
+    return browser.onward(browser.submit(page, credential=device.get(question)))
 
 
 def id_of(page: httpx2.Response) -> str:
@@ -79,7 +89,7 @@ def test_added_named_and_removed(world: World) -> None:
     told = signal_on(listed)
     assert told["allAcceptedCredentialIDs"] == [device.credential_id]
     assert told["userID"] == device.handle
-    page = browser.get(ADD)
+    page = touched(browser, browser.go(ADD), device)
     assert [each["id"] for each in asked(browser, page)["excludeCredentials"]] == [device.credential_id]
     assert "on one device only" in text_of(browser.get("/account/security")) or add(browser, page, second)
     removing = browser.get(f"/account/passkeys/{kept}/remove")
@@ -100,7 +110,9 @@ def test_a_fresh_proof_first(world: World) -> None:
     """Case 102: with a session that was left open nobody adds or removes one, by page, question or form; nor from another site."""
     with clock.freeze(clock.now()) as later:
         browser, page = entered(world, ADD)
-        kept = id_of(add(browser, page, Authenticator()))
+        device = Authenticator()
+        kept = id_of(add(browser, page, device))
+        page = touched(browser, browser.go(ADD), device)
         made = Authenticator().create(asked(browser, page))
         removing = browser.get(f"/account/passkeys/{kept}/remove")
         later(301)
@@ -115,13 +127,34 @@ def test_a_fresh_proof_first(world: World) -> None:
             assert answer.headers["Location"].startswith("/login/")
         with world.reads():
             assert len(database.execute(sa.select(passkey._keys)).all()) == 1
-        again = prove(world, browser, browser.go(ADD), ANNA)
+        again = touched(browser, prove(world, browser, browser.go(ADD), ANNA), device)
         assert again.url.path == ADD, "and back to where the person was"
         assert browser.post(ADD, data={"credential": made}).status_code == 410
         assert browser.post(f"{ADD}/options").status_code == 410
         stale = browser.submit(again, credential=made)
         assert stale.status_code == 422
         assert "took too long" in text_of(stale)
+
+
+def test_who_has_more_proves_it_first(world: World) -> None:
+    """Case 102: whoever holds the number alone adds no passkey to an ID that has a password, or a passkey already; by page, question, form,
+    or the offer of a sign-in. It would count as two proofs from then on, and open what only two open.
+    """
+    thief, page = entered(world, ADD, phone=ZIMIN)
+    made = Authenticator().create(asked(thief, page))
+    give(world, password_lab.id_of(world, ZIMIN))
+    for answer in (thief.get(ADD), thief.post(f"{ADD}/options", data={"csrf_token": token_of(page)}), thief.submit(page, credential=made)):
+        assert where(thief.onward(answer)) == "further_proof"
+    asked_again = thief.authorize(world.party(), prompt="login")
+    code = thief.onward(thief.submit(thief.get(f"{base_of(asked_again)}/identify"), phone=ZIMIN))
+    answer_of(thief.onward(thief.submit(code, code=world.code_for(ZIMIN), passkey="1")))
+    assert thief.get(f"{base_of(code)}/passkey_offer").headers["Location"].startswith("/authorize/")
+    assert thief.post(f"{base_of(code)}/passkey_offer/options", data={"csrf_token": token_of(code)}).status_code == 410
+    assert not world.events(passkey.ADDED)
+    due = thief.go(ADD)
+    proved = thief.onward(thief.submit(thief.get(f"{base_of(due)}/password"), password=SECRET))
+    add(thief, proved, Authenticator())
+    assert len(world.events(passkey.ADDED)) == 1, "who knows it too is no thief"
 
 
 def test_another_ones(world: World) -> None:
@@ -138,7 +171,7 @@ def test_another_ones(world: World) -> None:
         other.get("/account/passkeys/psk_00000000000000000000000000"),
     ):
         assert answer.status_code == 404
-    assert other.submit(theirs, credential=Authenticator().create(asked(mine, mine.get(ADD)))).status_code == 422
+    assert other.submit(theirs, credential=Authenticator().create(asked(mine, touched(mine, mine.go(ADD), device)))).status_code == 422
     assert other.submit(theirs, credential=Authenticator(credential=device.credential).create(asked(other, theirs))).status_code == 422
     assert "Chromium Browser" in text_of(mine.get("/account/security"))
     assert len(world.events(passkey.ADDED)) == 1
@@ -147,7 +180,8 @@ def test_another_ones(world: World) -> None:
 def test_the_last_way_in(world: World) -> None:
     """Case 106: without a number, the one passkey stays; with a second one it can go."""
     browser, page = entered(world, ADD)
-    kept = id_of(add(browser, page, Authenticator()))
+    device = Authenticator()
+    kept = id_of(add(browser, page, device))
     removing = browser.get(f"/account/passkeys/{kept}/remove")
     with world.writes():
         database.execute(sa.update(User).where(User.phone == ANNA).values(phone=None, email_verified_at=None))
@@ -155,7 +189,7 @@ def test_the_last_way_in(world: World) -> None:
     answer = browser.press(removing, "/remove")
     assert answer.status_code == 403
     assert "another passkey first" in text_of(answer)
-    other = id_of(add(browser, browser.get(ADD), Authenticator()))
+    other = id_of(add(browser, touched(browser, browser.go(ADD), device), Authenticator()))
     both = [browser.pressed(browser.get(f"/account/passkeys/{each}/remove"), "/remove") for each in (kept, other)]
     with ThreadPoolExecutor(2) as pool:
         sent = pool.map(lambda form: world.browser().send(form).status_code, both)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx2
+
 from idp import clock
-from idp.credentials import password
+from idp.credentials import password, password_hashing
 from tests.account.lab import ANNA, entered
-from tests.login.http_lab import signed_in, text_of
+from tests.credentials.factors import set_up
+from tests.login.http_lab import base_of, signed_in, text_of, token_of
 from tests.login.lab import where
-from tests.login.password_lab import MAIL, NEW, SECRET, enter, id_of
-from tests.world import World, answer_of
+from tests.login.password_lab import MAIL, NEW, SECRET, enter, give, id_of
+from tests.world import Browser, World, answer_of
 
 PAGE = "/account/password"
+
+
+def known_by_heart(browser: Browser, page: httpx2.Response, text: str) -> httpx2.Response:
+    """One more proof is due: the password is it; what comes of it."""
+    assert where(page) == "further_proof", page.url
+    return browser.onward(browser.submit(browser.get(f"{base_of(page)}/password"), password=text))
 
 
 def test_set_changed_removed(world: World) -> None:
@@ -34,13 +43,13 @@ def test_set_changed_removed(world: World) -> None:
         assert signed_in(world, elsewhere, party), "the tick was off"
         assert "Set on" in text_of(browser.go("/account/security"))
         later(2)
-        page = browser.go(PAGE)
+        page = known_by_heart(browser, browser.go(PAGE), SECRET)
         assert "Change the password" in text_of(page)
         assert browser.submit(page, password=NEW, password_again=NEW).status_code == 303
         assert not signed_in(world, elsewhere, party)
         assert browser.go("/account/security").status_code == 200, "this browser stays"
         with world.reads():
-            assert password.is_by_phone(anna), "whoever changed it showed the number alone"
+            assert not password.is_by_phone(anna), "whoever changed it knew the former one"
         assert enter(world.browser(), party, MAIL, SECRET).status_code == 422
         assert "code" in answer_of(enter(world.browser(), party, MAIL, NEW))
         later(2)
@@ -63,3 +72,27 @@ def test_only_after_a_proof_of_the_last_minutes(world: World) -> None:
             assert where(browser.onward(answer)) in {"people", "identify", "further_proof"}
     with world.reads():
         assert not password.has(id_of(world))
+
+
+def test_who_has_more_proves_it_first(world: World) -> None:
+    """Case 102: whoever holds the number alone changes or removes no password; nor do they set one for somebody who has an app, and make
+    two proofs of the number and a word of their own.
+    """
+    anna = id_of(world)
+    thief, page = entered(world, PAGE)
+    give(world, anna)
+    removing = thief.build_request("POST", f"{PAGE}/remove", data={"csrf_token": token_of(page)})
+    for answer in (thief.get(PAGE), thief.submit(page, password=NEW, password_again=NEW), thief.send(removing)):
+        assert where(thief.onward(answer)) == "further_proof"
+    with world.reads():
+        [(_, kept)] = password.digests_of(anna)
+    assert password_hashing.is_right(kept, SECRET)
+    now = clock.now()
+    with world.writes():
+        password.remove(anna, user_id=anna)
+    with clock.freeze(now - timedelta(days=1)):
+        set_up(world, anna)
+    with clock.freeze(now):
+        assert where(thief.onward(thief.submit(page, password=NEW, password_again=NEW))) == "further_proof"
+    with world.reads():
+        assert not password.has(anna)
