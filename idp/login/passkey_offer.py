@@ -11,7 +11,7 @@ from idp.config import settings
 from idp.credentials import passkey
 from idp.directory import users
 from idp.errors import Gone, Refusal
-from idp.login import browser, new_passkey, policy, situation
+from idp.login import browser, new_passkey, policy, situation, social
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.login.policy import REMEMBERED
@@ -70,13 +70,14 @@ def answer(request: Request, flow: str) -> Answer:
 
 def _here(row: Flow, request: Request) -> SignedIn | None:
     """Who has just signed in by this sign-in, so lately that the proof is fresh; of two kinds where the person has more than the number,
-    as `account/passkeys` asks for: a passkey counts as two from then on.
+    as `account/passkeys` asks for: a passkey counts as two from then on. Another provider's word is no proof of this moment
+    (`account/entry.fresh`).
     """
     if row.finished_at is None:
         return None
     live = browser.signed_in(request)
     lately = clock.now() - timedelta(seconds=settings().login.fresh_proof)
-    if live is None or live.acr == REMEMBERED or live.auth_time < lately:
+    if live is None or live.acr == REMEMBERED or set(live.amr) <= set(social.AMR) or live.auth_time < lately:
         return None
     return live if policy.rank(live.acr) >= policy.rank("mfa") or not _has_more(live.user_id) else None
 

@@ -325,6 +325,19 @@ def test_the_question_is_only_for_who_proved(world: World, party: Party, upstrea
     assert len(world.events("social.linked")) == 1
 
 
+def test_it_adds_no_passkey(world: World, party: Party, upstream: Upstream) -> None:
+    """Case 102: another provider lets in whoever is still signed in there; by its word alone nobody makes a lasting way in, neither on the
+    page that offers one after a code nor on the person's own.
+    """
+    signed_up(world, world.browser(), party, upstream)
+    browser = world.browser(address="198.51.100.9")
+    page = browser.authorize(party)
+    answer_of(browser.go(upstream.agree(sent_to(browser, page))))
+    assert browser.get(f"{base_of(page)}/passkey_offer").headers["Location"].startswith("/authorize/")
+    assert post(browser, page, "passkey_offer/options").status_code == 410
+    assert "/login/" in browser.get("/account/passkeys/add").headers["Location"]
+
+
 def test_nothing_of_it_is_written_down(world: World, party: Party, upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
     """Cases 41 and 42: neither state, code, nonce, verifier nor access token stands in the database or the log."""
     browser = world.browser()
