@@ -186,9 +186,8 @@ def end_the_browser_that_asked(event: Event) -> None:
 
 def stop_what_waits_for_the_former_number(event: Event) -> None:
     """The number was changed in another way: what waits would change it once more."""
-    case = recoveries.of_person(event.user_id) if event.user_id else None
-    if case is not None:
-        recoveries.cancel(case.id, recoveries.CHANGED)
+    if event.user_id is not None:
+        recoveries.cancel_of_person(event.user_id, recoveries.CHANGED)
 
 
 def end_what_was_before_the_rise(event: Event) -> None:
@@ -237,6 +236,14 @@ def tell_of_linked_account(event: Event) -> None:
     _tell(event, "account_linked", once=True)
 
 
+def stop_what_a_thief_may_have_begun(event: Event) -> None:
+    """A browser was copied: a new number that waits may be the thief's (cases 77, 97). Not in that transaction: it holds the browser, and
+    the person comes first (`db/session`).
+    """
+    if event.user_id is not None:
+        recoveries.cancel_of_person(event.user_id, "browser_stolen")
+
+
 def revoke_what_a_stolen_browser_got(event: Event) -> None:
     """Its sessions ended with it. What was to outlive them (`offline_access`) must not: the thief may be who asked for it (case 77)."""
     browser_id = event.details.get("browser")
@@ -275,7 +282,7 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     reset_factors.EVENT: (tell_of_reset_factors,),
     "browser.new": (tell_of_new_browser,),
     sign_out_browser.EVENT: (revoke_what_a_browser_got_meanwhile,),
-    "browser.stolen": (revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
+    "browser.stolen": (stop_what_a_thief_may_have_begun, revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
     apps.WITHDRAWN: (end_what_a_withdrawn_app_got_meanwhile,),
     apps.SIGNED_OUT: (end_what_a_withdrawn_app_got_meanwhile,),
     deletion.REQUESTED: (tell_of_deletion,),

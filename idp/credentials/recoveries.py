@@ -40,6 +40,7 @@ NEW_PHONE, MAIL = "new_phone", "recover"  # the purposes of its codes
 NOT_ME, WITHDRAWN, SUPPORT, CHANGED, TAKEN, LOST_VOUCH, BLOCKED = (
     *("not_me", "withdrawn", "support", "phone_changed", "number_taken", "vouch_lost", "blocked"),
 )
+LOST_BROWSER, LOST_PASSKEY = "browser_lost", "passkey_lost"
 SEAL, LINK, VOUCH = "recovery", "recovery link", "recovery vouch"
 KEPT, KEPT_ENDED = timedelta(days=2), timedelta(days=180)
 BEGINS_PER_DAY = 3  # for one ID: each is a notice to every channel of it
@@ -98,6 +99,7 @@ class Case:
     email_proved_at: datetime | None
     way: str | None
     browser_id: str | None
+    passkey_id: str | None
     created_at: datetime
     expires_at: datetime
     begun_at: datetime | None
@@ -201,10 +203,11 @@ def ask(case: Case) -> None:
     changed(_NOTE, case_id=case.id, state=ASKING, expires_at=until, vouch_digest=_vouch_digest(vouch_code(case.id)))
 
 
-def begin(case: Case, way: str, *, browser_id: str | None = None, actor_id: str | None = None) -> Case:
+def begin(case: Case, way: str, *, browser_id: str | None = None, passkey_id: str | None = None, actor_id: str | None = None) -> Case:
     """The ID was proved by `way`: the waiting time runs, and all channels are told (by the event). In the transaction of the proof.
 
-    `browser_id`: the browser whose word it was. Raises Gone (used, over), Conflict (another one waits for this ID), TooManyTries.
+    `browser_id`, `passkey_id`: the browser whose word it was, the passkey that was shown. Raises Gone (used, over), Conflict (another one
+    waits for this ID), TooManyTries.
     """
     if case.user_id is None or case.phone_proved_at is None or not case.is_open:
         raise Gone(OVER)
@@ -217,11 +220,12 @@ def begin(case: Case, way: str, *, browser_id: str | None = None, actor_id: str 
     login, now = settings().login, clock.now()
     due_at = now + timedelta(seconds=login.recovery_wait_passkey if way == PASSKEY else login.recovery_wait)
     former = phone_limits.phone_digest(user.phone) if user.phone else None
-    values = {"state": WAITING, "way": way, "browser_id": browser_id, "begun_at": now, "due_at": due_at, "former_digest": former}
+    values = {"state": WAITING, "way": way, "browser_id": browser_id, "passkey_id": passkey_id, "begun_at": now, "due_at": due_at}
+    values["former_digest"] = former
     if not changed(_BEGIN, case_id=case.id, **values):
         raise Gone(OVER)  # another tab was first
     changed(_MARK, of_user=user.id, phone_changes_at=due_at)
-    details = {"recovery": case.id, "way": way, "browser": browser_id, "due_at": due_at.isoformat()}
+    details = {"recovery": case.id, "way": way, "browser": browser_id, "passkey": passkey_id, "due_at": due_at.isoformat()}
     events.record(BEGUN, user_id=user.id, actor_id=actor_id, details=details, personal={"phone": case.phone, "former_phone": user.phone})
     return get(case.id)
 
@@ -241,6 +245,14 @@ def cancel(case_id: str, reason: str, *, actor_id: str | None = None) -> bool:
         details = {"recovery": case.id, "reason": reason, "way": case.way, "browser": case.browser_id}
         events.record(ENDED, user_id=case.user_id, actor_id=actor_id, details=details, personal={"phone": case.phone})
     return True
+
+
+def cancel_of_person(user_id: str, reason: str, *, actor_id: str | None = None) -> bool:
+    """The one that waits for this person does not happen; answers whether there was one. For whatever ends what was proved until now: who
+    began it may be who is to be kept out (cases 76, 77, 97).
+    """
+    case = of_person(user_id)
+    return case is not None and cancel(case.id, reason, actor_id=actor_id)
 
 
 def next_due() -> str | None:

@@ -371,6 +371,7 @@ class Recovery(Base):
     vouch_digest: Mapped[str | None] = mapped_column(Digest, unique=True)
     way: Mapped[str | None] = mapped_column(sa.String(16))
     browser_id: Mapped[str | None] = mapped_column(Id)
+    passkey_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     begun_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -19,7 +19,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from idp import clock, crypto
-from idp.credentials import email_code, password, password_limits, phone_code, trusted_device
+from idp.credentials import email_code, password, password_limits, phone_code, recoveries, trusted_device
 from idp.credentials.password import Login, Owner
 from idp.db.columns import table
 from idp.db.ready import Ready
@@ -180,6 +180,7 @@ def finish(row: Flow, request: Request, reset: Reset, owner: Owner, digest: str)
     password_limits.forget([reset.login.canonical, owner.id], owner.user_id)
     if owner.user_id is not None:
         users.void_proofs(owner.user_id)
+        recoveries.cancel_of_person(owner.user_id, "password_reset")
         trusted_device.forget_all(owner.user_id, "password_reset")
         session.end_all(owner.user_id, "password_reset")
     return True

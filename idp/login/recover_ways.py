@@ -6,7 +6,7 @@ Each of them ends in `recoveries.begin`, in the transaction of the proof.
 from __future__ import annotations
 
 from idp import clock
-from idp.credentials import recoveries
+from idp.credentials import passkey, recoveries
 from idp.credentials.recoveries import Case
 from idp.directory import sign_in_rules
 from idp.errors import N_, Conflict, TooManyTries
@@ -15,6 +15,7 @@ from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.login.policy import Demand
 from idp.login.recover_order import due, elsewhere, opened
+from idp.login.session import SignedIn
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -60,7 +61,8 @@ def answer(request: Request, flow: str) -> Answer:
 def _by_passkey(request: Request, row: Flow, case: Case) -> Answer:
     """A sign-in by passkey that leads back here; once it was given in this browser for this request, it counts. Raises as `begin` does."""
     live = browser.signed_in(request)
-    if live is None or live.acr != STRONGEST or live.auth_time < case.created_at:
+    shown = _shown(live, case)
+    if live is None or shown is None:
         now = clock.now()
         begun = flows.begin(
             return_to=f"{row.address}/recover/ways",
@@ -73,8 +75,20 @@ def _by_passkey(request: Request, row: Flow, case: Case) -> Answer:
         return see_other(f"{begun.address}/passkey")
     if live.user_id != case.user_id:
         return _ways_page(request, row, case, problem=_say(request, row, NO_PASSKEY), status=422)
-    recoveries.begin(case, recoveries.PASSKEY)
+    recoveries.begin(case, recoveries.PASSKEY, passkey_id=shown)
     return see_other(due(row, recoveries.get(case.id)))
+
+
+def _shown(live: SignedIn | None, case: Case) -> str | None:
+    """The passkey that was shown in this browser for this request.
+
+    NOTE: the session does not say which of them it was. It is the one that was used last, unless one was used since: then it is to be shown
+    once more, so that nobody begins with theirs in the name of another one.
+    """
+    if live is None or live.acr != STRONGEST or live.auth_time < case.created_at:
+        return None
+    last = max(((key.last_used_at, key.id) for key in passkey.of_person(live.user_id) if key.last_used_at is not None), default=None)
+    return last[1] if last is not None and last[0] <= live.auth_time else None
 
 
 def _by_browser(request: Request, row: Flow, case: Case) -> Answer:
@@ -101,7 +115,7 @@ def _say(request: Request, row: Flow, text: str) -> str:
 
 def _ways_page(request: Request, row: Flow, case: Case, *, problem: str = "", status: int = 200) -> Page:
     live = browser.signed_in(request)
-    shown = live is not None and live.acr == STRONGEST and live.auth_time >= case.created_at
+    shown = _shown(live, case) is not None
     return Page(
         "login/recover_ways.html",
         status=status,

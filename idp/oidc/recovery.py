@@ -5,7 +5,7 @@ It stands here because `change_phone` does. The schedule calls it once the waiti
 
 from __future__ import annotations
 
-from idp.credentials import phone_limits, recoveries, vouches
+from idp.credentials import passkey, phone_limits, recoveries, trusted_device, vouches
 from idp.credentials.recoveries import Case
 from idp.directory import users
 from idp.directory.tables import User
@@ -45,4 +45,14 @@ def _why_not(case: Case, user: User) -> str | None:
         return recoveries.TAKEN
     if case.way == recoveries.VOUCHED and not vouches.are_enough(case):
         return recoveries.LOST_VOUCH
+    if case.way == recoveries.BROWSER and not _is_trusted(case, user):
+        return recoveries.LOST_BROWSER
+    if case.way == recoveries.PASSKEY and all(key.id != case.passkey_id for key in passkey.of_person(user.id)):
+        return recoveries.LOST_PASSKEY
     return None
+
+
+def _is_trusted(case: Case, user: User) -> bool:
+    """Whether the browser whose word it was knows the person now, and has done so since before that word (case 76)."""
+    known = [each for each in trusted_device.of_person(user.id) if each.browser_id == case.browser_id]
+    return case.begun_at is not None and any(each.trusted_at <= case.begun_at for each in known)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from idp import events
-from idp.credentials import trusted_device
+from idp.credentials import recoveries, trusted_device
 from idp.credentials.trusted_device import Recognition
 from idp.delegation import tokens
 from idp.directory import users
@@ -39,13 +39,15 @@ class Stayed(NamedTuple):
 def sign_out_everywhere(
     user_id: str, *, actor_id: str | None = None, reason: str = REASON, personal: Mapping[str, str] | None = None
 ) -> SignedOut:
-    """End it all, in the present transaction. `reason`: why, where it was not for its own sake. Raises NotFound.
+    """End it all, in the present transaction, and a new number that waits (`recoveries`): what was proved for it may have been the thief's
+    proof. `reason`: why, where it was not for its own sake. Raises NotFound.
 
     NOTE: whoever signs them in in this very moment holds the person: we wait for that, and then see its session; or it waits for us, and
     then sees that neither browser nor session vouch any more.
     """
     users.get(user_id, alone=True)
     users.void_proofs(user_id)
+    recoveries.cancel_of_person(user_id, reason, actor_id=actor_id)
     browsers = trusted_device.forget_all(user_id, reason)
     sessions = session.end_all(user_id, reason, actor_id=actor_id)
     ended = SignedOut(sessions, browsers, tokens.revoke_of_user(user_id, reason=reason))
@@ -72,6 +74,7 @@ def sign_out_elsewhere(
     user_id = live.user_id
     users.get(user_id, alone=True)
     users.void_proofs(user_id)
+    recoveries.cancel_of_person(user_id, reason)
     browser = trusted_device.renew(here, user_id, user_agent=user_agent, ip=ip, language=language)
     browser_id, cookie = browser or (None, None)
     browsers = trusted_device.forget_all(user_id, reason, but_browser=browser_id)
