@@ -5,9 +5,13 @@ Each of them ends in `recoveries.begin`, in the transaction of the proof.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from idp import clock
-from idp.credentials import passkey, recoveries
+from idp.config import settings
+from idp.credentials import passkey, recoveries, trusted_device
 from idp.credentials.recoveries import Case
+from idp.credentials.trusted_device import KnownPerson
 from idp.directory import sign_in_rules
 from idp.errors import N_, Conflict, TooManyTries
 from idp.login import browser, policy, recover_email, situation
@@ -20,7 +24,6 @@ from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
 STRONGEST = "phishing_resistant"
-MAIL_ALONE = {"otp"}
 
 NO_PASSKEY = N_("This passkey does not open that ID. Choose another way.")
 NOT_THIS_BROWSER = N_("This browser cannot prove that ID. Choose another way.")
@@ -92,16 +95,31 @@ def _shown(live: SignedIn | None, case: Case) -> str | None:
 
 
 def _by_browser(request: Request, row: Flow, case: Case) -> Answer:
-    """This browser knows them, as well as for a press of their name; for whoever has more to lose that is too little (case 78)."""
+    """This browser knows them, as well as for a press of their name, and has for long; for whoever has more to lose that is too little
+    (case 78).
+    """
     known, live = browser.recognise(request), browser.signed_in(request)
     device = next((person for person in known.people if person.user_id == case.user_id), None)
     here = next((person for person in browser.everybody(known, live) if person.user_id == case.user_id), None)
     vouches = here is not None and situation.of_press(Demand(clock.now()), request, known, here).is_enough
-    # NOTE: a browser that was remembered for an e-mail alone is worth an e-mail, and that takes a recovery code beside it.
-    if device is None or set(device.amr) <= MAIL_ALONE or not vouches or _has_more_to_lose(device.user_id):
+    if device is None or not vouches or not _is_old_friend(device) or _has_more_to_lose(device.user_id):
         return _ways_page(request, row, case, problem=_say(request, row, NOT_THIS_BROWSER), status=422)
     recoveries.begin(case, recoveries.BROWSER, browser_id=known.browser_id)
     return see_other(due(row, recoveries.get(case.id)))
+
+
+def _is_old_friend(device: KnownPerson) -> bool:
+    """Whether the person was proved in it by their number, and it has been trusted for as long as a lost phone waits.
+
+    NOTE: a browser is worth what it was remembered for: for an e-mail, a password or another provider it would be a way around the
+    recovery code, or around the number. And what a thief proved a minute ago must not last longer than the time in which its owner can
+    undo it: a password that was set anew, as all that ends what was proved, ends that trust as well.
+    """
+    if flows.BY_PHONE.isdisjoint(device.amr):
+        return False
+    before = clock.now() - timedelta(seconds=settings().login.recovery_wait)
+    here = [each for each in trusted_device.of_person(device.user_id) if each.device_id == device.device_id]
+    return any(each.trusted_at <= before for each in here)
 
 
 def _has_more_to_lose(user_id: str) -> bool:

@@ -12,7 +12,7 @@ from idp.credentials import recoveries, vouches
 from idp.oidc import recovery
 from tests.faults.crash import Step
 from tests.faults.steps import COUNTED, KNOWN, KNOWN_MAIL, Act, _doing, _id_of, _sending, _signed_in
-from tests.login.recovering import WAIT, at_ways, by_browser, case_of, choose, named, new_code, with_recovery_codes
+from tests.login.recovering import WAIT, at_ways, by_browser, case_of, choose, long_known, named, new_code, with_recovery_codes
 from tests.world import Browser, Party, World
 
 NEW, ORLOV, BELOVA, GAREEV = "+79015550009", "+79005553502", "+79005553503", "+79005553504"
@@ -42,6 +42,7 @@ def prove_the_new_number(world: World) -> Act:
 def by_this_browser(world: World) -> Act:
     """The waiting time begins."""
     browser, party = _known(world)
+    long_known(world)
     return _sending(browser.filled(at_ways(world, browser, party, KNOWN, NEW), answer="browser"))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx2
 import sqlalchemy as sa
 
+from idp import clock
 from idp.credentials import phone_code, recoveries, recovery_codes
 from idp.credentials.recoveries import Case
-from idp.credentials.tables import PhoneCode
+from idp.credentials.tables import Device, PhoneCode
 from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.tables import User
@@ -70,8 +72,15 @@ def with_recovery_codes(world: World, user_id: str) -> tuple[str, ...]:
     return drawn.texts
 
 
+def long_known(world: World) -> None:
+    """Whoever trusts a browser now has done so for as long as a lost phone waits."""
+    with world.writes():
+        database.execute(sa.update(Device).values(trusted_at=clock.now() - timedelta(seconds=WAIT)))
+
+
 def by_browser(world: World, browser: Browser, party: Party, who: str, phone: str) -> Case:
-    """All of it, in a browser that knows the person: it waits."""
+    """All of it, in a browser that knows the person, and has for long: it waits."""
+    long_known(world)
     page = choose(browser, at_ways(world, browser, party, who, phone), "browser")
     assert step(page) == "state", page.text
     case = case_of(world, page)

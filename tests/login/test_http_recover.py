@@ -14,14 +14,16 @@ from idp.credentials import email_code, recoveries
 from idp.directory import numbers, users
 from idp.oidc import recovery
 from idp.oidc.change_phone import change_phone
-from tests.login.http_lab import ORLOV, base_of, claims, cookies_set, known, post, press, prove, signed_in, text_of
+from tests.login.http_lab import ORLOV, base_of, claims, cookies_set, drop_cookies, known, post, press, prove, signed_in, text_of
 from tests.login.lab import OTHER, at_code
+from tests.login.password_lab import enter, give
 from tests.login.recovering import (
     WAIT,
     at_ways,
     by_browser,
     case_of,
     choose,
+    long_known,
     look_what_is_due,
     named,
     new_code,
@@ -32,7 +34,7 @@ from tests.login.recovering import (
 from tests.login.test_http_passkey import has_passkey
 from tests.login.test_http_passkey import press as show_passkey
 from tests.machine import count
-from tests.world import Browser, Party, World, new_phone
+from tests.world import Browser, Party, World, answer_of, new_phone
 
 ZIMIN, MAIL = "+79005553510", "zimin@post.example"
 
@@ -88,6 +90,7 @@ class TestByAKnownBrowser:
             stranger = world.browser()
             refused = choose(stranger, at_ways(world, stranger, party, ZIMIN, new_phone()), "browser")
             other = known(world, party, ZIMIN)
+            long_known(world)
             also = choose(other, at_ways(world, other, party, "+79005553507", new_phone()), "browser")
             by_mail = world.browser()
             page = at_code(world, by_mail, party, ZIMIN)
@@ -97,13 +100,33 @@ class TestByAKnownBrowser:
             page = by_mail.onward(post(by_mail, page, "phone_code/resend", channel="email")) if "e-mail" not in page.text else page
             by_mail.onward(by_mail.submit(page, code=world.code_for(MAIL)))
             later(1)
+            long_known(world)
             read = choose(by_mail, at_ways(world, by_mail, party, ZIMIN, new_phone()), "browser")
             administrator = known(world, party, ORLOV)
+            long_known(world)
             more = choose(administrator, at_ways(world, administrator, party, ORLOV, new_phone()), "browser")
         for page in (refused, also, read, more):
             assert page.status_code == 422
             assert "Choose another way" in page.text
         assert world.events(recoveries.BEGUN) == []
+
+    def test_a_browser_that_was_trusted_just_now(self, world: World, party: Party) -> None:
+        """Cases 76, 78 and 97: what was proved a minute ago, or for longer by less than the number, is no word of a browser."""
+        with clock.freeze(clock.now()) as later:
+            browser, by_password = known(world, party, ZIMIN), world.browser(user_agent=OTHER)
+            give(world, id_of(world, ZIMIN))
+            assert "code" in answer_of(enter(by_password, party, MAIL))
+            drop_cookies(by_password, "idp_session")
+            later(WAIT - 1)
+            page = at_ways(world, browser, party, ZIMIN, new_phone())
+            assert choose(browser, page, "browser").status_code == 422
+            assert world.events(recoveries.BEGUN) == []
+            later(1)
+            assert step(by_password.authorize(party)) == "people"
+            refused = choose(by_password, at_ways(world, by_password, party, ZIMIN, new_phone()), "browser")
+            assert refused.status_code == 422
+            assert "Choose another way" in refused.text
+            assert step(choose(browser, page, "browser")) == "state"
 
     def test_one_at_a_time_and_three_a_day(self, world: World, party: Party) -> None:
         """Whoever has the proof cannot flood its owner: one waits, and after three in a day there are no more notices."""
@@ -226,6 +249,7 @@ def choose_again(world: World, browser: Browser, party: Party) -> int:
         recoveries.cancel(case.id, recoveries.WITHDRAWN)
     fresh = known(world, party, ZIMIN)
     del browser
+    long_known(world)
     return choose(fresh, at_ways(world, fresh, party, ZIMIN, new_phone()), "browser").status_code
 
 
