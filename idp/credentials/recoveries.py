@@ -203,12 +203,8 @@ def ask(case: Case) -> None:
     changed(_NOTE, case_id=case.id, state=ASKING, expires_at=until, vouch_digest=_vouch_digest(vouch_code(case.id)))
 
 
-def begin(case: Case, way: str, *, browser_id: str | None = None, passkey_id: str | None = None, actor_id: str | None = None) -> Case:
-    """The ID was proved by `way`: the waiting time runs, and all channels are told (by the event). In the transaction of the proof.
-
-    `browser_id`, `passkey_id`: the browser whose word it was, the passkey that was shown. Raises Gone (used, over), Conflict (another one
-    waits for this ID), TooManyTries.
-    """
+def require_may_begin(case: Case) -> User:
+    """Whose number it is to be, held until the commit. Raises as `begin` does, which then does not: for who first uses something up."""
     if case.user_id is None or case.phone_proved_at is None or not case.is_open:
         raise Gone(OVER)
     user = users.get(case.user_id, alone=True)  # one at a time for one person
@@ -216,6 +212,17 @@ def begin(case: Case, way: str, *, browser_id: str | None = None, passkey_id: st
         raise Gone(OVER)
     if of_person(user.id) is not None:
         raise Conflict(ANOTHER)
+    limits.require_left("recovery", user.id, limit=BEGINS_PER_DAY, window_seconds=DAY)
+    return user
+
+
+def begin(case: Case, way: str, *, browser_id: str | None = None, passkey_id: str | None = None, actor_id: str | None = None) -> Case:
+    """The ID was proved by `way`: the waiting time runs, and all channels are told (by the event). In the transaction of the proof.
+
+    `browser_id`, `passkey_id`: the browser whose word it was, the passkey that was shown. Raises Gone (used, over), Conflict (another one
+    waits for this ID), TooManyTries.
+    """
+    user = require_may_begin(case)
     limits.spend("recovery", user.id, limit=BEGINS_PER_DAY, window_seconds=DAY)
     login, now = settings().login, clock.now()
     due_at = now + timedelta(seconds=login.recovery_wait_passkey if way == PASSKEY else login.recovery_wait)

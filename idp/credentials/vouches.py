@@ -42,6 +42,8 @@ def companies_for(case: Case, voucher_id: str) -> list[Standing]:
 def vouch(case: Case, voucher_id: str, *, session_id: str | None = None) -> bool:
     """The administrator says that it is them; answers whether that was enough, and the waiting time runs. The caller saw a fresh proof.
 
+    Their word stays though nothing may begin now (too many today): either of the two can then say so once more, later.
+
     Raises Forbidden (no administrator of theirs), Conflict (said so already; another request waits), Gone (over), TooManyTries.
     """
     if case.user_id is not None:
@@ -50,11 +52,14 @@ def vouch(case: Case, voucher_id: str, *, session_id: str | None = None) -> bool
     where = companies_for(case, voucher_id)
     if not where or case.user_id is None:
         raise Forbidden(NOT_YOURS)
-    if not insert_or_ignore(RecoveryVouch, recovery_id=case.id, user_id=voucher_id, vouched_at=clock.now()):
+    is_new = insert_or_ignore(RecoveryVouch, recovery_id=case.id, user_id=voucher_id, vouched_at=clock.now())
+    if is_new:
+        details = {"recovery": case.id, "companies": sorted(str(each.company_id) for each in where)}
+        events.record(EVENT, user_id=case.user_id, actor_id=voucher_id, session_id=session_id, details=details)
+    is_enough = case.state == recoveries.ASKING and are_enough(case)
+    if not is_new and not is_enough:
         raise Conflict(TWICE)
-    details = {"recovery": case.id, "companies": sorted(str(each.company_id) for each in where)}
-    events.record(EVENT, user_id=case.user_id, actor_id=voucher_id, session_id=session_id, details=details)
-    if not are_enough(case):
+    if not is_enough:
         return False
     recoveries.begin(case, recoveries.VOUCHED, actor_id=voucher_id)
     return True

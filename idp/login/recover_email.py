@@ -123,9 +123,7 @@ def _guess_recovery_code(request: Request, row: Flow, case: Case, form: EmailFor
     row, case = opened(request, row.id, lock=True)
     if case.state != recoveries.DRAFT:  # another tab was quicker
         return see_other(due(row, case))
-    users.get(case.user_id or "", alone=True)
-    if recoveries.of_person(case.user_id or "") is not None:  # told before a code is used up for nothing
-        raise Conflict(recoveries.ANOTHER)
+    recoveries.require_may_begin(case)  # told before a code is used up for nothing
     if recovery_codes.redeem(guess, digest) is None:
         form.refuse_with("code", form.translate(NOT_RIGHT))
         return _page(row, case, form, status=422)

@@ -16,7 +16,8 @@ from idp.directory import employees, roles
 from idp.directory.tables import Account, Employee, User
 from idp.errors import Refusal
 from tests.account.lab import ANNA, entered, prove
-from tests.login.recovering import WAIT, at_ways, case_of, choose, look_what_is_due, person, step
+from tests.login.http_lab import known
+from tests.login.recovering import WAIT, at_ways, begun_three_times, case_of, choose, look_what_is_due, person, step
 from tests.world import Browser, World, new_phone
 
 ORLOV, BELOVA, GAREEV, LAPTEV = "+79005553502", "+79005553503", "+79005553504", "+79005553508"
@@ -167,6 +168,25 @@ def test_a_code_has_its_day(world: World) -> None:
         browser, _ = entered(world, "/account/vouch", phone=BELOVA)
         assert browser.submit(browser.get("/account/vouch"), code=code).status_code == 422
         assert not case_of(world, page).is_open
+
+
+def test_two_words_that_came_too_soon(world: World) -> None:
+    """Cases 97 and 118: the second word is given when three have begun that day already. It stays, and begins the next day."""
+    with clock.freeze(clock.now()) as later:
+        party = world.party()
+        begun_three_times(world, known(world, party, GAREEV), party, GAREEV)
+        later(7200)
+        page, code = asked(world)
+        assert "One more administrator" in vouch(world, code, ORLOV).text
+        refused = vouch(world, code, BELOVA)
+        assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
+        later(60)
+        assert vouch(world, code, ORLOV).status_code == 429
+        assert not case_of(world, page).is_waiting
+        later(86400 - 7259)
+        assert "The waiting time has begun" in vouch(world, code, ORLOV).text
+        assert case_of(world, page).is_waiting
+        assert len(world.events(vouches.EVENT)) == 2
 
 
 def test_guessing_codes(world: World) -> None:

@@ -17,7 +17,7 @@ from idp.directory import users
 from idp.directory.tables import User
 from idp.schedule import SCHEDULE
 from tests.login.http_lab import base_of, flow_of
-from tests.world import Browser, Party, World
+from tests.world import Browser, Party, World, new_phone
 
 WAIT = 3 * 86400
 
@@ -86,6 +86,14 @@ def by_browser(world: World, browser: Browser, party: Party, who: str, phone: st
     case = case_of(world, page)
     assert case.is_waiting
     return case
+
+
+def begun_three_times(world: World, browser: Browser, party: Party, who: str) -> None:
+    """As often as it may in a day, and stopped each time."""
+    for _ in range(3):
+        case = by_browser(world, browser, party, who, new_phone())
+        with world.writes():
+            assert recoveries.cancel(case.id, recoveries.WITHDRAWN)
 
 
 def look_what_is_due(world: World) -> None:

@@ -20,6 +20,7 @@ from tests.login.password_lab import enter, give
 from tests.login.recovering import (
     WAIT,
     at_ways,
+    begun_three_times,
     by_browser,
     case_of,
     choose,
@@ -177,6 +178,22 @@ class TestByEmail:
         page = choose(browser, at_ways(world, browser, party, ZIMIN, new_phone()), "email")
         page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
         assert browser.submit(page, code=codes[3]).status_code == 422  # each works once
+
+    def test_a_refusal_uses_no_code_up(self, world: World, party: Party) -> None:
+        """Case 97: three a day have begun, and the fourth is refused before its code is used up: tomorrow it begins with the same one."""
+        with clock.freeze(clock.now()) as later:
+            user_id = id_of(world, ZIMIN)
+            codes, known_here, browser = with_recovery_codes(world, user_id), known(world, party, ZIMIN), world.browser()
+            begun_three_times(world, known_here, party, ZIMIN)
+            page = choose(browser, at_ways(world, browser, party, ZIMIN, new_phone()), "email")
+            page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
+            refused = browser.submit(page, code=codes[0])
+            assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
+            assert world.events("recovery_code.used") == []
+            later(86401)
+            page = choose(browser, at_ways(world, browser, party, ZIMIN, new_phone()), "email")
+            page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
+            assert step(browser.onward(browser.submit(page, code=codes[0]))) == "state"
 
     def test_without_recovery_codes(self, world: World, party: Party) -> None:
         """Told to who reads the e-mail, and to nobody else."""
