@@ -10,12 +10,15 @@ from wtforms import BooleanField, PasswordField
 
 from idp.account import authenticator, browsers, entry, shell
 from idp.account.entry import Me
+from idp.account.providers import LAST, LAST_TITLE
 from idp.credentials import password, password_hashing
 from idp.credentials.password_hashing import Busy
 from idp.db.session import places, writes
 from idp.directory import users
-from idp.errors import BadInput
+from idp.directory.tables import User
+from idp.errors import BadInput, Conflict
 from idp.login import flow as flows
+from idp.login import policy, situation
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -51,9 +54,11 @@ def answer(request: Request) -> Answer:
 
 
 def remove(request: Request) -> Answer:
-    """`POST /account/password/remove`: from now on there is none."""
+    """`POST /account/password/remove`: from now on there is none. Raises Conflict: it is the last way in."""
     me = _asked(request)
-    users.get(me.id, alone=True)
+    user = users.get(me.id, alone=True)  # two tabs that remove the last two ways wait here for one another
+    if _is_last_way(user):
+        raise Conflict(LAST, title=LAST_TITLE, detail="the last way into an ID")
     away = see_other("/account/security")
     if password.remove(me.id, user_id=me.id, personal=entry.place(request)):
         browsers.stay(request, me, away, reason=REASON)
@@ -88,6 +93,11 @@ def _set(request: Request) -> Answer:
         return done
 
 
+def _is_last_way(user: User) -> bool:
+    """Whether nothing else than the password opens the ID: its number went to somebody else, and no provider knows the person."""
+    return situation.ways_in(user) == {policy.PASSWORD}
+
+
 def _asked(request: Request) -> Me:
     me = entry.enter(request, back_to=PAGE)
     authenticator.require_proof(request, me, back_to=PAGE)
@@ -95,6 +105,8 @@ def _asked(request: Request) -> Me:
 
 
 def _page(me: Me, form: NewPasswordForm, *, status: int = 200) -> Page:
-    since = password.set_at(me.id)
+    since, is_last = password.set_at(me.id), _is_last_way(me.user)
     login = me.user.email if me.user.email_verified_at else me.user.phone
-    return shell.page(me, "account/password.html", section="security", status=status, form=form, since=since, login=login or "")
+    return shell.page(
+        me, "account/password.html", section="security", status=status, form=form, since=since, is_last=is_last, login=login or ""
+    )

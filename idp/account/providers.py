@@ -19,7 +19,6 @@ from idp.web.http import Answer, Request, see_other
 HERE = social.LINKING
 LAST_TITLE = N_("It is your only way in")
 LAST = N_("Without it nobody could sign in to your ID any more, neither could you. Add a phone number or a passkey first.")
-WAYS_IN = frozenset({policy.PASSWORD, policy.PASSKEY})  # beside a phone number, and other providers
 
 SAYS = {
     "declined": N_("%(provider)s was not linked. Try again."),
@@ -66,8 +65,9 @@ def unlink(request: Request) -> Answer:
     me = entry.enter(request, back_to=HERE)
     entry.fresh(request, me, back_to=HERE)
     user = users.get(me.id, alone=True)
-    others = [each for each in identities.of_person(me.id) if each.id != request.form.get("identity")]
-    if user.phone is None and not others and not situation.factors(me.id) & WAYS_IN:
+    realms = {each.realm for each in upstream.all_configured().values()}
+    others = [each for each in identities.of_person(me.id) if each.id != request.form.get("identity") and each.issuer in realms]
+    if not others and not situation.ways_in(user) - {policy.SOCIAL}:
         raise Conflict(LAST, title=LAST_TITLE)
     identities.unlink(me.id, request.form.get("identity"), session_id=me.session.id)
     return see_other(HERE)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import password, phone_limits, recovery_codes, totp
+from idp.credentials import password, phone_limits, recovery_codes, social, totp
 from idp.credentials.tables import Passkey
 from idp.credentials.trusted_device import Recognition
 from idp.db.columns import table
@@ -127,8 +127,10 @@ def factors(user_id: str) -> frozenset[str]:
 def ways_in(user: User) -> frozenset[str]:
     """What opens this ID by itself: the last of them is not taken away. A password needs something to be found by."""
     named = user.phone is not None or user.email_verified_at is not None
-    own = {policy.PASSKEY, policy.SOCIAL} | ({policy.PASSWORD} if named else set())
-    return (factors(user.id) & own) | ({policy.PHONE_CODE} if user.phone is not None else set())
+    own = {policy.PASSKEY} | ({policy.PASSWORD} if named else set())
+    realms = {each.realm for each in settings().providers.values()}
+    linked = any(each.issuer in realms for each in social.of_person(user.id))
+    return (factors(user.id) & own) | ({policy.PHONE_CODE} if user.phone is not None else set()) | ({policy.SOCIAL} if linked else set())
 
 
 def _person(user: User, *, is_administrator: bool = False) -> Person:

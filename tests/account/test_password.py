@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import httpx2
+import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import password, password_hashing
+from idp.credentials import password, password_hashing, social
+from idp.credentials.social import Claimed
+from idp.db.session import session as database
+from idp.directory.tables import User
 from tests.account.lab import ANNA, entered
 from tests.credentials.factors import set_up
 from tests.login.http_lab import base_of, signed_in, text_of, token_of
@@ -43,13 +47,13 @@ def test_set_changed_removed(world: World) -> None:
         assert signed_in(world, elsewhere, party), "the tick was off"
         assert "Set on" in text_of(browser.go("/account/security"))
         later(2)
-        page = known_by_heart(browser, browser.go(PAGE), SECRET)
+        page = browser.go(PAGE)
         assert "Change the password" in text_of(page)
         assert browser.submit(page, password=NEW, password_again=NEW).status_code == 303
         assert not signed_in(world, elsewhere, party)
         assert browser.go("/account/security").status_code == 200, "this browser stays"
         with world.reads():
-            assert not password.is_by_phone(anna), "whoever changed it knew the former one"
+            assert password.is_by_phone(anna), "whoever changed it showed the number alone"
         assert enter(world.browser(), party, MAIL, SECRET).status_code == 422
         assert "code" in answer_of(enter(world.browser(), party, MAIL, NEW))
         later(2)
@@ -96,3 +100,21 @@ def test_who_has_more_proves_it_first(world: World) -> None:
         assert where(thief.onward(thief.submit(page, password=NEW, password_again=NEW))) == "further_proof"
     with world.reads():
         assert not password.has(anna)
+
+
+def test_the_last_way_in_stays(world: World) -> None:
+    """Case 106: an ID whose number is gone keeps the password that is all that opens it, whatever provider once did; a number frees it."""
+    anna = id_of(world)
+    give(world, anna)
+    browser, _ = entered(world)
+    page = known_by_heart(browser, browser.go(PAGE), SECRET)
+    with world.writes():
+        database.execute(sa.update(User).where(User.id == anna).values(phone=None))
+        social.link(anna, "gone", Claimed("https://gone.example/a", "1"))
+    assert ("/remove" in page.text, "/remove" in browser.get(PAGE).text) == (True, False)
+    refused = browser.press(page, "/remove")
+    assert (refused.status_code, "It is your only way in" in text_of(refused)) == (409, True)
+    with world.writes():
+        assert password.has(anna)
+        database.execute(sa.update(User).where(User.id == anna).values(phone=ANNA))
+    assert browser.press(page, "/remove").status_code == 303

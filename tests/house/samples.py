@@ -675,8 +675,13 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             **SHELL,
             "form": filled(Own(), {"password": "At least 8 characters.", "password_again": "These are not the same."}),
             "since": NOW,
+            "is_last": False,
             "login": "",
         },
+    ),
+    "own_password-last": (
+        "account/password.html",
+        lambda: {**SHELL, "form": Own(data={"sign_out": True}), "since": NOW, "is_last": True, "login": "anna@post.example"},
     ),
     "apps-none": ("account/apps.html", lambda: {**SHELL, "apps": []}),
     "app": ("account/app.html", lambda: {**SHELL, "app": APP, "action": "/account/apps/reports"}),
