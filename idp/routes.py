@@ -189,7 +189,7 @@ ROUTES: tuple[Route, ...] = (
     _page("/login/<flow>/recover/ways", recover_ways.show, "reads"),
     _form("/login/<flow>/recover/ways", recover_ways.answer),
     _page("/login/<flow>/recover/email", recover_email.show, "reads"),
-    _form("/login/<flow>/recover/email", recover_email.answer),
+    _slow_form("/login/<flow>/recover/email", recover_email.answer),
     _page("/login/<flow>/recover/email/resend", flow.view, "writes"),
     _form("/login/<flow>/recover/email/resend", recover_email.resend),
     _page("/login/<flow>/recover/state", recover_state.show, "reads"),

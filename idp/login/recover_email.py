@@ -1,7 +1,8 @@
 """A lost phone, proved by what was read in the e-mail of the ID and by one of its recovery codes: first the one, then the other.
 
 NOTE: whoever typed an ID may be anybody. Whether a mail went out is never told; only who reads it gets as far as the recovery code.
-NOTE: both answers commit between counting the guess and looking at it; the recovery code's hash is made between two units.
+NOTE: both answers commit between counting the guess and looking at it; the recovery code's hash is made between two units, in a place of
+`password_hashing`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from wtforms import StringField
 
 from idp import clock, crypto, limits
-from idp.credentials import email_code, recoveries, recovery_codes
+from idp.credentials import email_code, password_hashing, recoveries, recovery_codes
 from idp.credentials.email_code import Sent
+from idp.credentials.password_hashing import Busy
 from idp.credentials.phone_code import TIME_OVER
 from idp.credentials.recoveries import Case
+from idp.db.session import places, reads, writes
 from idp.db.session import session as database
 from idp.directory import users
-from idp.errors import N_, BadInput, Conflict, Gone, TooManyTries
+from idp.errors import N_, BadInput, Conflict, Gone, Refusal, TooManyTries
 from idp.login.flow import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.login.recover_order import due, elsewhere, opened
@@ -56,22 +59,25 @@ def show(request: Request, flow: str) -> Answer:
 
 
 def answer(request: Request, flow: str) -> Answer:
-    """`POST /login/<flow>/recover/email`, `code`: one guess at the code from the mail; once that was right, at the recovery codes."""
-    row, case = opened(request, flow)
-    if there := _elsewhere(row, case):
-        return see_other(there)
-    form = EmailForm(request, ui_locales=row.ui_locales)
+    """`POST /login/<flow>/recover/email`, `code`: one guess at the code from the mail; once that was right, at the recovery codes.
+    Outside of any unit.
+    """
+    with places(), writes():
+        row, case = opened(request, flow)
+        if there := _elsewhere(row, case):
+            return see_other(there)
+        if case.email_proved_at is None:
+            form = EmailForm(request, ui_locales=row.ui_locales)
+            try:
+                return _guess_mail_code(request, row, case, form)
+            except (BadInput, TooManyTries) as refusal:
+                return _refused(row, case, form, refusal)
     try:
-        return _guess_recovery_code(request, row, case, form) if case.email_proved_at else _guess_mail_code(request, row, case, form)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _page(row, case, form, status=422)
-    except Conflict as refusal:
-        form.refuse("code", refusal)
-        return _page(row, case, form, status=409)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(row, case, form, status=429), refusal)
+        with password_hashing.place():
+            return _guess_recovery_code(request, flow)
+    except Busy as busy:
+        with places(), reads():
+            return _refused(row, case, EmailForm(request, ui_locales=row.ui_locales), busy)
 
 
 def resend(request: Request, flow: str) -> Answer:
@@ -112,23 +118,34 @@ def _guess_mail_code(request: Request, row: Flow, case: Case, form: EmailForm) -
     return see_other(f"{row.address}/recover/email")
 
 
-def _guess_recovery_code(request: Request, row: Flow, case: Case, form: EmailForm) -> Answer:
-    code = recovery_codes.read_code(form.code.data or "")
-    guess = recovery_codes.guess(case.user_id or "", for_id=row.id)
-    if guess is None:
-        form.refuse_with("code", form.translate(HAS_NONE))
-        return _page(row, case, form, status=422)
-    database.commit()  # counted; and the hash takes its time outside of any unit
+def _guess_recovery_code(request: Request, flow: str) -> Answer:
+    with places(), writes():  # counted at its end, whatever happens from there on
+        row, case = opened(request, flow)
+        if (there := _elsewhere(row, case)) or case.email_proved_at is None:
+            return see_other(there or f"{row.address}/recover/email")
+        form = EmailForm(request, ui_locales=row.ui_locales)
+        try:
+            code = recovery_codes.read_code(form.code.data or "")
+            guess = recovery_codes.guess(case.user_id or "", for_id=row.id)
+        except (BadInput, TooManyTries) as refusal:
+            return _refused(row, case, form, refusal)
+        if guess is None:
+            form.refuse_with("code", form.translate(HAS_NONE))
+            return _page(row, case, form, status=422)
     digest = recovery_codes.digest(guess, code)
-    row, case = opened(request, row.id, lock=True)
-    if case.state != recoveries.DRAFT:  # another tab was quicker
-        return see_other(due(row, case))
-    recoveries.require_may_begin(case)  # told before a code is used up for nothing
-    if recovery_codes.redeem(guess, digest) is None:
-        form.refuse_with("code", form.translate(NOT_RIGHT))
-        return _page(row, case, form, status=422)
-    recoveries.begin(case, recoveries.EMAIL)
-    return see_other(due(row, recoveries.get(case.id)))
+    with places(), writes():
+        row, case = opened(request, flow, lock=True)
+        if case.state != recoveries.DRAFT:  # another tab was quicker
+            return see_other(due(row, case))
+        try:
+            recoveries.require_may_begin(case)  # told before a code is used up for nothing
+        except (Conflict, TooManyTries) as refusal:
+            return _refused(row, case, form, refusal)
+        if recovery_codes.redeem(guess, digest) is None:
+            form.refuse_with("code", form.translate(NOT_RIGHT))
+            return _page(row, case, form, status=422)
+        recoveries.begin(case, recoveries.EMAIL)
+        return see_other(due(row, recoveries.get(case.id)))
 
 
 def _send(row: Flow, request: Request, case: Case) -> Sent:
@@ -163,6 +180,12 @@ def _sent(row: Flow, case: Case) -> Sent | None:
 def _elsewhere(row: Flow, case: Case) -> str | None:
     there = elsewhere(row, case, "email")
     return there or (None if case.email_code_id else due(row, case))
+
+
+def _refused(row: Flow, case: Case, form: EmailForm, refusal: Refusal) -> Answer:
+    form.refuse("code", refusal)
+    page = _page(row, case, form, status=422 if isinstance(refusal, BadInput) else refusal.status)
+    return form.wait(page, refusal) if isinstance(refusal, TooManyTries) else page
 
 
 def _page(row: Flow, case: Case, form: EmailForm, *, status: int = 200) -> Page:

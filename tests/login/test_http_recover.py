@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import httpx2
 import pytest
 
 from idp import clock
-from idp.credentials import email_code, recoveries
+from idp.credentials import email_code, password_hashing, recoveries
 from idp.directory import numbers, users
 from idp.oidc import recovery
 from idp.oidc.change_phone import change_phone
@@ -194,6 +195,20 @@ class TestByEmail:
             page = choose(browser, at_ways(world, browser, party, ZIMIN, new_phone()), "email")
             page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
             assert step(browser.onward(browser.submit(page, code=codes[0]))) == "state"
+
+    def test_where_very_many_hash(self, world: World, party: Party) -> None:
+        """Case 128: a recovery code is as slow as a password, so it waits in the same line; when that is full nothing is counted."""
+        codes, browser = with_recovery_codes(world, id_of(world, ZIMIN)), world.browser()
+        page = choose(browser, at_ways(world, browser, party, ZIMIN, new_phone()), "email")
+        page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
+        with ExitStack() as line:
+            for _ in range(max(password_hashing.at_once(), world.settings.server.threads)):
+                line.enter_context(password_hashing.place())
+            for _ in range(12):  # more than there are guesses
+                refused = browser.submit(page, code=codes[0])
+                assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+                assert codes[0] in refused.text
+        assert step(browser.onward(browser.submit(page, code=codes[0]))) == "state"
 
     def test_without_recovery_codes(self, world: World, party: Party) -> None:
         """Told to who reads the e-mail, and to nobody else."""
