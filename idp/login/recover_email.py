@@ -132,10 +132,11 @@ def _guess_recovery_code(request: Request, flow: str) -> Answer:
         if guess is None:
             form.refuse_with("code", form.translate(HAS_NONE))
             return _page(row, case, form, status=422)
-    digest = recovery_codes.digest(guess, code)
+    digest, of = recovery_codes.digest(guess, code), case.id
     with places(), writes():
         row, case = opened(request, flow, lock=True)
-        if case.state != recoveries.DRAFT:  # another tab was quicker
+        # Another tab was quicker; perhaps it has begun with another ID, which this code must not prove.
+        if case.id != of or case.state != recoveries.DRAFT:
             return see_other(due(row, case))
         try:
             recoveries.require_may_begin(case)  # told before a code is used up for nothing

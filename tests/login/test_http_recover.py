@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
@@ -15,7 +16,20 @@ from idp.credentials import email_code, password_hashing, recoveries
 from idp.directory import numbers, users
 from idp.oidc import recovery
 from idp.oidc.change_phone import change_phone
-from tests.login.http_lab import ORLOV, base_of, claims, cookies_set, drop_cookies, known, post, press, prove, signed_in, text_of
+from tests.login.http_lab import (
+    ORLOV,
+    base_of,
+    claims,
+    cookies_set,
+    copy_cookies,
+    drop_cookies,
+    known,
+    post,
+    press,
+    prove,
+    signed_in,
+    text_of,
+)
 from tests.login.lab import OTHER, at_code
 from tests.login.password_lab import enter, give
 from tests.login.recovering import (
@@ -209,6 +223,27 @@ class TestByEmail:
                 assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
                 assert codes[0] in refused.text
         assert step(browser.onward(browser.submit(page, code=codes[0]))) == "state"
+
+    def test_one_id_is_not_proved_by_the_codes_of_another(self, world: World, party: Party) -> None:
+        """Cases 60 and 97: while the own recovery code is hashed, another tab of the same sign-in names somebody else's ID."""
+        codes, browser, new = with_recovery_codes(world, id_of(world, ZIMIN)), world.browser(), new_phone()
+        page = choose(browser, at_ways(world, browser, party, ZIMIN, new), "email")
+        page = browser.onward(browser.submit(page, code=world.code_for(MAIL)))
+        tab, hashing = world.browser(), password_hashing._hashing()
+        copy_cookies(browser, tab)
+        with ThreadPoolExecutor(1) as pool:
+            with ExitStack() as line:
+                for _ in range(password_hashing.at_once()):
+                    line.enter_context(hashing)
+                answer = pool.submit(browser.submit, page, code=codes[0])
+                while not password_hashing._pool.inside:
+                    time.sleep(0.01)
+                time.sleep(0.3)  # the guess is counted meanwhile
+                assert step(named(tab, page, "+79005553507", new)) == "ways"
+            assert step(browser.onward(answer.result())) == "ways"
+        assert case_of(world, page).user_id == id_of(world, "+79005553507")
+        assert world.events(recoveries.BEGUN) == []
+        assert world.events("recovery_code.used") == []
 
     def test_without_recovery_codes(self, world: World, party: Party) -> None:
         """Told to who reads the e-mail, and to nobody else."""
