@@ -30,6 +30,7 @@ from idp.oidc import reset_factors, sign_out_browser, sign_out_everywhere
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
+A_DAY = {"notice_password_locked": 1}  # fewer of some that are counted apart: it comes of what anybody can do
 GIVE_UP = timedelta(days=1)  # an event that could not be reacted to for so long is left alone
 BATCH = 100
 
@@ -227,8 +228,11 @@ def tell_of_removed_password(event: Event) -> None:
 
 
 def tell_of_locked_password(event: Event) -> None:
-    """Somebody tried many wrong passwords: the person may want to know, and is not locked out of their own browsers (ASVS 5.0 §6.3.5)."""
-    _tell(event, "password_locked", once=True)
+    """Somebody tried many wrong passwords: the person may want to know, and is not locked out of their own browsers (ASVS 5.0 §6.3.5).
+
+    Once a day, and counted apart: anybody can bring it about, and must not use up the notices of what matters more.
+    """
+    _tell(event, "password_locked", once=True, counted="notice_password_locked")
 
 
 def tell_of_linked_account(event: Event) -> None:
@@ -373,7 +377,7 @@ def _tell(
     if not kinds:
         return
     try:
-        limits.spend(counted, user.id, limit=NOTICES, window_seconds=86400)
+        limits.spend(counted, user.id, limit=A_DAY.get(counted, NOTICES), window_seconds=86400)
     except TooManyTries:
         _log.warning("no more notices to one person today", extra={"event_name": event.name, "sub": user.id})
         _withheld(user.id, event, words, kinds, "notices_of_a_person")

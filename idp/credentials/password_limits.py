@@ -65,8 +65,8 @@ def count_guess(of: str) -> int:
     now = clock.now()
     insert_or_ignore(PasswordGuesses, digest=of, recent=[], in_a_row=0, changed_at=now)
     row = session.execute(_LOCKED, {"of_subject": of}).one()
-    recent = _judge(row.recent, row.in_a_row, now)
-    mark = _micros(now)
+    _judge(row.recent, row.in_a_row, now)
+    mark, recent = _micros(now), [each for each in row.recent if each > _micros(now) - 2 * DAY * 1_000_000]
     while mark in recent:  # two in one microsecond
         mark += 1
     changed(_WRITE, of_subject=of, recent=[*recent, mark], in_a_row=row.in_a_row + 1, changed_at=now)
@@ -84,13 +84,18 @@ def give_back(of: str, mark: int) -> None:
 
 
 def wrong(of: str, network: str, *, is_known: bool, user_id: str | None, login: str) -> None:
-    """The guess that was counted last was wrong: count it by network too, and write down when it was the one that locks the login."""
+    """The guess that was counted last was wrong: count it by network too, and write down when it was the one that locks the login.
+
+    NOTE: a lock that is over when its oldest guess is so long ago comes back with one more: that is still the same, and no news.
+    """
     if not is_known:
         limits.count(NETWORK, network, window_seconds=HOUR)
     row = session.execute(_FOUND, {"of_subject": of}).one()
     try:
         _judge(row.recent, row.in_a_row, clock.now())
     except Locked as locked:
+        if row.in_a_row != settings().login.password_wrong_in_a_row and _was_locked(row.recent[:-1]):
+            return
         until = None if locked.retry_at is None else locked.retry_at.isoformat()
         details = {"until": until, "known_browser": is_known}
         events.record("password.locked", outcome="refused", user_id=user_id, details=details, personal={"login": login})
@@ -140,8 +145,19 @@ def sweep(now: datetime) -> int:
     return delete_some(PasswordGuesses, _rows.c.changed_at < now - KEPT)
 
 
-def _judge(recent: list[int], in_a_row: int, now: datetime) -> list[Any]:
-    """The wrong ones of the last day; raises Locked when there were as many as there may be, TooManyTries in a pause."""
+def _was_locked(recent: list[int]) -> bool:
+    """Whether the last of these locked the login, or left it locked; two days of them are kept, so that it can be told."""
+    try:
+        _judge(recent, 0, _at(recent[-1]) if recent else clock.now())
+    except Locked:
+        return True
+    except TooManyTries:
+        pass
+    return False
+
+
+def _judge(recent: list[int], in_a_row: int, now: datetime) -> None:
+    """Raises Locked when there were as many wrong ones as there may be, TooManyTries in a pause."""
     login = settings().login
     if in_a_row >= login.password_wrong_in_a_row:
         raise Locked(SHUT, retry_after=DAY)
@@ -155,13 +171,16 @@ def _judge(recent: list[int], in_a_row: int, now: datetime) -> list[Any]:
         wait = _until(hour[-1], pause, now)
         if wait["retry_at"] > now:
             raise TooManyTries(SLOWER, **wait)
-    return day
 
 
 def _until(mark: int, seconds: int, now: datetime) -> dict[str, Any]:
     """Until what was counted under `mark` is `seconds` old."""
-    free = datetime.fromtimestamp(mark / 1_000_000, UTC) + timedelta(seconds=seconds)
+    free = _at(mark) + timedelta(seconds=seconds)
     return {"retry_at": free, "retry_after": max(1, int((free - now).total_seconds()) + 1)}
+
+
+def _at(mark: int) -> datetime:
+    return datetime.fromtimestamp(mark / 1_000_000, UTC)
 
 
 def _micros(at: datetime) -> int:

@@ -152,7 +152,8 @@ def _wrong(row: Flow, request: Request, form: PasswordForm, tried: Try) -> Answe
     personal = {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
     named = tried.login.canonical if tried.login else ""
     events.record("password.wrong", outcome="refused", user_id=tried.user_id, details=details, personal=personal | {"login": named})
-    password_limits.wrong(tried.subject, request.network, is_known=tried.is_known, user_id=tried.user_id, login=named)
+    whose = tried.user_id if any(digest for _, digest in tried.candidates) else None  # who has no password has nothing that could be locked
+    password_limits.wrong(tried.subject, request.network, is_known=tried.is_known, user_id=whose, login=named)
     form.refuse_with("password", form.translate(WRONG if tried.login else WRONG_PASSWORD))
     return _page(row, form, status=422)
 

@@ -13,11 +13,13 @@ from idp.credentials import password, password_hashing
 from idp.credentials.password_hashing import place
 from idp.directory import companies, users
 from idp.login.tables import Session
+from tests.account.lab import entered
 from tests.login.http_lab import base_of, drop_cookies, known, people_on, post, press, text_of
 from tests.login.lab import ANNA, at_code, how_many, id_token, where
 from tests.login.password_lab import MAIL, NEW, SECRET, at_password, enter, give, id_of
 from tests.world import Party, World, answer_of
 
+ZIMIN = "+79005553510"
 WRONG = "The e-mail, the number or the password is wrong."
 
 
@@ -100,6 +102,31 @@ def test_locked_and_in_a_known_browser(world: World, party: Party) -> None:
             assert owner is not None
             assert password.unlock(owner, [password.read_login(MAIL)], actor_id="operator")
         assert browsers[MAIL].submit(pages[MAIL], login=MAIL, password=SECRET).status_code == 303
+
+
+def test_a_stranger_silences_nothing(world: World, party: Party) -> None:
+    """Case 102 (who breaks in is told of): a login that is kept locked from afar is told of once, apart from all else; so what happens
+    meanwhile is told too. Who has no password hears of no lock.
+    """
+    anna = id_of(world)
+    give(world, anna)
+    with clock.freeze(clock.now()) as later:
+        entered(world)
+        pages = {}
+        for login, address in ((MAIL, "203.0.113.1"), (ZIMIN, "198.51.100.1")):
+            browser = world.browser(address=address)
+            pages[login] = browser, at_password(browser, party)
+        for guesses in range(16):
+            for login, (browser, page) in pages.items():
+                assert browser.submit(page, login=login, password="not it at all").status_code == 422
+            later(121 if guesses != 9 else 3601 - 9 * 121)  # the tenth locks; from then on one each time the oldest is an hour old
+            pages = {login: (browser, at_password(browser, party)) for login, (browser, _) in pages.items()}
+        assert sorted(event.user_id or "" for event in world.events("password.locked")) == ["", anna]
+        entered(world)
+        told = [message["text"] for message in world.inbox(MAIL) if not message["code"]]
+    assert not world.events("notice.withheld")
+    assert sum("неверный пароль" in text for text in told) == 1
+    assert sum("в новом браузере" in text for text in told) == 1
 
 
 def test_a_pause_after_five(world: World, party: Party) -> None:
