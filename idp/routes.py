@@ -197,8 +197,9 @@ ROUTES: tuple[Route, ...] = (
     _form("/login/<flow>/recover/stop", recover_state.stop),
     _page("/login/<flow>/recover/asked", recover_state.asked, "reads"),
     _form("/login/<flow>/recover/asked", recover_state.answer),
-    _page("/recovery/<token>", recover_state.show_link, "reads"),
-    _form("/recovery/<token>", recover_state.follow_link),
+    _page("/recovery", recover_state.show_link, "reads"),
+    _form("/recovery", recover_state.stop_link),
+    _page("/recovery/<token>", recover_state.follow_link, "none"),
     _page("/login/<flow>/register", register.show, "reads"),
     _form("/login/<flow>/register", register.answer),
     # A person's own pages

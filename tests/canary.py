@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from idp import telemetry
 
 LENGTH = 20  # characters; what is shorter can be there by chance, and is looked for only by those who know better
-COOKIES = {"idp_login", "idp_session", "idp_browser", "idp_undo"}
+COOKIES = {"idp_login", "idp_session", "idp_browser", "idp_undo", "idp_recovery"}
 GIVEN = ("access_token", "refresh_token", "id_token", "client_secret", "challenge")
 WORD = re.compile(r"[A-Za-z0-9_-]{20,}")
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')

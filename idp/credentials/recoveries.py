@@ -181,6 +181,11 @@ def of_token(token: str) -> Case | None:
     return find(match[1]) if match and crypto.is_derived(match[2], LINK, match[1]) else None
 
 
+def is_token(text: str) -> bool:
+    """Whether it may be what stands in such a link."""
+    return _TOKEN.fullmatch(text) is not None
+
+
 def token(case_id: str) -> str:
     """What stands in the link of the notice."""
     return f"{case_id}.{crypto.derive_text(LINK, case_id)}"

@@ -2,7 +2,7 @@
 
 recover/state   who vouches, until when it waits; stop it. Also for whoever proves the new number in a later sign-in
 recover/asked   after any sign-in to the ID, on the way back to where it leads: it was me, or it was not
-/recovery/<…>   from the notice: it was not me; GET shows, POST stops
+/recovery/<…>   from the notice: it was not me. The token moves into a cookie at once (case 93); then GET shows, POST stops
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from idp.login import browser
 from idp.login import flow as flows
 from idp.login.flow import Flow
 from idp.web.http import Answer, Page, Request, see_other
+
+LINK = "/recovery"
+COOKIE_LIFETIME = 900  # seconds in which the button is pressed
 
 STOPPED = N_("This change was stopped, or is done already.")
 
@@ -68,30 +71,34 @@ def answer(request: Request, flow: str) -> Answer:
     return see_other(flows.way_out(row))
 
 
-def show_link(request: Request, token: str) -> Answer:
-    """`GET /recovery/<token>`: from the notice. It only shows: links are opened by mail scanners too."""
-    del request
-    return _link_page(_of_link(token), token)
-
-
 def follow_link(request: Request, token: str) -> Answer:
-    """`POST /recovery/<token>`: it was not me."""
+    """`GET /recovery/<token>`: the token leaves the address, whatever it is."""
     del request
-    case = _of_link(token)
-    recoveries.cancel(case.id, recoveries.NOT_ME)
-    return see_other(f"/recovery/{token}")
+    answer = see_other(LINK)
+    if recoveries.is_token(token):
+        answer.set_cookie("recovery", token, COOKIE_LIFETIME)
+    return answer
 
 
-def _of_link(token: str) -> Case:
-    case = recoveries.of_token(token)
+def show_link(request: Request) -> Answer:
+    """`GET /recovery`: from the notice. It only shows: links are opened by mail scanners too.
+
+    NOTE: a link travels: nothing of the person stands on the page, and of the new number only its end.
+    """
+    return Page("login/recover_link.html", case=_of_link(request))
+
+
+def stop_link(request: Request) -> Answer:
+    """`POST /recovery`: it was not me."""
+    recoveries.cancel(_of_link(request).id, recoveries.NOT_ME)
+    return see_other(LINK)
+
+
+def _of_link(request: Request) -> Case:
+    case = recoveries.of_token(request.cookie("recovery"))
     if case is None or case.begun_at is None:
         raise Gone(STOPPED)
     return case
-
-
-def _link_page(case: Case, token: str) -> Page:
-    """NOTE: a link travels: nothing of the person stands on the page, and of the new number only its end."""
-    return Page("login/recover_link.html", case=case, token=token)
 
 
 def _case_of(row: Flow) -> Case:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from idp.config import settings
 
-SHORT_NAMES = ("session", "login", "browser", "language", "shared", "undo")
+SHORT_NAMES = ("session", "login", "browser", "language", "shared", "undo", "recovery")
 
 
 @lru_cache(maxsize=32)

@@ -76,7 +76,7 @@ def stop(world: World) -> Act:
     browser, party = _known(world)
     case = by_browser(world, browser, party, KNOWN, NEW)
     victim, address = world.browser(), f"/recovery/{recoveries.token(case.id)}"
-    return _sending(victim.pressed(victim.get(address), address))
+    return _sending(victim.pressed(victim.go(address), "/recovery"))
 
 
 def complete(world: World) -> Act:

@@ -752,7 +752,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "recover_state-due": ("login/recover_state.html", lambda: {**STATE, "is_due": True}),
     "recover_state-over": ("login/recover_state.html", lambda: {**STATE, "state": "cancelled"}),
     "recover_asked": ("login/recover_asked.html", lambda: {"flow": _flow(), "case": LOST}),
-    "recover_link": ("login/recover_link.html", lambda: {"case": LOST, "token": "rcv_1.x"}),
+    "recover_link": ("login/recover_link.html", lambda: {"case": LOST}),
     "vouch": ("account/vouch.html", lambda: {**SHELL, "form": Mail()}),
     "vouch_person": (
         "account/vouch_person.html",
