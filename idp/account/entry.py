@@ -12,6 +12,7 @@ from urllib.parse import quote
 from idp import clock, crypto
 from idp.config import settings
 from idp.credentials import trusted_device
+from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.tables import User
 from idp.login import browser, flow, policy, session, situation, social
@@ -39,11 +40,13 @@ def enter(request: Request, *, back_to: str = "") -> Me:
 
     Raises Elsewhere: a sign-in that returns to this page (without its query), or to `back_to`, a path of ours: where this is a form without
     a page of its own.
+    NOTE: that the session is in use is committed by itself, once a minute, before the page does anything: whoever held its row and then
+    asked for the person's would take them the other way round than a sign-in does (`db/session`).
     """
-    here, demand = browser.signed_in(request), Demand(clock.now())
-    if here is None or not policy.is_met(demand, here):
-        raise _sign_in(request, demand, back_to)
-    session.touch(here)
+    here = _signed_in(request, back_to)
+    if session.touch(here):
+        database.commit()
+        here = _signed_in(request, back_to)  # in the unit that goes on with it
     user = users.get(here.user_id)
     request.ui_locales = (user.locale,) if user.locale else ()
     request.zone = users.zone_of(user)
@@ -73,6 +76,13 @@ def lead(request: Request, page: str, *, back_to: str) -> Answer:
 def place(request: Request) -> dict[str, str]:
     """From where something is done, for the personal part of its event."""
     return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
+
+
+def _signed_in(request: Request, back_to: str) -> SignedIn:
+    here, demand = browser.signed_in(request), Demand(clock.now())
+    if here is None or not policy.is_met(demand, here):
+        raise _sign_in(request, demand, back_to)
+    return here
 
 
 def _sign_in(request: Request, demand: Demand, back_to: str) -> Elsewhere:

@@ -21,13 +21,13 @@ from idp.login import session as sessions
 from idp.oidc.change_phone import change_phone
 from idp.oidc.sign_out_everywhere import sign_out_everywhere
 from tests.conftest import Told
-from tests.login.http_lab import claims, cookie, cookies_set, people_on, post, prove, right_code
+from tests.login.http_lab import claims, cookie, cookies_set, people_on, post, prove, right_code, token_of
 from tests.login.lab import at_code, where
 from tests.security.meanwhile import meanwhile
 from tests.world import Browser, Party, World, answer_of, new_phone
 
 pytestmark = pytest.mark.postgresql
-LAZAREVA = "+79005553505"
+LAZAREVA, SIGN_OUT = "+79005553505", "/account/browsers/sign_out_everywhere"
 WAITING = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
 PATIENCE = 3  # seconds that somebody has to begin to wait
 
@@ -211,3 +211,20 @@ def test_a_code_is_given_while_the_number_is_changed(world: World, party: Party)
             assert world.redeem(party, answer["code"]).json()["error"] == "invalid_grant"
         else:
             assert answer["error"] == "login_required"
+
+
+def test_a_form_of_the_own_pages_while_all_is_signed_out(world: World, party: Party) -> None:
+    """Case 76: a form is sent in a session that was not used for a minute, while the sign-out everywhere is not committed yet: no circle,
+    and that session is over.
+    """
+    with clock.freeze(clock.now()) as later:
+        browser, user_id = here(world, party, known=True), id_of(world)
+        page = browser.go("/account/security")
+        assert where(page) == "security"
+        later(61)
+        with stopped(world, "UPDATE sessions", lambda: sign_out_everywhere(user_id)) as failed:
+            answer = browser.post(SIGN_OUT, data={"csrf_token": token_of(page), "where": "elsewhere"})
+        assert not failed
+        assert answer.status_code == 303
+        assert not live(world, user_id)
+        assert where(browser.go("/account/security")) == "identify"
