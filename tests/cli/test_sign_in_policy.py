@@ -94,15 +94,14 @@ def test_explained(world: World, story) -> None:
 def test_refusals_are_explained(world: World, story) -> None:
     """Who was kept out, and by what; what nobody can meet yet is said to be so."""
     party, karimov = world.party(), person(story, "karimov")
-    idp("companies", "set-policy", story.companies["romashka"], "--new-browser", "code+password")
     with clock.freeze(clock.now()) as later:
-        answer_of(world.sign_in(world.browser(), party, karimov.phone))
+        answer_of(world.sign_in(world.browser(), party, karimov.phone, acr_values="urn:idp:acr:mfa"))
         later(60)
         idp("users", "block", karimov.user_id, "--reason", "fraud")
         world.sign_in(world.browser(), party, karimov.phone)
     newest, first = answer("users", "explain-login", karimov.user_id)
     assert (newest["what"], newest["rules"], newest["reasons"]) == ("login.refused", ["blocked"], ["The ID is blocked."])
-    assert (first["rules"], first["unmet"]) == (["nobody_known", "company_new_browser"], ["company_new_browser"])
+    assert (first["rules"], first["unmet"]) == (["nobody_known", "acr_values"], ["acr_values"])
     assert "Nobody can meet it yet" in idp("users", "explain-login", karimov.user_id).out
 
 
