@@ -95,10 +95,10 @@ def test_locked_by_somebody_else(troubled: Troubled) -> None:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A disk of three megabytes."""
+    """A disk of five megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if not shutil.which("mount") or os.getuid() != 0 or _mount("-t", "tmpfs", "-o", "size=3m", "idp-test", folder):
+    if not shutil.which("mount") or os.getuid() != 0 or _mount("-t", "tmpfs", "-o", "size=5m", "idp-test", folder):
         pytest.skip("a small disk can be mounted by root only, where mounting is allowed at all")
     yield folder
     _mount("-o", "remount,rw", folder)

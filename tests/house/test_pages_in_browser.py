@@ -42,7 +42,7 @@ class Handler(SimpleHTTPRequestHandler):
         if parts[-1] == "state":
             self._answer("application/json", json.dumps({"mark": Handler.mark}).encode())
             return
-        if parts[0] not in SAMPLES:
+        if parts[0] not in SAMPLES or "." in parts[-1]:  # the page of the archive has its stylesheet beside it
             super().do_GET()
             return
         body = rendered(parts[0], parts[1], Handler.change).encode()
