@@ -122,6 +122,7 @@ def test_a_password_set_by_the_number(world: World, party: Party, anna: str) -> 
         with world.writes():
             digest = next(iter(password.digests_of(anna, None)))[1]
             password.keep(anna, str(digest), user_id=anna, reason="reset", by_phone=True)
+        later(MINUTE)
         drop_cookies(browser, "idp_session")
         world.sign_in(browser, party, ANNA)
         assert "code" in answer_of(browser.authorize(party, acr_values=MFA)), "there is nothing else that she could prove"
