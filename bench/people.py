@@ -141,7 +141,7 @@ def codes(database: str) -> Callable[[str], str]:
     """What was sent in a sign-in, by its id: derived as the provider derives it."""
     import sqlalchemy as sa  # noqa: PLC0415 - as above
 
-    from idp.credentials import phone_code  # noqa: PLC0415 - as above
+    from idp.credentials import one_time_code  # noqa: PLC0415 - as above
 
     engine = sa.create_engine(database)
     find = sa.text("SELECT phone_code_id FROM login_flows WHERE id = :flow")
@@ -149,6 +149,6 @@ def codes(database: str) -> Callable[[str], str]:
     def code_of(flow: str) -> str:
         with engine.connect() as connection:
             found: Any = connection.execute(find, {"flow": flow}).scalar_one()
-        return phone_code.derive_code(found)
+        return one_time_code.derive_code(found)
 
     return code_of

@@ -31,7 +31,7 @@ from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
 from idp.delegation import access_tokens, account_choices, client_keys, codes, requests, tokens
 from idp.directory import deletion, invitations
-from idp.login import flow
+from idp.login import flow_row
 from idp.login import session as sign_ins
 from idp.login.tables import Session
 from idp.messages import breaker, inbox, receipts, spend_ledger
@@ -97,7 +97,7 @@ SCHEDULE = (
     Job("account_choices", DAY, _sweep(account_choices.sweep)),
     Job("used_assertions", 10 * MINUTE, _sweep(client_keys.sweep)),
     Job("token_families", DAY, _sweep(tokens.sweep)),
-    Job("sign_ins", HOUR, _sweep(flow.sweep)),
+    Job("sign_ins", HOUR, _sweep(flow_row.sweep)),
     Job("sessions", DAY, _sweep(sign_ins.sweep)),
     Job("phone_codes", HOUR, _sweep(phone_code.sweep)),
     Job("phone_code_sendings", HOUR, _sweep(phone_sendings.sweep)),

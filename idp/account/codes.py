@@ -10,7 +10,7 @@ from wtforms import StringField
 from idp import clock
 from idp.account import shell
 from idp.account.entry import Me
-from idp.credentials import phone_code
+from idp.credentials import one_time_code
 from idp.login.phone_code import ALL_TRIED, WRONG, WRONG_DIGITS
 from idp.web.forms import Form
 from idp.web.http import Page
@@ -33,7 +33,7 @@ def bury(form: CodeForm, *, is_open: bool, tries_left: int) -> None:
     if not is_open:
         form.code.data = ""
         if not form.code.errors:
-            form.refuse_with("code", form.translate(phone_code.TIME_OVER if tries_left else ALL_TRIED))
+            form.refuse_with("code", form.translate(one_time_code.TIME_OVER if tries_left else ALL_TRIED))
 
 
 def page(

@@ -13,7 +13,7 @@ from wtforms import StringField
 from idp.account import codes, email_undo, entry, shell
 from idp.account.codes import CodeForm
 from idp.account.entry import Me
-from idp.credentials import email_code
+from idp.credentials import email_code, one_time_code
 from idp.credentials.email_code import Guess, Sent
 from idp.credentials.phone_sendings import NotOpen
 from idp.db.session import session as database
@@ -88,7 +88,7 @@ def answer_code(request: Request) -> Answer:
         return see_other(HERE)
     form = CodeForm(request)
     try:
-        code = email_code.read_code(form.code.data or "", sent.id)
+        code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = email_code.guess(sent.id, me.session.id, purpose=PURPOSE)
     except BadInput as refusal:
         form.refuse("code", refusal)

@@ -16,7 +16,7 @@ from idp import clock, events
 from idp.account import codes, entry, shell
 from idp.account.codes import CodeForm
 from idp.account.entry import Me
-from idp.credentials import phone_code, phone_sendings
+from idp.credentials import one_time_code, phone_code, phone_sendings
 from idp.credentials.phone import read_number
 from idp.credentials.phone_code import FORMER_NUMBER, NEW_NUMBER, Guess, Transaction
 from idp.credentials.phone_sendings import NotOpen
@@ -230,7 +230,7 @@ def _judge(request: Request, me: Me, sent: Transaction) -> Guess | Answer:
     """One guess at a code: the right one, or the page that says what was wrong. NOTE: it commits between counting and looking."""
     form = CodeForm(request)
     try:
-        code = phone_code.read_code(form.code.data or "", sent.id)
+        code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = phone_code.guess(sent.id, me.session.id, purpose=sent.purpose)
     except BadInput as refusal:
         form.refuse("code", refusal)

@@ -14,16 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
-from idp.credentials import phone_code, phone_limits, wrong_codes
+from idp.credentials import one_time_code, phone_limits, wrong_codes
 from idp.credentials.phone_limits import OF_AN_ADDRESS
 from idp.credentials.phone_sendings import NOBODY, TOO_EARLY, NotOpen
 from idp.credentials.tables import EmailCode
 from idp.db.columns import table
-from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.errors import N_, Gone
 from idp.messages import channels
@@ -34,47 +31,8 @@ SEAL = "email code"
 
 ALL_SENT = N_("No more codes are sent now. Wait for the last one, or start again later.")
 
-read_code = phone_code.read_code
-derive_code = phone_code.derive_code  # an id is in one table only, so no value is good in two
-
 _codes = table(EmailCode)
-_FIND = Ready(sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.for_id == sa.bindparam("of")))
-_LAST = Ready(
-    sa.select(_codes)
-    .where(_codes.c.for_id == sa.bindparam("of"), _codes.c.purpose == sa.bindparam("for_purpose"))
-    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
-    .limit(1)
-)
-# First the code, then what is counted against its address, as `guess` does it.
-_LOCK = Ready(_FIND.statement.with_for_update())
-_NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
-_COUNT = Ready(
-    sa.update(_codes)
-    .where(
-        _codes.c.id == sa.bindparam("code_id"),
-        _codes.c.for_id == sa.bindparam("of"),
-        _codes.c.purpose == sa.bindparam("for_purpose"),
-        _codes.c.tries < sa.bindparam("most"),
-        _codes.c.used_at.is_(None),
-        _codes.c.expires_at > _NOW,
-    )
-    .values(tries=_codes.c.tries + 1)
-    .returning(_codes.c.tries, _codes.c.address, _codes.c.is_sent)
-)
-_USE = Ready(
-    sa.update(_codes)
-    .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.is_sent.is_(True), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
-    .values(used_at=_NOW)
-    .returning(_codes.c.created_at)
-)
-_AGAIN = Ready(
-    sa.update(_codes).where(
-        _codes.c.id == sa.bindparam("code_id"),
-        _codes.c.sends == sa.bindparam("so_far"),
-        _codes.c.used_at.is_(None),
-        _codes.c.expires_at > _NOW,
-    )
-)
+_sql = one_time_code.Statements(_codes, _codes.c.for_id, counted=(_codes.c.address, _codes.c.is_sent), used={}, is_sent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +52,7 @@ class Sent:
     @property
     def digits(self) -> int:
         """How many digits the code has."""
-        return phone_code.digits_of(self.id)
+        return one_time_code.digits_of(self.id)
 
     @property
     def is_open(self) -> bool:
@@ -127,7 +85,7 @@ def begin(address: str, *, for_id: str, purpose: str, language: str, network: st
     login, now = settings().login, clock.now()
     digest = phone_limits.address_digest(address)
     phone_limits.require_open(digest, OF_AN_ADDRESS)
-    code_id = crypto.new_id(phone_code.LONG if wrong_codes.are_many() else "otp")
+    code_id = one_time_code.new_id(is_long=wrong_codes.are_many())
     _count(address, network)
     row: dict[str, Any] = {
         "id": code_id,
@@ -142,7 +100,7 @@ def begin(address: str, *, for_id: str, purpose: str, language: str, network: st
         "sends": 1,
         "created_at": now,
         "expires_at": now + timedelta(seconds=login.code_lifetime),
-        "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
+        "next_send_at": now + timedelta(seconds=one_time_code.pause_after(1)),
         "used_at": None,
     }
     insert_or_ignore(EmailCode, **row)
@@ -153,12 +111,12 @@ def begin(address: str, *, for_id: str, purpose: str, language: str, network: st
 
 def find(code_id: str, for_id: str) -> Sent | None:
     """The transaction, if it belongs to this sign-in or session."""
-    return _found(session.execute(_FIND, {"code_id": code_id, "of": for_id}))
+    return _found(session.execute(_sql.find, {"code_id": code_id, "of": for_id}))
 
 
 def find_last(for_id: str, *, purpose: str) -> Sent | None:
     """The last transaction of this sign-in or session for this purpose."""
-    return _found(session.execute(_LAST, {"of": for_id, "for_purpose": purpose}))
+    return _found(session.execute(_sql.last_for_purpose, {"of": for_id, "for_purpose": purpose}))
 
 
 def resend(code_id: str, for_id: str) -> None:
@@ -168,9 +126,9 @@ def resend(code_id: str, for_id: str) -> None:
     limit).
     """
     login, now = settings().login, clock.now()
-    row = session.execute(_LOCK, {"code_id": code_id, "of": for_id}).mappings().one_or_none()
-    if row is None or row["used_at"] or row["expires_at"] <= now or row["tries"] >= login.code_tries:
-        raise Gone(phone_code.TIME_OVER)
+    row = session.execute(_sql.lock, {"code_id": code_id, "of": for_id}).mappings().one_or_none()
+    if row is None or one_time_code.is_over(row):
+        raise Gone(one_time_code.TIME_OVER)
     if row["sends"] >= login.code_sends:
         raise NotOpen(ALL_SENT)
     if row["next_send_at"] > now:
@@ -178,9 +136,9 @@ def resend(code_id: str, for_id: str) -> None:
         raise NotOpen(TOO_EARLY, retry_after=wait, retry_at=row["next_send_at"])
     address = crypto.unseal(SEAL, row["address"])
     _count(address, row["network"])
-    pause = login.code_pauses[min(row["sends"], len(login.code_pauses) - 1)]
-    after = {"sends": row["sends"] + 1, "next_send_at": now + timedelta(seconds=pause)}
-    if not changed(_AGAIN, code_id=code_id, so_far=row["sends"], now=now, **after):  # pressed twice: the other press sends it
+    sends = row["sends"] + 1
+    after = {"sends": sends, "next_send_at": now + timedelta(seconds=one_time_code.pause_after(sends))}
+    if not changed(_sql.again, code_id=code_id, so_far=row["sends"], now=now, **after):  # pressed twice: the other press sends it
         return
     _send(row, address)
     details = {"code": code_id, "purpose": row["purpose"], "channel": "email", "again": row["sends"]}
@@ -193,7 +151,7 @@ def guess(code_id: str, for_id: str, *, purpose: str) -> Guess | None:
     The caller commits before it calls `judge`. Raises TooManyTries when the address has no guesses left.
     """
     of = {"code_id": code_id, "of": for_id, "for_purpose": purpose, "most": settings().login.code_tries, "now": clock.now()}
-    row = session.execute(_COUNT, of).one_or_none()
+    row = session.execute(_sql.count, of).one_or_none()
     if row is None:
         return None
     address = crypto.unseal(SEAL, row.address)
@@ -203,18 +161,16 @@ def guess(code_id: str, for_id: str, *, purpose: str) -> Guess | None:
 
 def judge(guess: Guess, code: str) -> bool:
     """Whether `code` (of `read_code`) is right; a wrong one is written down. It takes the same time for every wrong one."""
-    if crypto.equal(derive_code(guess.id), code) and guess.is_sent:
+    if crypto.equal(one_time_code.derive_code(guess.id), code) and guess.is_sent:
         return True
-    details = {"code": guess.id, "tries_left": guess.tries_left}
-    events.record(wrong_codes.EVENT, outcome="refused", details=details, personal={"email": guess.address})
-    wrong_codes.are_many()  # then the alarm is due now, and not only when somebody asks for a code
+    one_time_code.write_down_wrong(guess.id, guess.tries_left, email=guess.address)
     return False
 
 
 def redeem(guess: Guess) -> bool:
     """Use the code up after a right guess (of `judge`); False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
-    begun = session.execute(_USE, {"code_id": guess.id, "now": now}).scalar_one_or_none()
+    begun = session.execute(_sql.use, {"code_id": guess.id, "now": now}).scalar_one_or_none()
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())
@@ -237,7 +193,7 @@ def _count(address: str, network: str) -> None:
 def _send(row: Any, address: str) -> None:
     """Put the code into the outbox; where nothing is to go out, a mail to nobody that has expired before it could."""
     to, until = (address, row["expires_at"]) if row["is_sent"] else (NOBODY, clock.now())
-    channels.send("email", to, WORDING, row["language"], code=derive_code(row["id"]), expires_at=until)
+    channels.send("email", to, WORDING, row["language"], code=one_time_code.derive_code(row["id"]), expires_at=until)
 
 
 def _found(result: Any) -> Sent | None:

@@ -11,7 +11,6 @@ exactly five are judged, and of two right ones exactly one wins.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,21 +19,20 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, events, limits, telemetry
 from idp.config import settings
-from idp.credentials import phone_limits, phone_sendings, wrong_codes
+from idp.credentials import one_time_code, phone_limits, phone_sendings, wrong_codes
+from idp.credentials.one_time_code import REPEATED, derive_code
 from idp.credentials.phone_sendings import EMAIL, FLASH
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
-from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
-from idp.errors import N_, BadInput, Gone, WorkNeeded
+from idp.errors import Gone, WorkNeeded
 from idp.messages import spend, spend_ledger
 
 SIGN_IN, FURTHER_PROOF = "sign_in", "further_proof"
 FORMER_NUMBER, NEW_NUMBER = "former_number", "new_number"  # of a person who changes theirs
 # NOTE: these codes show who holds the number, so none goes by e-mail: that of whoever has the number now would prove somebody else's.
 BY_PHONE_ONLY = frozenset({FORMER_NUMBER, NEW_NUMBER})
-REPEATED = "repeated"  # the value that text, spoken call and e-mail have in common
 AMR = {"sms": "sms", "voice": "tel", "flash_call": "tel", "email": "otp"}  # RFC 8176, as `claims.md` says
 KNOWN_BROWSER_SENDS = 3  # a day, apart from the number's: whoever bombs the number does not lock out its owner's own browser
 KNOWN_BROWSERS_SENDS = 9  # a day, of all of them together: else whoever earns on each message has a hundred browsers remembered
@@ -42,51 +40,13 @@ KEPT = timedelta(days=2)
 
 SEAL = "phone code"
 _codes = table(PhoneCode)
-_FIND = Ready(sa.select(_codes).where(_codes.c.id == sa.bindparam("code_id"), _codes.c.flow_id == sa.bindparam("of_flow")))
-_OF_NUMBER = Ready(
-    sa.select(_codes)
-    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
-    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
-    .limit(1)
+_sql = one_time_code.Statements(
+    _codes,
+    _codes.c.flow_id,
+    counted=(_codes.c.phone, _codes.c.sent, _codes.c.budget, _codes.c.is_test),
+    used={"channel": sa.bindparam("by")},
 )
-_OF_PURPOSE = Ready(
-    sa.select(_codes)
-    .where(_codes.c.flow_id == sa.bindparam("of_flow"), _codes.c.purpose == sa.bindparam("for_purpose"))
-    .order_by(_codes.c.created_at.desc(), _codes.c.id.desc())
-    .limit(1)
-)
-# First the code, then its number's counters, as `guess` does it: a guess and a sending in one instant never wait for each other.
-_LOCK = Ready(_FIND.statement.with_for_update())
-_NOW = sa.bindparam("now", type_=_codes.c.expires_at.type)
-_COUNT = Ready(
-    sa.update(_codes)
-    .where(
-        _codes.c.id == sa.bindparam("code_id"),
-        _codes.c.flow_id == sa.bindparam("of_flow"),
-        _codes.c.purpose == sa.bindparam("for_purpose"),
-        _codes.c.tries < sa.bindparam("most"),
-        _codes.c.used_at.is_(None),
-        _codes.c.expires_at > _NOW,
-    )
-    .values(tries=_codes.c.tries + 1)
-    .returning(_codes.c.tries, _codes.c.phone, _codes.c.sent, _codes.c.budget, _codes.c.is_test)
-)
-_USE = Ready(
-    sa.update(_codes)
-    .where(_codes.c.id == sa.bindparam("code_id"), _codes.c.used_at.is_(None), _codes.c.expires_at > _NOW)
-    .values(used_at=_NOW, channel=sa.bindparam("by"))
-    .returning(_codes.c.created_at)
-)
-_SPACES = re.compile(r"[\s\-‐-―−]+")  # people paste "123 456", "123-456", and phones type other dashes
-LONG = "otp8"  # the kind of id of a code whose repeated value has eight digits
-
-NOT_DIGITS = N_("The code is made of digits. Enter the six digits from the message.")
-TOO_SHORT = N_("The code has six digits. Some are missing.")
-TOO_LONG = N_("The code has six digits. There are too many.")
-NOT_EIGHT = N_("The code is made of digits. Enter the eight digits from the message.")
-SHORT_OF_EIGHT = N_("The code has eight digits. Some are missing.")
-OVER_EIGHT = N_("The code has eight digits. There are too many.")
-TIME_OVER = N_("The time of this code is over. Ask for a new one.")
+_OF_NUMBER = _sql.last(_codes.c.phone_digest == sa.bindparam("digest"), _codes.c.purpose == SIGN_IN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +72,7 @@ class Transaction:
     @property
     def digits(self) -> int:
         """How many digits what is repeated has."""
-        return digits_of(self.id)
+        return one_time_code.digits_of(self.id)
 
     @property
     def is_open(self) -> bool:
@@ -140,26 +100,6 @@ class Guess:
     is_test: bool
     marks: tuple[tuple[str, int], ...]
     channel: str = ""
-
-
-def read_code(text: str, code_id: str = "") -> str:
-    """The digits of a code as people type and paste them; raises BadInput for anything else, which is no guess and not counted (case 61).
-
-    Where the code has eight, a flash call may have gone out as well, whose six are typed.
-    """
-    code, digits = _SPACES.sub("", text), digits_of(code_id)
-    if len(code) in {6, digits} and re.fullmatch("[0-9]+", code):
-        return code
-    if not re.fullmatch("[0-9]*", code):
-        raise BadInput(NOT_DIGITS if digits == 6 else NOT_EIGHT)
-    if len(code) < digits:
-        raise BadInput(TOO_SHORT if digits == 6 else SHORT_OF_EIGHT)
-    raise BadInput(TOO_LONG if digits == 6 else OVER_EIGHT)
-
-
-def digits_of(code_id: str) -> int:
-    """How many digits the value has that the sendings of this code repeat: six, or eight."""
-    return 8 if code_id.startswith(f"{LONG}_") else 6
 
 
 def begin(
@@ -192,7 +132,7 @@ def begin(
     if is_guessed and purpose == SIGN_IN and work is None and not _is_known(phone, budget):
         telemetry.count_limited("wrong_codes")
         raise WorkNeeded(detail="wrong codes over all numbers")
-    code_id = crypto.new_id(LONG if is_guessed else "otp")
+    code_id = one_time_code.new_id(is_long=is_guessed)
     paid = None if is_test else _spend(phone, channel, budget, network, code_id=code_id, purpose=purpose, work=work)
     row: dict[str, Any] = {
         "id": code_id,
@@ -210,7 +150,7 @@ def begin(
         "sent": [channel],
         "created_at": now,
         "expires_at": now + timedelta(seconds=login.code_lifetime),
-        "next_send_at": now + timedelta(seconds=login.code_pauses[0]),
+        "next_send_at": now + timedelta(seconds=one_time_code.pause_after(1)),
     }
     insert_or_ignore(PhoneCode, **row)
     _send(paid, row, 0, channel, phone)
@@ -221,19 +161,19 @@ def begin(
 
 def find(code_id: str, flow_id: str) -> Transaction | None:
     """The transaction, if it belongs to this sign-in."""
-    row = session.execute(_FIND, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
+    row = session.execute(_sql.find, {"code_id": code_id, "of": flow_id}).mappings().one_or_none()
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
 def find_last(phone: str, flow_id: str) -> Transaction | None:
     """The last transaction that is to prove this number (E.164) in this sign-in; never the one of a further proof."""
-    row = session.execute(_OF_NUMBER, {"of_flow": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
+    row = session.execute(_OF_NUMBER, {"of": flow_id, "digest": phone_limits.phone_digest(phone)}).mappings().one_or_none()
     return _shown(row, phone) if row else None
 
 
 def find_of(flow_id: str, purpose: str) -> Transaction | None:
     """The last transaction of this sign-in or session for this purpose."""
-    row = session.execute(_OF_PURPOSE, {"of_flow": flow_id, "for_purpose": purpose}).mappings().one_or_none()
+    row = session.execute(_sql.last_for_purpose, {"of": flow_id, "for_purpose": purpose}).mappings().one_or_none()
     return _shown(row, crypto.unseal(SEAL, row["phone"])) if row else None
 
 
@@ -243,23 +183,19 @@ def resend(code_id: str, flow_id: str, channel: str, *, work: str | None = None)
     Raises Gone (over: a new sending is a new transaction), NotOpen (too early, no more, or not this way now), TooManyTries (the number's or
     the network's limit), WorkNeeded.
     """
-    login, now = settings().login, clock.now()
-    row = session.execute(_LOCK, {"code_id": code_id, "of_flow": flow_id}).mappings().one_or_none()
-    if row is None or row["used_at"] or row["expires_at"] <= now or row["tries"] >= login.code_tries:
-        raise Gone(TIME_OVER)
+    row = session.execute(_sql.lock, {"code_id": code_id, "of": flow_id}).mappings().one_or_none()
+    if row is None or one_time_code.is_over(row):
+        raise Gone(one_time_code.TIME_OVER)
     phone = crypto.unseal(SEAL, row["phone"])
     _shown(row, phone).progress().require(channel)
     paid = None
     if not row["is_test"]:
         paid = _spend(phone, channel, row["budget"], row["network"], code_id=code_id, purpose=row["purpose"], work=work)
-    pause = login.code_pauses[min(row["sends"], len(login.code_pauses) - 1)]
-    claim = (
-        sa.update(_codes)
-        .where(_codes.c.id == code_id, _codes.c.sends == row["sends"], _codes.c.used_at.is_(None), _codes.c.expires_at > now)
-        .values(sends=row["sends"] + 1, sent=[*row["sent"], channel], channel=channel, next_send_at=now + timedelta(seconds=pause))
-    )
-    if not changed(claim):  # the button was pressed twice: the other press sends it
-        return
+    now, sends = clock.now(), row["sends"] + 1
+    pause = timedelta(seconds=one_time_code.pause_after(sends))
+    after = {"sends": sends, "sent": [*row["sent"], channel], "channel": channel, "next_send_at": now + pause}
+    if not changed(_sql.again, code_id=code_id, so_far=row["sends"], now=now, **after):
+        return  # the button was pressed twice: the other press sends it
     _send(paid, row, row["sends"], channel, phone)
     details = {"code": row["id"], "purpose": row["purpose"], "channel": channel, "again": row["sends"]}
     events.record("code.sent", details=details, personal={"phone": phone})
@@ -272,8 +208,8 @@ def guess(code_id: str, flow_id: str, *, purpose: str = SIGN_IN) -> Guess | None
     Raises TooManyTries when the number has no guesses left, over all sign-ins.
     """
     now, tries = clock.now(), settings().login.code_tries
-    of = {"code_id": code_id, "of_flow": flow_id, "for_purpose": purpose, "most": tries, "now": now}
-    row = session.execute(_COUNT, of).one_or_none()
+    of = {"code_id": code_id, "of": flow_id, "for_purpose": purpose, "most": tries, "now": now}
+    row = session.execute(_sql.count, of).one_or_none()
     if row is None:
         return None
     phone, subjects = crypto.unseal(SEAL, row.phone), [row.budget]
@@ -295,16 +231,14 @@ def judge(guess: Guess, code: str) -> Guess | None:
         channel = phone_sendings.by_phone_or_mail(guess.id, guess.phone, [each for each in guess.sent if each != FLASH])
     if channel:
         return replace(guess, channel=channel)
-    details = {"code": guess.id, "tries_left": guess.tries_left}
-    events.record(wrong_codes.EVENT, outcome="refused", details=details, personal={"phone": guess.phone})
-    wrong_codes.are_many()  # then the alarm is due now, and not only when somebody asks for a code
+    one_time_code.write_down_wrong(guess.id, guess.tries_left, phone=guess.phone)
     return None
 
 
 def redeem(guess: Guess) -> bool:
     """Use the code up after a right guess (of `judge`); False when it was used or ran out meanwhile: then nothing may follow from it."""
     now = clock.now()
-    begun = session.execute(_USE, {"code_id": guess.id, "now": now, "by": guess.channel}).scalar_one_or_none()
+    begun = session.execute(_sql.use, {"code_id": guess.id, "now": now, "by": guess.channel}).scalar_one_or_none()
     if begun is None:
         return False
     telemetry.observe_code((now - begun).total_seconds())
@@ -314,20 +248,6 @@ def redeem(guess: Guess) -> bool:
     if guess.is_test:
         events.record("code.test_number_used", details={"code": guess.id}, personal={"phone": guess.phone})
     return True
-
-
-def derive_code(code_id: str, kind: str = REPEATED) -> str:
-    """The six or eight digits of a transaction: derived, so that every sending says the same; each value is as likely as the others.
-
-    `kind`: `repeated` is what text, spoken call and e-mail have in common; `flash_call` what the calling number ends in, always six.
-    """
-    counter, digits = 0, digits_of(code_id) if kind == REPEATED else 6
-    unbiased = 2**32 - 2**32 % 10**digits
-    while True:
-        number = int.from_bytes(crypto.derive("phone code", code_id, kind, counter)[:4], "big")
-        if number < unbiased:  # the rest of 2**32 would make the low codes likelier: take the next number instead
-            return f"{number % 10**digits:0{digits}}"
-        counter += 1
 
 
 def sweep(now: datetime) -> int:

@@ -14,7 +14,7 @@ from idp import crypto
 from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.tables import LoginDraft
 from idp.web.http import Request
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from wtforms import StringField
 
 from idp import clock, languages
-from idp.credentials import phone_code
+from idp.credentials import one_time_code, phone_code
 from idp.credentials.phone_sendings import EMAIL, NotOpen
 from idp.db.session import session as database
 from idp.errors import BadInput, Gone, TooManyTries
-from idp.login import drafts, further_proof
+from idp.login import drafts, flow_row, further_proof
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -28,7 +28,7 @@ class EmailCodeForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/email_code`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "email_code"):
         return see_other(there)
     values = drafts.restored(request, row, "email_code", {"code": ""})
@@ -37,12 +37,12 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/email_code`, `code`: one guess."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "email_code"):
         return see_other(there)
     form = EmailCodeForm(request, ui_locales=row.ui_locales)
     try:
-        code = phone_code.read_code(form.code.data or "", row.email_code_id or "")
+        code = one_time_code.read_code(form.code.data or "", row.email_code_id or "")
         guess = phone_code.guess(row.email_code_id or "", row.id, purpose=phone_code.FURTHER_PROOF)
     except BadInput as refusal:
         form.refuse("code", refusal)
@@ -57,7 +57,7 @@ def answer(request: Request, flow: str) -> Answer:
     if right is None:
         form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
         return _page(row, form, status=422)
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if row.email_code_id != guess.id or flows.elsewhere(row, request, "email_code") or not phone_code.redeem(right):
         return see_other(flows.next_address(row, request))  # another tab was quicker
     return further_proof.proved(row, request)
@@ -65,7 +65,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def resend(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/email_code/resend`: the same code once more; when its time is over, a new one."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "email_code"):
         return see_other(there)
     user, sent = further_proof.doubted(row), further_proof.email_code_of(row)
@@ -86,11 +86,11 @@ def resend(request: Request, flow: str) -> Answer:
 def _page(row: Flow, form: EmailCodeForm, *, status: int = 200) -> Page:
     user, sent, now = further_proof.doubted(row), further_proof.email_code_of(row), clock.now()
     if sent is None:
-        raise Gone(flows.OVER, detail=f"{row.id} has no code by e-mail")
+        raise Gone(flow_row.OVER, detail=f"{row.id} has no code by e-mail")
     if not sent.is_open:
         form.code.data = ""  # what was typed can win nothing any more, and is not shown again
         if not form.code.errors:
-            form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else phone_code.TIME_OVER))
+            form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else one_time_code.TIME_OVER))
     return Page(
         "login/email_code.html",
         status=status,

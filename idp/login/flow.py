@@ -19,37 +19,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-import sqlalchemy as sa
 
 from idp import clock, crypto, events
 from idp.config import settings
 from idp.credentials import phone_code, recoveries, trusted_device
-from idp.credentials.phone import read_number
-from idp.credentials.phone_code import Guess, Transaction
+from idp.credentials.phone_code import Guess
 from idp.credentials.phone_sendings import EMAIL
-from idp.db.columns import table
-from idp.db.ready import Ready
-from idp.db.session import changed, delete_some
-from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
-from idp.errors import N_, BadInput, Forbidden, Gone
-from idp.login import browser, linking, policy, session, situation
+from idp.errors import N_, Forbidden
+from idp.login import browser, flow_row, linking, policy, session, situation
+from idp.login.flow_row import NOTHING_PROVED, Flow, code_of, get, hinted_phone, write
 from idp.login.policy import FURTHER_PROOF, SESSION, Demand, Proved
 from idp.login.situation import Scene
-from idp.login.tables import LoginFlow
 from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of
 
-HINT = "login hint"
-KEPT = timedelta(days=2)
-ID = re.compile("flw_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
-
-OVER = N_("It stood open for too long, or was begun in another browser. Start again from the app you want to enter.")
 NUMBER_TITLE = N_("The number is asked for as well")
 NUMBER_FIRST = N_("A code by e-mail alone does not open this ID. Start again and have the code sent to the phone.")
 OTHER_TITLE = N_("The app asks for another ID")
@@ -57,67 +44,10 @@ OTHER_ID = N_("You proved a number that belongs to a different ID than the one t
 
 # A proof that whoever gave it holds the phone; what was read in an e-mail is none.
 BY_PHONE = frozenset(amr for channel, amr in phone_code.AMR.items() if channel != EMAIL)
-NOTHING_PROVED: dict[str, Any] = dict.fromkeys(("doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"))
 # What others may stand beside.
 FIRST = frozenset(each.name for each in policy.PROOFS if each.is_first) | {SESSION, policy.NUMBERS_PASSWORD}
 # Proofs that say by themselves who somebody is, whoever was proved before.
 AT_ANY_TIME = frozenset({policy.PASSKEY, policy.SOCIAL})
-
-_flows = table(LoginFlow)
-_READ = (  # in the order of `Flow`, and the hint
-    *("id", "return_to", "demand", "expires_at", "cancel_to", "client_name", "client_logo", "ui_locales"),
-    *("phone_code_id", "remember", "finished_at", "doubted_user_id", "email_code_id", "anew_at", "given", "wanted", "account_id"),
-    *("providers", "social_request_id"),
-    *("password_owner_id", "password_at", "login_hint"),
-)
-_MINE = Ready(
-    sa.select(*(_flows.c[name] for name in _READ)).where(
-        _flows.c.id == sa.bindparam("flow_id"), _flows.c.browser_digest == sa.bindparam("digest")
-    )
-)
-_MINE_LOCKED = Ready(_MINE.statement.with_for_update())
-_WRITE = Ready(sa.update(_flows).where(_flows.c.id == sa.bindparam("of_flow")))
-_INSERT = Ready(sa.insert(_flows))
-_FINISH = Ready(_WRITE.statement.where(_flows.c.finished_at.is_(None)))
-
-
-@dataclass(slots=True)
-class Flow:
-    """A sign-in under way, as it was read: where it leads, what is demanded, and in the row of `phone_code_id` what has been proved.
-
-    `code` is that row once somebody asked for it (`code_of`). `doubted_user_id`: to whom the proofs so far lead, when they do not open that
-    ID; then `given` is what they were and `wanted` names those of which one more is due. The row of `email_code_id` is it, where that was
-    chosen; `anew_at` says that a fresh ID is wanted. `account_id`: the account whose password was given. `providers`: of the other
-    providers those that are offered; None: all. `social_request_id`: one of them named somebody whom nobody here is linked to.
-    """
-
-    id: str
-    return_to: str
-    demand: Demand
-    expires_at: datetime
-    cancel_to: str | None = None
-    client_name: str | None = None
-    client_logo: str | None = None
-    ui_locales: tuple[str, ...] = ()
-    phone_code_id: str | None = None
-    remember: bool = True
-    finished_at: datetime | None = None
-    doubted_user_id: str | None = None
-    email_code_id: str | None = None
-    anew_at: datetime | None = None
-    given: tuple[Proved, ...] = ()
-    wanted: frozenset[str] = frozenset()
-    account_id: str | None = None
-    providers: tuple[str, ...] | None = None
-    social_request_id: str | None = None
-    password_owner_id: str | None = None
-    password_at: datetime | None = None
-    code: Transaction | None = None
-
-    @property
-    def address(self) -> str:
-        """The desk of this sign-in: it leads on to whatever is due."""
-        return f"/login/{self.id}"
 
 
 def begin(
@@ -140,64 +70,11 @@ def begin(
     for address in (return_to, cancel_to):
         if address is not None and not re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", address):
             raise ValueError("a sign-in returns to a path of this server")
-    now = clock.now()
-    expires_at = now + timedelta(seconds=settings().login.flow_lifetime)
+    expires_at = clock.now() + timedelta(seconds=settings().login.flow_lifetime)
     flow = Flow(crypto.new_id("flw"), return_to, demand, expires_at, cancel_to, client_name, client_logo, ui_locales)
-    values: dict[str, Any] = {"id": flow.id, "browser_digest": crypto.digest(login_secret), "return_to": return_to, "cancel_to": cancel_to}
-    values |= {"demand": demand.to_json(), "login_hint": crypto.seal(HINT, demand.login_hint) if demand.login_hint else None}
-    values |= {"client_name": client_name, "client_logo": client_logo, "ui_locales": list(ui_locales), "remember": flow.remember}
     flow.providers = None if providers is None else tuple(providers)
-    values["providers"] = None if providers is None else list(flow.providers or ())
-    database.execute(_INSERT, values | {"created_at": now, "expires_at": expires_at})
+    flow_row.insert(flow, login_secret)
     return flow
-
-
-def get(request: Request, flow_id: str, *, lock: bool = False) -> Flow:
-    """The sign-in of this address, in the browser that began it; `lock` where something is about to be done.
-
-    Raises Gone when it is another browser's (cases 7 and 8: whoever is sent a link can do nothing with it) or has expired; then the page
-    offers to start again where the person came from. A finished one is given back: Back leads on, not into an error.
-    """
-    mine = {"flow_id": flow_id, "digest": crypto.digest(request.cookie("login"))}
-    row = database.execute(_MINE_LOCKED if lock else _MINE, mine).one_or_none() if ID.fullmatch(flow_id) else None
-    if row is None:
-        raise Gone(OVER, detail="no such sign-in in this browser")
-    *values, hint = row
-    flow = Flow(*values)
-    flow.providers = None if row.providers is None else tuple(row.providers)
-    flow.given, flow.wanted = tuple(_proof_of(each) for each in row.given or ()), frozenset(row.wanted or ())
-    flow.demand = Demand.from_json(row.demand, login_hint=crypto.unseal(HINT, hint) if hint else "")
-    flow.ui_locales = request.ui_locales = tuple(flow.ui_locales)
-    if flow.expires_at <= clock.now() and flow.finished_at is None:
-        refusal = Gone(OVER, detail=f"{flow.id} has expired")
-        refusal.shown["restart_url"] = flow.return_to
-        raise refusal
-    return flow
-
-
-def hinted_phone(flow: Flow) -> str:
-    """What the phone field begins with: the hint, if it is a number we take. It says nothing about whether anybody has it."""
-    if not flow.demand.login_hint:
-        return ""
-    try:
-        return read_number(flow.demand.login_hint)
-    except BadInput:
-        return ""
-
-
-def code_of(flow: Flow) -> Transaction | None:
-    """The code that was sent last in this sign-in, dead or alive; once it was used, its number is proved."""
-    if flow.code is None and flow.phone_code_id:
-        flow.code = phone_code.find(flow.phone_code_id, flow.id)
-    return flow.code
-
-
-def get_code(flow: Flow) -> Transaction:
-    """The same where there must be one; raises Gone."""
-    code = code_of(flow)
-    if code is None:
-        raise Gone(OVER, detail=f"{flow.id} has no code")
-    return code
 
 
 def view(request: Request, flow: str) -> Answer:
@@ -270,16 +147,6 @@ def _due_pages(flow: Flow) -> list[str]:
 def is_over(flow: Flow, request: Request) -> bool:
     """Whether nothing is to be proved any more: it was finished here, or the session holds all that is demanded."""
     return flow.finished_at is not None or situation.is_met(flow.demand, browser.signed_in(request))
-
-
-def has_given(flow: Flow, name: str) -> bool:
-    """Whether this proof was already given in this sign-in, by the person to whom it leads."""
-    return any(name in each.proofs for each in flow.given)
-
-
-def pending_user(flow: Flow, *, alone: bool = False) -> User | None:
-    """To whom the proofs so far lead, when they alone do not open that ID; `alone` as in `users.get`. None: nothing was proved yet."""
-    return users.get(flow.doubted_user_id, alone=alone) if flow.doubted_user_id else None
 
 
 def proved_phone(flow: Flow, request: Request, guess: Guess, *, remember: bool) -> Answer:
@@ -402,7 +269,7 @@ def finish(
     to this browser, proves nothing about anybody, and without it the other tabs' requests would be lost.
     """
     require_welcome(flow, user)
-    if not changed(_FINISH, of_flow=flow.id, finished_at=clock.now()):
+    if not flow_row.finish(flow):
         return see_other(way_out(flow))  # another tab was first, and this proof gives no second session (case 54)
     if scene is None:
         browser.expel_thief(request)
@@ -468,11 +335,6 @@ def _vouched_no_more(flow: Flow, cookie: str | None = None) -> Answer:
     return answer
 
 
-def sweep(now: datetime) -> int:
-    """Delete sign-ins that ran out two days ago."""
-    return delete_some(LoginFlow, _flows.c.expires_at < now - KEPT)
-
-
 def _personal(request: Request) -> dict[str, str]:
     """What of a request names a person."""
     return {"ip": request.remote_address, "browser": trusted_device.name_of(request.user_agent)}
@@ -507,28 +369,3 @@ def _number_first(flow: Flow, user: User | None) -> Forbidden:
     refusal = Forbidden(NUMBER_FIRST, title=NUMBER_TITLE)
     refusal.shown |= {"help_url": f"{flow.address}/help?about=number", "restart_url": flow.address}
     return refusal
-
-
-def write(flow: Flow, **values: Any) -> None:
-    """Keep what came of a page."""
-    kept = dict(values)
-    if "given" in kept:
-        kept["given"] = [_json_of(each) for each in kept["given"] or ()]
-        values["given"] = tuple(values["given"] or ())
-    if "wanted" in kept:
-        kept["wanted"] = sorted(kept["wanted"] or ())
-        values["wanted"] = frozenset(values["wanted"] or ())
-    changed(_WRITE, of_flow=flow.id, **kept)
-    for name, value in values.items():
-        setattr(flow, name, value)
-    flow.code = None  # to be read again
-
-
-def _json_of(given: Proved) -> dict[str, Any]:
-    kept = {"proof": given.proof, "acr": given.acr, "amr": list(given.amr), "at": given.auth_time.isoformat(), "also": list(given.also)}
-    return kept | ({"session": given.session_id} if given.session_id else {})
-
-
-def _proof_of(kept: dict[str, Any]) -> Proved:
-    at = datetime.fromisoformat(kept["at"])
-    return Proved(kept["proof"], kept["acr"], tuple(kept["amr"]), at, tuple(kept["also"]), kept.get("session"))

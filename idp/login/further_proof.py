@@ -14,8 +14,8 @@ from idp.credentials.phone_code import Transaction
 from idp.directory.tables import User
 from idp.errors import N_, Gone, TooManyTries
 from idp.login import flow as flows
-from idp.login import policy, sending
-from idp.login.flow import Flow
+from idp.login import flow_row, policy, sending
+from idp.login.flow_row import Flow
 from idp.messages.channels import is_carried
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -40,7 +40,7 @@ WAYS: tuple[Way, ...] = (
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/further_proof`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "further_proof"):
         return see_other(there)
     return _page(row, doubted(row))
@@ -48,7 +48,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/further_proof`, `answer`: `email`, `phone` (send a code there) or `anew` (begin a fresh ID)."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "further_proof"):
         return see_other(there)
     user, wanted = doubted(row), request.form.get("answer")
@@ -56,7 +56,7 @@ def answer(request: Request, flow: str) -> Answer:
         if wanted == "email" and address_of(row, user):
             return ask(row, request)
         if wanted == "phone" and (number := number_of(row, user)):
-            flows.write(row, email_code_id=None, anew_at=None)
+            flow_row.write(row, email_code_id=None, anew_at=None)
             return sending.ask_for_code(row, request, number)
     except TooManyTries as refusal:
         form = Form(request, ui_locales=row.ui_locales)
@@ -71,13 +71,13 @@ def ask(row: Flow, request: Request) -> Answer:
     sent = email_code_of(row)
     if sent is None or not sent.is_open:
         sent = phone_code.begin(
-            flows.get_code(row).phone,
+            flow_row.get_code(row).phone,
             flow_id=row.id,
             purpose=phone_code.FURTHER_PROOF,
             language=language_of(request, row.ui_locales),
             network=request.network,
         )
-    flows.write(row, email_code_id=sent.id, anew_at=None)
+    flow_row.write(row, email_code_id=sent.id, anew_at=None)
     return see_other(flows.next_address(row, request))
 
 
@@ -90,7 +90,7 @@ def proved(row: Flow, request: Request) -> Answer:
     """The code from the e-mail was right and is used up: number and ID belong together."""
     user, sent = doubted(row, alone=True), email_code_of(row)
     if sent is None or user.email_verified_at is None or user.email_verified_at > sent.created_at:  # it was sent to a former address
-        flows.write(row, email_code_id=None)
+        flow_row.write(row, email_code_id=None)
         return see_other(flows.next_address(row, request))
     return flows.proved(row, request, user, policy.proof(policy.EMAIL_CODE, (phone_code.AMR["email"],)))
 
@@ -98,7 +98,7 @@ def proved(row: Flow, request: Request) -> Answer:
 def _begin_anew(row: Flow, request: Request) -> Answer:
     """Whoever has the number says that the ID is not theirs: a fresh one begins with it, once they gave a name. Raises Forbidden."""
     flows.require_welcome(row, None)
-    flows.write(row, anew_at=clock.now())
+    flow_row.write(row, anew_at=clock.now())
     return see_other(flows.next_address(row, request))
 
 
@@ -106,9 +106,9 @@ def doubted(row: Flow, *, alone: bool = False) -> User:
     """The ID that the proofs so far do not open, `alone` as in `users.get`. Raises Gone when the number that was proved is another ID's or
     nobody's by now: another tab was first.
     """
-    user = flows.pending_user(row, alone=alone)
-    if user is None or (flows.has_given(row, policy.PHONE_CODE) and user.phone != flows.get_code(row).phone):
-        refusal = Gone(flows.OVER, detail=f"the number of {row.id} went to another ID meanwhile")
+    user = flow_row.pending_user(row, alone=alone)
+    if user is None or (flow_row.has_given(row, policy.PHONE_CODE) and user.phone != flow_row.get_code(row).phone):
+        refusal = Gone(flow_row.OVER, detail=f"the number of {row.id} went to another ID meanwhile")
         refusal.shown["restart_url"] = row.return_to
         raise refusal
     return user
@@ -116,7 +116,7 @@ def doubted(row: Flow, *, alone: bool = False) -> User:
 
 def address_of(row: Flow, user: User) -> str | None:
     """The address for a code: the rule takes it, beside a number that was proved; it is verified, and mail goes out."""
-    takes_it = policy.EMAIL_CODE in row.wanted and flows.has_given(row, policy.PHONE_CODE)
+    takes_it = policy.EMAIL_CODE in row.wanted and flow_row.has_given(row, policy.PHONE_CODE)
     return user.email if takes_it and user.email_verified_at is not None and is_carried("email") else None
 
 
@@ -127,7 +127,7 @@ def number_of(row: Flow, user: User) -> str | None:
 
 def may_begin_anew(row: Flow, user: User) -> bool:
     """Whether the number may begin a fresh ID: only who proved it, and only where it is the number that is doubted."""
-    return user.phone_doubted_at is not None and flows.has_given(row, policy.PHONE_CODE)
+    return user.phone_doubted_at is not None and flow_row.has_given(row, policy.PHONE_CODE)
 
 
 def _page(row: Flow, user: User, *, problem: str = "", status: int = 200) -> Page:
@@ -143,7 +143,7 @@ def _page(row: Flow, user: User, *, problem: str = "", status: int = 200) -> Pag
         email=languages.mask_email(address) if address else None,
         phone=languages.mask_phone(number) if number else None,
         anew=may_begin_anew(row, user),
-        by_number=flows.has_given(row, policy.PHONE_CODE),
+        by_number=flow_row.has_given(row, policy.PHONE_CODE),
         why=_why(row, user),
         problem=problem,
         identify_url=f"{row.address}/identify",

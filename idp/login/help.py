@@ -6,9 +6,8 @@ One page; `about` says which moment, `from` which page it was opened on. Whom to
 from __future__ import annotations
 
 from idp import languages
-from idp.login import drafts
-from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login import drafts, flow_row
+from idp.login.flow_row import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
 MOMENTS = ("code", "number", "password", "app", "locked", "linked")
@@ -20,9 +19,9 @@ PAGES = (
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/help`, `about`, `from`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     about, page = _asked(request)
-    code = flows.code_of(row)
+    code = flow_row.code_of(row)
     waiting = code is not None and code.used_at is None
     return Page(
         "login/help.html",
@@ -42,7 +41,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def leave(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/help`, from the form of a page: what was typed there is kept."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     about, page = _asked(request)
     if page:
         drafts.keep(request, row, page)

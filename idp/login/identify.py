@@ -7,9 +7,9 @@ from wtforms import TelField
 from idp.credentials.phone import read_number
 from idp.directory import accounts
 from idp.errors import BadInput, TooManyTries
-from idp.login import browser, drafts, linking, passkey, sending, social
+from idp.login import browser, drafts, flow_row, linking, passkey, sending, social
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -22,16 +22,16 @@ class IdentifyForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/identify`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "identify"):
         return see_other(there)
-    values = drafts.restored(request, row, "identify", {"phone": flows.hinted_phone(row)})
+    values = drafts.restored(request, row, "identify", {"phone": flow_row.hinted_phone(row)})
     return _page(row, request, IdentifyForm(request, ui_locales=row.ui_locales, **values))
 
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/identify`, `phone`: a code goes out."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "identify"):
         return see_other(there)
     form = IdentifyForm(request, ui_locales=row.ui_locales)

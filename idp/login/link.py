@@ -9,27 +9,27 @@ from idp.directory import accounts, employees, users
 from idp.directory.tables import User
 from idp.errors import Conflict, Gone, Refusal
 from idp.login import flow as flows
-from idp.login import linking, policy, situation
-from idp.login.flow import Flow
+from idp.login import flow_row, linking, policy, situation
+from idp.login.flow_row import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/link`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, linking.PAGE):
         return see_other(there)
-    user = flows.pending_user(row)
+    user = flow_row.pending_user(row)
     return _page(row, user) if user else see_other(f"{row.address}/identify")
 
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/link`, `answer`: `link` (for good), or `without` (sign in, and link nothing)."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, linking.PAGE):
         return see_other(there)
-    user, wanted = flows.pending_user(row, alone=True), request.form.get("answer")
+    user, wanted = flow_row.pending_user(row, alone=True), request.form.get("answer")
     if user is None or wanted not in {"link", "without"}:
         return _page(row, user, status=422) if user else see_other(f"{row.address}/identify")
     flows.require_welcome(row, user)
@@ -53,7 +53,7 @@ def answer(request: Request, flow: str) -> Answer:
 def _page(row: Flow, user: User, *, refusal: Refusal | None = None, problem: str = "", status: int = 200) -> Page:
     owner = linking.waiting(row.password_owner_id, row.password_at)
     standing = accounts.standing(owner.id) if owner is not None else None
-    code = flows.code_of(row)
+    code = flow_row.code_of(row)
     return Page(
         "login/link.html",
         status=status,

@@ -19,8 +19,8 @@ from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import N_, Gone
 from idp.login import flow as flows
-from idp.login import policy
-from idp.login.flow import Flow
+from idp.login import flow_row, policy
+from idp.login.flow_row import Flow
 from idp.web.faces import json_response
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -39,7 +39,7 @@ def is_offered(row: Flow) -> bool:
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/passkey`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "passkey"):
         return see_other(there)
     return _page(row)
@@ -50,15 +50,15 @@ def options(request: Request, flow: str) -> Answer:
 
     Before somebody is proved it is the same for everybody: no list of credentials, whatever number was typed.
     """
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if flows.elsewhere(row, request, "passkey"):
-        raise Gone(flows.OVER, detail=f"no passkey is due in {row.id}")
+        raise Gone(flow_row.OVER, detail=f"no passkey is due in {row.id}")
     return json_response(passkey.ask_for_proof(row.id, user_id=row.doubted_user_id))
 
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/passkey`, `credential`: what the authenticator said, as JSON."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "passkey"):
         return see_other(there)
     asked_of = row.doubted_user_id
@@ -76,7 +76,7 @@ def answer(request: Request, flow: str) -> Answer:
         shown = passkey.verify(response, kept, user_id=asked_of)
     except Unsound as e:
         return _refused(row, request, e.reason, kept, response)
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "passkey"):  # another tab was quicker
         return see_other(there)
     user = users.get(shown.kept.user_id, alone=True)

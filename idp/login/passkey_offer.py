@@ -11,9 +11,8 @@ from idp.config import settings
 from idp.credentials import passkey
 from idp.directory import users
 from idp.errors import Gone, Refusal
-from idp.login import browser, new_passkey, policy, situation, social
-from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login import browser, flow_row, new_passkey, policy, situation, social
+from idp.login.flow_row import Flow
 from idp.login.policy import REMEMBERED
 from idp.login.session import SignedIn
 from idp.web.cookies import cookie_name
@@ -39,22 +38,22 @@ def instead(row: Flow, request: Request, answer: Answer, phone: str) -> Answer:
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/passkey_offer`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     return _page(row) if _here(row, request) else see_other(row.return_to)
 
 
 def options(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/passkey_offer/options`: what the authenticator is to be asked, as JSON. Raises Gone, TooManyTries."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     here = _here(row, request)
     if here is None:
-        raise Gone(flows.OVER, detail=f"no passkey is offered in {row.id}")
+        raise Gone(flow_row.OVER, detail=f"no passkey is offered in {row.id}")
     return json_response(new_passkey.ask(here, users.get(here.user_id)))
 
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/passkey_offer`, `credential`: keep it and go on; without one, only go on."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     here = _here(row, request) if request.form.get("credential") else None
     if here is None:
         return see_other(row.return_to)

@@ -23,9 +23,9 @@ from idp.credentials.password_hashing import Busy
 from idp.db.session import places, reads, writes
 from idp.directory import users
 from idp.errors import N_, BadInput, Refusal, TooManyTries
-from idp.login import browser, drafts, password_address, policy
+from idp.login import browser, drafts, flow_row, password_address, policy
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.password_reset import done_for
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -62,7 +62,7 @@ class Try:
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/password`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "password"):
         return see_other(there)
     fresh = {"login": row.demand.login_hint[:200], "remember": not browser.is_shared(request)}
@@ -76,7 +76,7 @@ def answer(request: Request, flow: str) -> Answer:
             return _guess(request, flow)
     except Busy as busy:
         with places(), reads():
-            row = flows.get(request, flow)
+            row = flow_row.get(request, flow)
             form = PasswordForm(request, ui_locales=row.ui_locales)
             form.refuse("password", busy)
             return form.wait(_page(row, form, status=429), busy)
@@ -84,7 +84,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def _guess(request: Request, flow: str) -> Answer:
     with places(), reads():  # whoever is refused asks nothing of the database's writer: a flood would hold up everybody else's
-        row = flows.get(request, flow)
+        row = flow_row.get(request, flow)
         if there := flows.elsewhere(row, request, "password"):
             return see_other(there)
         form = PasswordForm(request, ui_locales=row.ui_locales)
@@ -100,13 +100,13 @@ def _guess(request: Request, flow: str) -> Answer:
             mark = password_limits.count_guess(tried.subject)
     except TooManyTries as refusal:
         with places(), reads():
-            return _wait(flows.get(request, flow), form, refusal)
+            return _wait(flow_row.get(request, flow), form, refusal)
     right = next((each for each in tried.candidates if password_hashing.is_right(each[1], typed)), None)
     renewed = None
     if right is not None and right[1] is not None and password_hashing.is_old(right[1]):
         renewed = password_hashing.make(typed)
     with places(), writes():
-        row = flows.get(request, flow, lock=True)
+        row = flow_row.get(request, flow, lock=True)
         if there := flows.elsewhere(row, request, "password"):
             return see_other(there)
         if right is None or right[1] is None:
@@ -119,7 +119,7 @@ def _guess(request: Request, flow: str) -> Answer:
 def _read(row: Flow, request: Request, form: PasswordForm) -> Try:
     """What was typed, before it is counted. Raises BadInput, and TooManyTries where nothing is looked at now."""
     typed, login, owner = form.password.data or "", None, None
-    pending = flows.pending_user(row)
+    pending = flow_row.pending_user(row)
     if pending is None:
         try:
             login = password.read_login(form.login.data or "")
@@ -169,7 +169,7 @@ def _right(row: Flow, request: Request, form: PasswordForm, tried: Try, *, mark:
         return password_address.signed(row, request, tried.owner, remember=remember)
     if user is None:
         return see_other(flows.next_address(row, request))
-    by_number = flows.has_given(row, policy.PHONE_CODE) or flows.has_given(row, policy.NUMBERS_PASSWORD)
+    by_number = flow_row.has_given(row, policy.PHONE_CODE) or flow_row.has_given(row, policy.NUMBERS_PASSWORD)
     if by_number and password.is_by_phone(proved[0]):
         form.refuse_with("password", form.translate(BY_PHONE_ONLY))
         return _page(row, form, status=422)
@@ -187,7 +187,7 @@ def _refused(row: Flow, form: PasswordForm, refusal: Refusal) -> Page:
 
 
 def _page(row: Flow, form: PasswordForm, *, status: int = 200, locked: TooManyTries | None = None) -> Page:
-    pending = flows.pending_user(row)
+    pending = flow_row.pending_user(row)
     return Page(
         "login/password.html",
         status=status,

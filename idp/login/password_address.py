@@ -13,17 +13,17 @@ from dataclasses import replace
 from wtforms import StringField
 
 from idp import clock, languages
-from idp.credentials import email_code, password
+from idp.credentials import email_code, one_time_code, password
 from idp.credentials.email_code import Sent
+from idp.credentials.one_time_code import TIME_OVER
 from idp.credentials.password import Owner
-from idp.credentials.phone_code import TIME_OVER
 from idp.credentials.phone_sendings import NotOpen
 from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import BadInput, Gone, TooManyTries
 from idp.login import flow as flows
-from idp.login import policy
-from idp.login.flow import Flow
+from idp.login import flow_row, policy
+from idp.login.flow_row import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.login.policy import Proved
 from idp.web.forms import Form
@@ -46,7 +46,8 @@ def signed(row: Flow, request: Request, owner: Owner, *, remember: bool) -> Answ
     if owner.verified_at is not None and owner.user_id is not None:
         user = users.get(owner.user_id, alone=True)
         return flows.proved(row, request, user, proof_of(owner.id), remember=remember, account_id=owner.account_id)
-    flows.write(row, password_owner_id=owner.id, password_at=clock.now(), remember=remember, phone_code_id=None, **flows.NOTHING_PROVED)
+    about = {"password_owner_id": owner.id, "password_at": clock.now(), "remember": remember, "phone_code_id": None}
+    flow_row.write(row, **about, **flow_row.NOTHING_PROVED)
     if owner.verified_at is None:
         return _ask(row, request, owner)
     return see_other(f"{row.address}/identify")
@@ -73,7 +74,7 @@ def _ask(row: Flow, request: Request, owner: Owner) -> Answer:
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/password/code`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     owner = _owner(row)
     if owner is None or flows.elsewhere(row, request, "password"):
         return see_other(flows.next_address(row, request))
@@ -82,13 +83,13 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/password/code`, `code`: one guess."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     owner, sent = _owner(row), _sent(row)
     if owner is None or sent is None or flows.elsewhere(row, request, "password"):
         return see_other(flows.next_address(row, request))
     form = AddressForm(request, ui_locales=row.ui_locales)
     try:
-        code = email_code.read_code(form.code.data or "", sent.id)
+        code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = email_code.guess(sent.id, row.id, purpose=PURPOSE)
     except BadInput as refusal:
         form.refuse("code", refusal)
@@ -101,7 +102,7 @@ def answer(request: Request, flow: str) -> Answer:
         if guess is not None:
             form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
         return _page(row, form, owner, _sent(row), status=422)
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     owner = _owner(row)
     if owner is None or owner.address != guess.address or not email_code.redeem(guess):
         return see_other(flows.next_address(row, request))  # another tab was quicker, or it is another address now
@@ -114,7 +115,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def resend(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/password/code/resend`: the same code once more; when its time is over, a new one."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     owner, sent = _owner(row), _sent(row)
     if owner is None or flows.elsewhere(row, request, "password"):
         return see_other(flows.next_address(row, request))

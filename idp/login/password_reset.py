@@ -28,7 +28,7 @@ from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import N_, TooManyTries, WorkNeeded
 from idp.login import session, situation
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.tables import PasswordReset
 from idp.web.http import Request
 from idp.web.pages import language_of

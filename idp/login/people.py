@@ -5,16 +5,16 @@ from __future__ import annotations
 from idp import languages
 from idp.credentials import trusted_device
 from idp.directory import users
-from idp.login import browser, passkey, sending, session, situation
+from idp.login import browser, flow_row, passkey, sending, session, situation
 from idp.login import flow as flows
 from idp.login.browser import PersonHere
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/people`; with `?removing=1` to take somebody off the list."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "people"):
         return see_other(there)
     demand = row.demand
@@ -39,7 +39,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/people`, `person`: somebody pressed a name. A name that is not known here is nobody's (case 75)."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "people"):
         return see_other(there)
     if browser.expel_thief(request):
@@ -61,7 +61,7 @@ def _pressed(row: Flow, request: Request, person: PersonHere) -> Answer:
 
 def forget(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/people/forget`, `person`: not known here any more, and signed out here."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     wanted = request.form.get("person")
     live, known = browser.signed_in(request), browser.recognise(request)
     if known.browser_id is not None and known.person(wanted):
@@ -77,7 +77,7 @@ def forget(request: Request, flow: str) -> Answer:
 
 def share(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/people/shared`: others use this browser too. It knows nobody any more, and the tick is off beforehand."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     live, known = browser.signed_in(request), browser.recognise(request)
     if known.browser_id is not None and known.people:
         trusted_device.end(known.browser_id, "shared")

@@ -11,13 +11,13 @@ from wtforms import BooleanField, StringField
 
 from idp import clock
 from idp.config import settings
-from idp.credentials import phone_code, phone_sendings
+from idp.credentials import one_time_code, phone_code, phone_sendings
 from idp.credentials.phone_code import Transaction
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries, WorkNeeded
-from idp.login import browser, drafts, passkey, passkey_offer, receipts, sending
+from idp.login import browser, drafts, flow_row, passkey, passkey_offer, receipts, sending
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -39,10 +39,10 @@ class CodeForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/phone_code`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
-    code = flows.get_code(row)
+    code = flow_row.get_code(row)
     fresh = {"code": "", "remember": not browser.is_shared(request)}
     form = CodeForm(request, ui_locales=row.ui_locales, **drafts.restored(request, row, "phone_code", fresh))
     return _dead(row, form, code, status=200) or _page(row, form, code)
@@ -50,13 +50,13 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/phone_code`, `code`, `remember`: one guess."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
     form = CodeForm(request, ui_locales=row.ui_locales)
     code_id = row.phone_code_id or ""
     try:
-        code = phone_code.read_code(form.code.data or "", code_id)
+        code = one_time_code.read_code(form.code.data or "", code_id)
         guess = phone_code.guess(code_id, row.id)
     except BadInput as refusal:
         form.refuse("code", refusal)
@@ -74,7 +74,7 @@ def answer(request: Request, flow: str) -> Answer:
         wrong = WRONG_DIGITS if guess.sent[-1] == phone_sendings.FLASH else WRONG
         form.refuse_with("code", form.translate(wrong if guess.tries_left else ALL_TRIED))
         return _again(row, request, form, status=422)
-    row = flows.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
+    row = flow_row.get(request, flow, lock=True)  # first the sign-in, then its code, as everywhere: two tabs never wait for each other
     if not phone_code.redeem(right):  # the same code, right twice at once: the other one signs in (case 54)
         return see_other(flows.next_address(row, request))
     onward = flows.proved_phone(row, request, right, remember=bool(form.remember.data))
@@ -86,10 +86,10 @@ def resend(request: Request, flow: str) -> Answer:
 
     Pressed too early, or when nothing more is sent, it changes nothing: the page says from when, or that there is no more.
     """
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
-    code = flows.get_code(row)
+    code = flow_row.get_code(row)
     channel = request.form.get("channel") or code.sent[-1]
     try:
         if not code.is_open:
@@ -111,10 +111,10 @@ def resend(request: Request, flow: str) -> Answer:
 def _late(request: Request, row: Flow, form: CodeForm) -> Answer:
     """A code was entered that takes no more guesses. When its time has just run out, a new one goes out, and the page says so."""
     row.code = None
-    if not _has_run_out(flows.get_code(row)):
+    if not _has_run_out(flow_row.get_code(row)):
         return _again(row, request, form, status=422)
-    row = flows.get(request, row.id, lock=True)
-    code = flows.get_code(row)
+    row = flow_row.get(request, row.id, lock=True)
+    code = flow_row.get_code(row)
     if not _has_run_out(code):  # another tab was quicker
         return _again(row, request, form, status=422)
     form.code.data = ""
@@ -126,7 +126,7 @@ def _late(request: Request, row: Flow, form: CodeForm) -> Answer:
     except TooManyTries as refusal:
         form.refuse("code", refusal)
         return form.wait(_again(row, request, form, status=429), refusal)
-    if flows.get_code(row).id == code.id:  # first the browser has to work for it
+    if flow_row.get_code(row).id == code.id:  # first the browser has to work for it
         return following
     form.refuse_with("code", form.translate(SENT_NEW))
     return _again(row, request, form, status=422)
@@ -140,7 +140,7 @@ def _has_run_out(code: Transaction) -> bool:
 def _again(row: Flow, request: Request, form: CodeForm, *, status: int) -> Answer:
     """The page once more, with the transaction as it is now."""
     row.code = None
-    code = flows.get_code(row)
+    code = flow_row.get_code(row)
     if code.used_at:
         return see_other(flows.next_address(row, request))
     return (_dead(row, form, code, status=status) if not form.code.errors else None) or _page(row, form, code, status=status)
@@ -150,7 +150,7 @@ def _dead(row: Flow, form: CodeForm, code: Transaction, *, status: int) -> Page 
     """The page of a code that nobody can enter any more, with the reason; None while it can be."""
     if code.is_open:
         return None
-    form.refuse_with("code", form.translate(ALL_TRIED if code.tries_left == 0 else phone_code.TIME_OVER))
+    form.refuse_with("code", form.translate(ALL_TRIED if code.tries_left == 0 else one_time_code.TIME_OVER))
     return _page(row, form, code, status=status)
 
 

@@ -12,8 +12,8 @@ from idp.credentials import phone_code
 from idp.credentials.phone_sendings import NotOpen
 from idp.errors import N_, Gone, TooManyTries, WorkNeeded
 from idp.login import flow as flows
-from idp.login import sending
-from idp.login.flow import Flow
+from idp.login import flow_row, sending
+from idp.login.flow_row import Flow
 from idp.messages import proof_of_work, spend
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -29,7 +29,7 @@ class WorkForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/proof_of_work`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     wanted = None if flows.is_over(row, request) else sending.awaited(row)
     if wanted is None:
         return see_other(flows.next_address(row, request))
@@ -38,7 +38,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/proof_of_work`, `altcha`: what waited is sent, as if nobody had been asked for anything."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     wanted = None if flows.is_over(row, request) else sending.awaited(row)
     if wanted is None:
         return see_other(flows.next_address(row, request))
@@ -60,7 +60,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def _send(row: Flow, request: Request, wanted: sending.Awaited, *, work: str) -> Answer:
     """What waited: the message once more, or, when its time is over or there was none, a new code."""
-    code = flows.code_of(row)
+    code = flow_row.code_of(row)
     if wanted.again is not None and code is not None and code.id == wanted.again and code.is_open:
         try:
             phone_code.resend(code.id, row.id, wanted.channel or code.sent[-1], work=work)

@@ -11,7 +11,7 @@ import re
 from idp.credentials.phone_code import Transaction
 from idp.credentials.phone_sendings import Progress, Sending
 from idp.errors import N_
-from idp.login import drafts
+from idp.login import drafts, flow_row
 from idp.login import flow as flows
 from idp.web.faces import json_response
 from idp.web.http import Answer, Page, Request, see_other
@@ -32,10 +32,10 @@ OTHER = N_("The operator does not say why.")
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/phone_code/receipts`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "phone_code"):
         return see_other(there)
-    code = flows.get_code(row)
+    code = flow_row.get_code(row)
     sendings = [{"sending": each, "why": _explained(each)} for each in code.progress().sendings]
     return Page(
         "login/receipts.html",
@@ -52,15 +52,15 @@ def show(request: Request, flow: str) -> Answer:
 
 def leave(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/phone_code/receipts`: from the page of the code, what was typed is kept."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     drafts.keep(request, row, "phone_code")
     return see_other(f"{row.address}/phone_code/receipts")
 
 
 def state(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/phone_code/state`: for the page's script, whether the page would look otherwise by now."""
-    row = flows.get(request, flow)
-    code = flows.code_of(row)
+    row = flow_row.get(request, flow)
+    code = flow_row.code_of(row)
     return json_response({"mark": mark(code, code.progress() if code is not None and code.is_open else None)})
 
 

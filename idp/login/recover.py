@@ -8,7 +8,7 @@ from __future__ import annotations
 from wtforms import StringField, TelField
 
 from idp import clock
-from idp.credentials import phone_code, recoveries
+from idp.credentials import one_time_code, phone_code, recoveries
 from idp.credentials.phone import read_number
 from idp.credentials.phone_code import Transaction
 from idp.credentials.phone_sendings import EMAIL, NotOpen, again
@@ -17,8 +17,8 @@ from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.names import canonical_email
 from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login import flow_row
+from idp.login.flow_row import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.login.recover_order import due, elsewhere, opened
 from idp.web.forms import Form
@@ -48,7 +48,7 @@ class CodeForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/recover`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     case = recoveries.of_flow(row.id)
     typed = {"login": case.who, "phone": case.phone} if case is not None and case.is_open else {"login": "", "phone": ""}
     return _page(row, RecoverForm(request, ui_locales=row.ui_locales, **typed))
@@ -56,7 +56,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/recover`, `login`, `phone`: a code goes out to the new number."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     form = RecoverForm(request, ui_locales=row.ui_locales)
     who = _read(form, "login", _who)
     phone = _read(form, "phone", read_number)
@@ -130,7 +130,7 @@ def answer_code(request: Request, flow: str) -> Answer:
         return see_other(there)
     form, code_id = CodeForm(request, ui_locales=row.ui_locales), case.phone_code_id or ""
     try:
-        code = phone_code.read_code(form.code.data or "", code_id)
+        code = one_time_code.read_code(form.code.data or "", code_id)
         guess = phone_code.guess(code_id, row.id, purpose=recoveries.NEW_PHONE)
     except BadInput as refusal:
         form.refuse("code", refusal)
@@ -186,7 +186,7 @@ def _code_page(row: Flow, case: Case, form: CodeForm, *, status: int = 200) -> P
     if not sent.is_open:
         form.code.data = ""
         if not form.code.errors:
-            form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else phone_code.TIME_OVER))
+            form.refuse_with("code", form.translate(ALL_TRIED if sent.tries_left == 0 else one_time_code.TIME_OVER))
     ways = sent.progress().ways if sent.is_open else again(case.phone, sent.sent)
     return Page(
         "login/recover_code.html",

@@ -10,16 +10,16 @@ from __future__ import annotations
 from wtforms import StringField
 
 from idp import clock, crypto, limits
-from idp.credentials import email_code, password_hashing, recoveries, recovery_codes
+from idp.credentials import email_code, one_time_code, password_hashing, recoveries, recovery_codes
 from idp.credentials.email_code import Sent
+from idp.credentials.one_time_code import TIME_OVER
 from idp.credentials.password_hashing import Busy
-from idp.credentials.phone_code import TIME_OVER
 from idp.credentials.recoveries import Case
 from idp.db.session import places, reads, writes
 from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import N_, BadInput, Conflict, Gone, Refusal, TooManyTries
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.login.recover_order import due, elsewhere, opened
 from idp.messages.channels import is_carried
@@ -98,7 +98,7 @@ def resend(request: Request, flow: str) -> Answer:
 
 def _guess_mail_code(request: Request, row: Flow, case: Case, form: EmailForm) -> Answer:
     code_id = case.email_code_id or ""
-    code = email_code.read_code(form.code.data or "", code_id)
+    code = one_time_code.read_code(form.code.data or "", code_id)
     try:
         guess = email_code.guess(code_id, row.id, purpose=recoveries.MAIL)
     except TooManyTries:

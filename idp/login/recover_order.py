@@ -15,14 +15,14 @@ from __future__ import annotations
 from idp.credentials import recoveries
 from idp.credentials.recoveries import Case
 from idp.errors import Gone
-from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login import flow_row
+from idp.login.flow_row import Flow
 from idp.web.http import Request
 
 
 def opened(request: Request, flow: str, *, lock: bool = False) -> tuple[Flow, Case]:
     """The sign-in of this address in this browser, and what is recovered in it. Raises Gone."""
-    row = flows.get(request, flow, lock=lock)
+    row = flow_row.get(request, flow, lock=lock)
     case = recoveries.of_flow(row.id)
     if case is None:
         refusal = Gone(recoveries.OVER, detail=f"{row.id} recovers nothing")

@@ -11,9 +11,9 @@ from idp import clock
 from idp.credentials import recoveries, vouches
 from idp.credentials.recoveries import Case
 from idp.errors import N_, Gone
-from idp.login import browser
+from idp.login import browser, flow_row
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.web.http import Answer, Page, Request, see_other
 
 LINK = "/recovery"
@@ -24,7 +24,7 @@ STOPPED = N_("This change was stopped, or is done already.")
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/recover/state`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     case = _case_of(row)
     if case.state == recoveries.DRAFT:
         return see_other(f"{row.address}/recover")
@@ -45,7 +45,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def stop(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/recover/stop`: whoever asked for it, or has the new number, wants it no more."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     case = _case_of(row)
     recoveries.cancel(case.id, recoveries.WITHDRAWN)
     return see_other(row.address)
@@ -53,7 +53,7 @@ def stop(request: Request, flow: str) -> Answer:
 
 def asked(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/recover/asked`: to who has just signed in."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     live = browser.signed_in(request)
     case = recoveries.of_person(live.user_id) if live is not None else None
     if case is None:
@@ -63,7 +63,7 @@ def asked(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/recover/asked`, `answer`: `not_me` stops it; whatever it is, the sign-in goes on."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     live = browser.signed_in(request)
     case = recoveries.of_person(live.user_id) if live is not None else None
     if live is not None and case is not None and request.form.get("answer") == recoveries.NOT_ME:
@@ -105,7 +105,7 @@ def _case_of(row: Flow) -> Case:
     """What this sign-in recovers; or what is to get the number that was proved in it. Raises Gone."""
     case = recoveries.of_flow(row.id)
     if case is None or case.state == recoveries.DRAFT:
-        code = flows.code_of(row)
+        code = flow_row.code_of(row)
         if code is not None and code.used_at is not None:
             case = recoveries.of_number(code.phone) or case
     if case is None:

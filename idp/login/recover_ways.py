@@ -16,7 +16,7 @@ from idp.directory import sign_in_rules
 from idp.errors import N_, Conflict, TooManyTries
 from idp.login import browser, policy, recover_email, situation
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.policy import Demand
 from idp.login.recover_order import due, elsewhere, opened
 from idp.login.session import SignedIn

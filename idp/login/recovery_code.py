@@ -11,9 +11,9 @@ from idp.credentials import factor_limits, password_hashing, recovery_codes
 from idp.credentials.password_hashing import Busy
 from idp.db.session import places, reads, writes
 from idp.errors import N_, BadInput, TooManyTries
-from idp.login import browser, drafts, further_proof, totp
+from idp.login import browser, drafts, flow_row, further_proof, totp
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.policy import RECOVERY_CODE, proof
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -30,7 +30,7 @@ class CodeForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/recovery_code`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, RECOVERY_CODE):
         return see_other(there)
     further_proof.doubted(row)
@@ -44,7 +44,7 @@ def answer(request: Request, flow: str) -> Answer:
             return _guess(request, flow)
     except Busy as busy:
         with places(), reads():
-            row = flows.get(request, flow)
+            row = flow_row.get(request, flow)
             form = CodeForm(request, ui_locales=row.ui_locales)
             form.refuse("code", busy)
             return form.wait(_page(row, form, status=429), busy)
@@ -52,7 +52,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def _guess(request: Request, flow: str) -> Answer:
     with places(), writes():  # counted at its end, whatever happens from there on
-        row = flows.get(request, flow)
+        row = flow_row.get(request, flow)
         if there := flows.elsewhere(row, request, RECOVERY_CODE):
             return see_other(there)
         form, user = CodeForm(request, ui_locales=row.ui_locales), further_proof.doubted(row)
@@ -69,7 +69,7 @@ def _guess(request: Request, flow: str) -> Answer:
             raise totp.gone(request, flow, NO_MORE)
     typed = recovery_codes.digest(guess, code)
     with places(), writes():
-        row = flows.get(request, flow, lock=True)  # first the sign-in, then the person, then the code, as everywhere
+        row = flow_row.get(request, flow, lock=True)  # first the sign-in, then the person, then the code, as everywhere
         if there := flows.elsewhere(row, request, RECOVERY_CODE):
             return see_other(there)  # another tab was quicker
         user = further_proof.doubted(row, alone=True)
@@ -86,7 +86,7 @@ def _guess(request: Request, flow: str) -> Answer:
 
 def left(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/recovery_code/left`: the person is in; how many codes they have now, and on to where they came from."""
-    row, live = flows.get(request, flow), browser.signed_in(request)
+    row, live = flow_row.get(request, flow), browser.signed_in(request)
     if live is None or row.finished_at is None:
         return see_other(flows.next_address(row, request))
     codes = recovery_codes.left(live.user_id)

@@ -6,9 +6,9 @@ from wtforms import BooleanField, StringField
 
 from idp.directory.names import clean_name
 from idp.errors import N_
-from idp.login import drafts, social
+from idp.login import drafts, flow_row, social
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.web.forms import Form, reads, ticked
 from idp.web.http import Answer, Page, Request, see_other
 
@@ -22,7 +22,7 @@ class RegisterForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/register`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
     values = drafts.restored(request, row, "register", {"name": social.claimed_name(row), "terms": False})
@@ -31,7 +31,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/register`, `name`, `terms`."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "register"):
         return see_other(there)
     form = RegisterForm(request, ui_locales=row.ui_locales)
@@ -48,6 +48,6 @@ def _page(row: Flow, form: RegisterForm, *, status: int = 200) -> Page:
         ui_locales=row.ui_locales,
         form=form,
         flow=row,
-        phone=flows.get_code(row).phone,
+        phone=flow_row.get_code(row).phone,
         anew=row.anew_at is not None,
     )

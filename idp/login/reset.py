@@ -9,7 +9,7 @@ from typing import Any
 from wtforms import PasswordField, StringField
 
 from idp import clock, languages
-from idp.credentials import email_code, password, password_hashing, phone_code
+from idp.credentials import email_code, one_time_code, password, password_hashing, phone_code
 from idp.credentials.password import Owner
 from idp.credentials.password_hashing import Busy
 from idp.credentials.phone_sendings import NotOpen
@@ -17,9 +17,9 @@ from idp.db.session import places, reads, writes
 from idp.db.session import session as database
 from idp.directory import users
 from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.login import drafts, password_reset
+from idp.login import drafts, flow_row, password_reset
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.password_reset import PURPOSE, Reset
 from idp.login.phone_code import ALL_TRIED, WRONG
 from idp.web.forms import Form
@@ -50,7 +50,7 @@ class NewPasswordForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/reset`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, "password"):
         return see_other(there)
     fresh = {"login": row.demand.login_hint[:200]}
@@ -59,7 +59,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/reset`, `login`: a code goes out, if there is such a password; the page after it is the same if not."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, "password"):
         return see_other(there)
     form = LoginForm(request, ui_locales=row.ui_locales)
@@ -76,7 +76,7 @@ def answer(request: Request, flow: str) -> Answer:
 
 def show_code(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/reset/code`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     reset = _open(row, request)
     if reset is None or reset.proved_at is not None:
         return see_other(_next(row, request, reset))
@@ -85,7 +85,7 @@ def show_code(request: Request, flow: str) -> Answer:
 
 def answer_code(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/reset/code`, `code`: one guess."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     reset = _open(row, request)
     if reset is None or reset.proved_at is not None:
         return see_other(_next(row, request, reset))
@@ -106,7 +106,7 @@ def answer_code(request: Request, flow: str) -> Answer:
         if guess is not None:
             form.refuse_with("code", form.translate(WRONG if guess.tries_left else ALL_TRIED))
         return _code_page(row, reset, form, status=422)
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     now = password_reset.find(row)
     used = guess if right is True else right
     if now is None or now.code_id != reset.code_id or flows.elsewhere(row, request, "password") or not by.redeem(used):
@@ -117,7 +117,7 @@ def answer_code(request: Request, flow: str) -> Answer:
 
 def resend(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/reset/code/resend`: the same code once more; when its time is over, a new one."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     reset = _open(row, request)
     if reset is None or reset.proved_at is not None:
         return see_other(_next(row, request, reset))
@@ -138,7 +138,7 @@ def resend(request: Request, flow: str) -> Answer:
 
 def show_password(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/reset/password`."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     reset = _open(row, request)
     if reset is None or reset.proved_at is None:
         return see_other(_next(row, request, reset))
@@ -152,7 +152,7 @@ def set_password(request: Request, flow: str) -> Answer:
             return _set(request, flow)
     except Busy as busy:
         with places(), reads():
-            row = flows.get(request, flow)
+            row = flow_row.get(request, flow)
             reset, form = _open(row, request), NewPasswordForm(request, ui_locales=row.ui_locales)
             if reset is None:
                 return see_other(_next(row, request, reset))
@@ -162,7 +162,7 @@ def set_password(request: Request, flow: str) -> Answer:
 
 def _set(request: Request, flow: str) -> Answer:
     with places(), writes():
-        row = flows.get(request, flow)
+        row = flow_row.get(request, flow)
         reset = _open(row, request)
         if reset is None or reset.proved_at is None:
             return see_other(_next(row, request, reset))
@@ -180,7 +180,7 @@ def _set(request: Request, flow: str) -> Answer:
             return _password_page(row, reset, form, status=422)
     digest = password_hashing.make(typed)
     with places(), writes():
-        row = flows.get(request, flow, lock=True)
+        row = flow_row.get(request, flow, lock=True)
         reset = _open(row, request)
         if reset is None or not password_reset.finish(row, request, reset, owner, digest):
             return see_other(_next(row, request, reset))
@@ -216,11 +216,11 @@ def _login_page(row: Flow, form: LoginForm, *, status: int = 200) -> Page:
 def _code_page(row: Flow, reset: Reset, form: CodeForm, *, status: int = 200) -> Page:
     code, now = password_reset.code_of(row, reset), clock.now()
     if code is None:
-        raise Gone(flows.OVER, detail=f"{row.id} has no code for a new password")
+        raise Gone(flow_row.OVER, detail=f"{row.id} has no code for a new password")
     if not code.is_open:
         form.code.data = ""
         if not form.code.errors:
-            form.refuse_with("code", form.translate(ALL_TRIED if code.tries_left == 0 else phone_code.TIME_OVER))
+            form.refuse_with("code", form.translate(ALL_TRIED if code.tries_left == 0 else one_time_code.TIME_OVER))
     resend_at = now if not code.is_open else code.next_send_at if code.has_sendings_left else None
     login = languages.mask_phone(reset.login.canonical) if reset.login.is_phone else reset.login.canonical
     about = "locked" if status == TooManyTries.status else "code"

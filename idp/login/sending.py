@@ -15,7 +15,8 @@ from idp.db.session import changed
 from idp.db.session import session as database
 from idp.errors import WorkNeeded
 from idp.login import browser, policy
-from idp.login.flow import NOTHING_PROVED, Flow, code_of, next_address, pending_user, write
+from idp.login.flow import next_address
+from idp.login.flow_row import NOTHING_PROVED, Flow, code_of, pending_user, write
 from idp.login.tables import LoginFlow
 from idp.web.http import Answer, Request, see_other
 from idp.web.pages import language_of

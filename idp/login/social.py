@@ -20,9 +20,9 @@ from idp.credentials.social import Begun, Claimed
 from idp.db.session import places, reads, writes
 from idp.directory import users
 from idp.errors import N_, BadInput, Conflict, Gone, NotFound, TooManyTries
-from idp.login import browser, policy, upstream
+from idp.login import browser, flow_row, policy, upstream
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.session import SignedIn
 from idp.login.upstream import UpstreamFailed
 from idp.web.http import Answer, Page, Parameters, Request, see_other
@@ -68,7 +68,7 @@ def desk(request: Request, flow: str, provider: str) -> Answer:
 def begin(request: Request, flow: str, provider: str) -> Answer:
     """`POST /login/<flow>/social/<provider>`: to the provider."""
     with places(), reads():
-        row = flows.get(request, flow)
+        row = flow_row.get(request, flow)
         there = flows.elsewhere(row, request, "social")
         if provider not in offered(row) and not there:
             raise NotFound(detail="a provider that this sign-in does not offer")
@@ -130,7 +130,7 @@ def callback(request: Request, provider: str) -> Answer:
     if begun is None:
         if former is not None:  # Back, or a reload: the desk knows how far it is, and the code is not used again (case 113)
             return see_other(f"/login/{former.flow_id}" if former.flow_id else LINKING)
-        raise Gone(flows.OVER, detail="no such journey of this browser")
+        raise Gone(flow_row.OVER, detail="no such journey of this browser")
     try:
         claimed = upstream.who_came(provider, chosen, state, answer)
     except UpstreamFailed as failed:
@@ -161,14 +161,14 @@ def _failed(begun: Begun, failed: UpstreamFailed) -> Answer:
 
 def _to_sign_in(request: Request, begun: Begun, claimed: Claimed) -> Answer:
     """Who came back signs in, if they are linked to an ID; else the way is by the number, and the question comes after it."""
-    row = flows.get(request, begun.flow_id or "", lock=True)
+    row = flow_row.get(request, begun.flow_id or "", lock=True)
     if there := flows.elsewhere(row, request, "social"):
         return see_other(there)
     user = users.get(owner, alone=True) if (owner := social.owner(claimed)) else None
     identity = social.find(claimed) if user is not None else None
     if user is None or identity is None or identity.user_id != user.id:  # None: unlinked while we waited for its row
         social.keep_found(begun.id, claimed)
-        flows.write(row, social_request_id=begun.id)
+        flow_row.write(row, social_request_id=begun.id)
         return see_other(f"{row.address}/identify?provider={begun.provider}&why=unknown")
     social.note_use(identity.id)
     proof = policy.proof(policy.SOCIAL, AMR)
@@ -179,7 +179,7 @@ def _to_link(request: Request, begun: Begun, claimed: Claimed) -> Answer:
     """Link it to the ID from whose pages it was asked for: in the same session, which was proved a moment before (case 112)."""
     me = browser.signed_in(request)
     if me is None or me.id != begun.session_id or me.user_id != begun.user_id:
-        raise Gone(flows.OVER, detail="another session than the one that asked to link")
+        raise Gone(flow_row.OVER, detail="another session than the one that asked to link")
     users.get(me.user_id, alone=True)
     social.link(me.user_id, begun.provider, claimed, title=upstream.titles()[begun.provider], session_id=me.id)
     return see_other(f"{LINKING}?linked={begun.provider}")
@@ -187,7 +187,7 @@ def _to_link(request: Request, begun: Begun, claimed: Claimed) -> Answer:
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/social`: "link it to this ID?"."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := _not_now(row, request):
         return see_other(there)
     waiting = _waiting(row, request)
@@ -196,7 +196,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/social`, `answer`: `link` or `skip`; then on to where the sign-in leads."""
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := _not_now(row, request):
         return see_other(there)
     waiting = _waiting(row, request)
@@ -213,7 +213,7 @@ def answer(request: Request, flow: str) -> Answer:
         except Conflict as refusal:  # linked to another ID meanwhile
             refusal.shown["restart_url"] = row.return_to
             raise
-    flows.write(row, social_request_id=None)
+    flow_row.write(row, social_request_id=None)
     return see_other(row.return_to)
 
 

@@ -10,9 +10,9 @@ from wtforms import StringField
 from idp.credentials import factor_limits, totp
 from idp.db.session import session as database
 from idp.errors import N_, BadInput, Gone, TooManyTries
-from idp.login import browser, drafts, further_proof
+from idp.login import browser, drafts, flow_row, further_proof
 from idp.login import flow as flows
-from idp.login.flow import Flow
+from idp.login.flow_row import Flow
 from idp.login.policy import TOTP, proof
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -30,7 +30,7 @@ class CodeForm(Form):
 
 def show(request: Request, flow: str) -> Answer:
     """`GET /login/<flow>/totp`; with `?back=1` as it was left for help."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, TOTP):
         return see_other(there)
     further_proof.doubted(row)
@@ -39,7 +39,7 @@ def show(request: Request, flow: str) -> Answer:
 
 def answer(request: Request, flow: str) -> Answer:
     """`POST /login/<flow>/totp`, `code`: one guess."""
-    row = flows.get(request, flow)
+    row = flow_row.get(request, flow)
     if there := flows.elsewhere(row, request, TOTP):
         return see_other(there)
     form, user = CodeForm(request, ui_locales=row.ui_locales), further_proof.doubted(row)
@@ -59,7 +59,7 @@ def answer(request: Request, flow: str) -> Answer:
     if right is None:
         return _wrong(row, form, guess, WRONG)
     # First the sign-in, then the person, then what they prove it with: as everywhere, so that nobody waits for another in a circle.
-    row = flows.get(request, flow, lock=True)
+    row = flow_row.get(request, flow, lock=True)
     if there := flows.elsewhere(row, request, TOTP):
         return see_other(there)  # another tab was quicker
     user = further_proof.doubted(row, alone=True)
@@ -74,8 +74,8 @@ def answer(request: Request, flow: str) -> Answer:
 
 def gone(request: Request, flow: str, text: str = NO_MORE) -> Gone:
     """What was to be proved is the person's no more since the page was opened: what is due now is asked from the beginning."""
-    row = flows.get(request, flow, lock=True)
-    flows.write(row, phone_code_id=None, **flows.NOTHING_PROVED)
+    row = flow_row.get(request, flow, lock=True)
+    flow_row.write(row, phone_code_id=None, **flow_row.NOTHING_PROVED)
     refusal = Gone(text, detail=f"a further proof of {row.id} was taken off meanwhile")
     refusal.shown["restart_url"] = row.address
     return refusal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from idp.credentials import phone_code
+from idp.credentials import one_time_code, phone_code
 from idp.credentials.phone_code import Guess, Transaction
 from idp.credentials.phone_sendings import Progress
 from tests.world import World
@@ -58,4 +58,4 @@ class Desk:
 
 def wrong(sent: Transaction, nth: int = 1) -> str:
     """A code that is not the right one."""
-    return f"{(int(phone_code.derive_code(sent.id)) + nth) % 10**6:06}"
+    return f"{(int(one_time_code.derive_code(sent.id)) + nth) % 10**6:06}"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from idp import clock, crypto, outbox
 from idp.cli.demo_story import Story
-from idp.credentials import email_code, phone_code, phone_limits
+from idp.credentials import email_code, one_time_code, phone_code, phone_limits
 from idp.credentials.email_code import Guess, Sent
 from idp.credentials.phone_sendings import NotOpen
 from idp.credentials.tables import EmailCode
@@ -57,7 +57,7 @@ def look(world: World, sent: Sent) -> Sent:
 
 def wrong(sent: Sent, nth: int = 1) -> str:
     """A code that is not the right one."""
-    return f"{(int(email_code.derive_code(sent.id)) + nth) % 10**6:06}"
+    return f"{(int(one_time_code.derive_code(sent.id)) + nth) % 10**6:06}"
 
 
 def test_arrives_and_wins_once(desk: Desk) -> None:
@@ -69,7 +69,7 @@ def test_arrives_and_wins_once(desk: Desk) -> None:
         with world.writes():
             email_code.resend(sent.id, "flw_1")
         codes = [mail["code"] for mail in world.inbox(ANNA)]
-        assert codes == [email_code.derive_code(sent.id)] * 2
+        assert codes == [one_time_code.derive_code(sent.id)] * 2
         assert look(world, sent).sends == 2
         with world.reads():
             row = session.execute(sa.select(table(EmailCode))).mappings().one()
@@ -92,7 +92,7 @@ def test_five_guesses_of_a_hundred(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         counted = [each for each in pool.map(lambda _: count(world, sent), range(30)) if each]
     assert sorted(each.tries_left for each in counted) == [0, 1, 2, 3, 4]
-    assert not guess(world, sent, email_code.derive_code(sent.id))
+    assert not guess(world, sent, one_time_code.derive_code(sent.id))
     assert look(world, sent).tries_left == 0
     with pytest.raises(Gone), world.writes():
         email_code.resend(sent.id, "flw_1")
@@ -114,7 +114,7 @@ def test_bound(desk: Desk) -> None:
     assert look(world, sent).tries_left == 5
     for typed in ("", "12345", "1234567", "١٢٣٤٥٦", "abcdef"):
         with pytest.raises(BadInput):
-            email_code.read_code(typed, sent.id)
+            one_time_code.read_code(typed, sent.id)
 
 
 def test_time_over(desk: Desk) -> None:
@@ -122,13 +122,13 @@ def test_time_over(desk: Desk) -> None:
     with clock.freeze(clock.now()) as later:
         sent, other = begin(desk.world), begin(desk.world, of="flw_2")
         later(299)
-        assert guess(desk.world, sent, email_code.derive_code(sent.id))
+        assert guess(desk.world, sent, one_time_code.derive_code(sent.id))
         counted = count(desk.world, other, of="flw_2")
         assert counted is not None
         later(1)
         assert count(desk.world, other, of="flw_2") is None
         with desk.world.writes():
-            assert email_code.judge(counted, email_code.derive_code(other.id))
+            assert email_code.judge(counted, one_time_code.derive_code(other.id))
             assert not email_code.redeem(counted)
         later(timedelta(days=2, seconds=1))
         with desk.world.writes():
@@ -151,7 +151,7 @@ def test_nobodys_address(desk: Desk) -> None:
         assert world.inbox(ANNA) == []
         assert len(world.inbox("boris@example.com")) == 1
         for _ in range(5):
-            assert not guess(world, sent, email_code.derive_code(sent.id))
+            assert not guess(world, sent, one_time_code.derive_code(sent.id))
         assert count(world, sent) is None
         assert [event.name for event in world.events("code.wrong")] == ["code.wrong"] * 5
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idp import clock, config, crypto
-from idp.credentials import phone_code
+from idp.credentials import one_time_code, phone_code
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import session
@@ -30,15 +30,15 @@ class TestTheCode:
     def test_derived(self, desk: Desk) -> None:
         """Six digits, the same for every sending, another for every transaction and kind; case 42: nowhere in the database."""
         one, other = desk.begin(), desk.begin(flow="flw_2")
-        assert phone_code.derive_code(one.id) == phone_code.derive_code(one.id) == desk.world.inbox(PHONE)[1]["code"]
-        assert phone_code.derive_code(one.id) != phone_code.derive_code(other.id)
-        assert phone_code.derive_code(one.id) != phone_code.derive_code(one.id, "flash_call")
+        assert one_time_code.derive_code(one.id) == one_time_code.derive_code(one.id) == desk.world.inbox(PHONE)[1]["code"]
+        assert one_time_code.derive_code(one.id) != one_time_code.derive_code(other.id)
+        assert one_time_code.derive_code(one.id) != one_time_code.derive_code(one.id, "flash_call")
 
     @pytest.mark.usefixtures("world")
     def test_uniform(self) -> None:
         """ASVS 6.5.3, 6.5.4: each digit is as likely as the others, in each place; the leading zero stays."""
         many = count(5000, 50000)
-        codes = [phone_code.derive_code(f"otp_{n}") for n in range(many)]
+        codes = [one_time_code.derive_code(f"otp_{n}") for n in range(many)]
         assert all(len(code) == 6 for code in codes)
         for place in range(6):
             for digit in "0123456789":
@@ -48,33 +48,33 @@ class TestTheCode:
     @pytest.mark.parametrize("typed", ["123456", " 123 456 ", "123-456", "123–456", "1 2 3 4 5 6", "123\u00a0456", "123‑456"])
     def test_as_people_type_it(self, typed: str) -> None:
         """`pages.md` §2.8: spaces, hyphens and dashes do not matter."""
-        assert phone_code.read_code(typed) == "123456"
+        assert one_time_code.read_code(typed) == "123456"
 
     @pytest.mark.parametrize(
         ("typed", "why"),
         [
-            ("", phone_code.TOO_SHORT),
-            ("12345", phone_code.TOO_SHORT),
-            ("1234567", phone_code.TOO_LONG),
-            ("1_2_3_4_5_6", phone_code.NOT_DIGITS),
-            ("١٢٣٤٥٦", phone_code.NOT_DIGITS),
-            ("１２３４５６", phone_code.NOT_DIGITS),
-            ("abcdef", phone_code.NOT_DIGITS),
-            ("123456\x00", phone_code.NOT_DIGITS),
-            ("+12345", phone_code.NOT_DIGITS),
+            ("", one_time_code.TOO_SHORT),
+            ("12345", one_time_code.TOO_SHORT),
+            ("1234567", one_time_code.TOO_LONG),
+            ("1_2_3_4_5_6", one_time_code.NOT_DIGITS),
+            ("١٢٣٤٥٦", one_time_code.NOT_DIGITS),
+            ("１２３４５６", one_time_code.NOT_DIGITS),
+            ("abcdef", one_time_code.NOT_DIGITS),
+            ("123456\x00", one_time_code.NOT_DIGITS),
+            ("+12345", one_time_code.NOT_DIGITS),
         ],
     )
     def test_no_guess_at_all(self, typed: str, why: str) -> None:
         """Case 61: what is not six digits is refused with its reason, and never evaluated."""
         with pytest.raises(BadInput) as refused:
-            phone_code.read_code(typed)
+            one_time_code.read_code(typed)
         assert refused.value.message == why
 
     @given(st.text(max_size=30))
     def test_any_text(self, text: str) -> None:
         """Six ASCII digits or a refusal."""
         try:
-            code = phone_code.read_code(text)
+            code = one_time_code.read_code(text)
         except BadInput:
             return
         assert len(code) == 6
@@ -87,8 +87,8 @@ class TestGuessing:
     def test_right(self, desk: Desk) -> None:
         """The right code wins, once."""
         sent = desk.begin()
-        assert desk.guess(sent, phone_code.derive_code(sent.id))
-        assert not desk.guess(sent, phone_code.derive_code(sent.id))
+        assert desk.guess(sent, one_time_code.derive_code(sent.id))
+        assert not desk.guess(sent, one_time_code.derive_code(sent.id))
         assert desk.look(sent).used_at
 
     def test_five(self, desk: Desk) -> None:
@@ -97,7 +97,7 @@ class TestGuessing:
         for nth in range(1, 6):
             assert not desk.guess(sent, wrong(sent, nth))
             assert desk.look(sent).tries_left == 5 - nth
-        assert not desk.guess(sent, phone_code.derive_code(sent.id))
+        assert not desk.guess(sent, one_time_code.derive_code(sent.id))
         assert not desk.look(sent).is_open
 
     def test_counted_before_judged(self, desk: Desk) -> None:
@@ -105,7 +105,7 @@ class TestGuessing:
         sent = desk.begin()
         assert desk.count(sent) is not None
         assert desk.look(sent).tries_left == 4
-        assert desk.guess(sent, phone_code.derive_code(sent.id))
+        assert desk.guess(sent, one_time_code.derive_code(sent.id))
 
     def test_a_hundred_at_once(self, desk: Desk) -> None:
         """Case 53, R3: of 100 guesses at once exactly five are counted, and none after them is judged."""
@@ -120,7 +120,7 @@ class TestGuessing:
         """Case 54: two right codes at once, one wins."""
         for turn in range(count(5, 100)):
             sent = desk.begin(new_phone(turn), network=f"10.0.{turn}.0/24")
-            code = phone_code.derive_code(sent.id)
+            code = one_time_code.derive_code(sent.id)
             with ThreadPoolExecutor(4) as pool:
                 won = list(pool.map(lambda _, sent=sent, code=code: desk.guess(sent, code), range(4)))
             assert sum(won) == 1
@@ -140,16 +140,16 @@ class TestGuessing:
         with clock.freeze(clock.now()) as later:
             sent, other = desk.begin(), desk.begin(flow="flw_2")
             later(299)
-            assert desk.guess(sent, phone_code.derive_code(sent.id))
+            assert desk.guess(sent, one_time_code.derive_code(sent.id))
             guess = desk.count(other, flow="flw_2")
             assert guess is not None
             later(1)
-            assert not desk.guess(other, phone_code.derive_code(other.id), flow="flw_2")
+            assert not desk.guess(other, one_time_code.derive_code(other.id), flow="flw_2")
             with desk.world.writes():
-                assert phone_code.judge(guess, phone_code.derive_code(other.id))
+                assert phone_code.judge(guess, one_time_code.derive_code(other.id))
                 assert not phone_code.redeem(guess)  # counted in time, but it ran out before it was used
             later(-3600)
-            assert not desk.guess(sent, phone_code.derive_code(sent.id))
+            assert not desk.guess(sent, one_time_code.derive_code(sent.id))
 
 
 class TestTestNumbers:
@@ -159,7 +159,7 @@ class TestTestNumbers:
         """The fixed code works, no other does, nothing is sent, the use is an event."""
         desk = configured(login=LISTED)
         sent = desk.begin()
-        assert not desk.guess(sent, phone_code.derive_code(sent.id))
+        assert not desk.guess(sent, one_time_code.derive_code(sent.id))
         assert desk.guess(sent, "424242")
         assert desk.world.waiting() == 0
         assert len(desk.world.events("code.test_number_used")) == 1
@@ -195,7 +195,7 @@ def test_rows_hold_no_number(desk: Desk) -> None:
         row = session.execute(sa.select(table(PhoneCode))).mappings().one()
     text = " ".join(str(value) for value in row.values())
     assert PHONE not in text
-    assert phone_code.derive_code(sent.id) not in text
+    assert one_time_code.derive_code(sent.id) not in text
     assert crypto.unseal(phone_code.SEAL, row["phone"]) == PHONE
 
 

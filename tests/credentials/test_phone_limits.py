@@ -11,7 +11,7 @@ import pytest
 from idp import clock
 from idp.cli.demo_story import Story
 from idp.config import Settings
-from idp.credentials import phone_code, phone_limits, phone_sendings, trusted_device
+from idp.credentials import one_time_code, phone_code, phone_limits, phone_sendings, trusted_device
 from idp.errors import Gone, TooManyTries
 from tests.credentials.lab import PHONE, Desk, wrong
 from tests.world import new_phone
@@ -44,13 +44,13 @@ class TestTheNumber:
                 for nth in range(1, 6):
                     assert not desk.guess(sent, wrong(sent, nth), flow=f"flw_{n}")
             with pytest.raises(TooManyTries):
-                desk.guess(third, phone_code.derive_code(third.id), flow="flw_2")
+                desk.guess(third, one_time_code.derive_code(third.id), flow="flw_2")
             with pytest.raises(TooManyTries) as refused:  # what could not be entered is not sent
                 desk.begin(flow="flw_3")
             assert refused.value.retry_at == clock.now() + timedelta(hours=1)
             later(3600)
             fourth = desk.begin(flow="flw_4")
-            assert desk.guess(fourth, phone_code.derive_code(fourth.id), flow="flw_4")
+            assert desk.guess(fourth, one_time_code.derive_code(fourth.id), flow="flw_4")
 
     def test_honest_people(self, desk: Desk) -> None:
         """A right code is no wrong one: whoever signs in often is never stopped by it."""
@@ -59,7 +59,7 @@ class TestTheNumber:
                 later(9000)
                 sent = desk.begin(flow=f"flw_{n}")
                 assert not desk.guess(sent, wrong(sent), flow=f"flw_{n}")
-                assert desk.guess(sent, phone_code.derive_code(sent.id), flow=f"flw_{n}")
+                assert desk.guess(sent, one_time_code.derive_code(sent.id), flow=f"flw_{n}")
 
     def test_a_hundred_in_a_row(self, desk: Desk) -> None:
         """NIST SP 800-63B-4 §3.2.2: after 100 wrong ones in a row codes are off for the number, until support turns them on."""
@@ -114,7 +114,7 @@ class TestTheNumber:
             with pytest.raises(TooManyTries):
                 desk.begin(flow=f"flw_{n}")
         own = desk.begin(flow="flw_own", device="dev_1")
-        assert desk.guess(own, phone_code.derive_code(own.id), flow="flw_own")
+        assert desk.guess(own, one_time_code.derive_code(own.id), flow="flw_own")
         for _ in range(2):
             assert desk.begin(device="dev_1")
 
@@ -187,7 +187,7 @@ class TestSendingAgain:
                 desk.resend(sent)
             assert no_more.value.message == phone_sendings.NOT_OPEN  # one spoken call is left
             assert desk.world.waiting() == 3
-            assert desk.guess(sent, phone_code.derive_code(sent.id))
+            assert desk.guess(sent, one_time_code.derive_code(sent.id))
 
     def test_pressed_twice(self, desk: Desk) -> None:
         """Two presses at once are one sending."""
@@ -207,7 +207,7 @@ class TestSendingAgain:
         """What has run out, was used or guessed away is not sent again."""
         with clock.freeze(clock.now()) as later:
             used, old = desk.begin(), desk.begin(flow="flw_2")
-            assert desk.guess(used, phone_code.derive_code(used.id))
+            assert desk.guess(used, one_time_code.derive_code(used.id))
             later(300)
             for sent, flow in ((used, "flw_1"), (old, "flw_2"), (old, "flw_other")):
                 with pytest.raises(Gone):

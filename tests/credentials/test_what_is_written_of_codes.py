@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_code, phone_limits, phone_sendings
+from idp.credentials import one_time_code, phone_code, phone_limits, phone_sendings
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import table
 from idp.db.session import session
@@ -83,7 +83,7 @@ def test_the_trail(desk: Desk) -> None:
         later(60)
         desk.resend(sent)
         assert not desk.guess(sent, wrong(sent))
-        assert desk.guess(sent, phone_code.derive_code(sent.id))
+        assert desk.guess(sent, one_time_code.derive_code(sent.id))
     about = {"code": sent.id, "purpose": "sign_in", "channel": "sms"}
     assert trail(desk, "code.sent") == [
         ("ok", about | {"test": False}, {"phone": PHONE}),
@@ -114,7 +114,7 @@ def test_the_message(desk: Desk) -> None:
             sent = phone_code.begin(PHONE, flow_id="flw_1", purpose="sign_in", language="ru", network=NETWORK)
         later(30)
         desk.resend(sent)
-        text = compose("sign_in_code", "sms", "ru", code=phone_code.derive_code(sent.id)).text
+        text = compose("sign_in_code", "sms", "ru", code=one_time_code.derive_code(sent.id)).text
         assert [message["text"] for message in desk.world.inbox(PHONE)] == [text, text]
         later(60)
         desk.resend(sent)
@@ -133,7 +133,7 @@ def test_what_it_cost(desk: Desk) -> None:
         assert (row["channel"], row["sent"]) == ("voice", ["sms", "sms", "voice"])
         assert row["next_send_at"] == clock.now() + timedelta(seconds=120)
         later(1)
-        assert desk.guess(sent, phone_code.derive_code(sent.id))
+        assert desk.guess(sent, one_time_code.derive_code(sent.id))
         of = table(SpendEntry)
         with desk.world.reads():
             kept = session.execute(sa.select(of.c.code_id, of.c.channel, of.c.verified_at).order_by(of.c.created_at, of.c.id)).all()
@@ -194,7 +194,7 @@ def test_over(desk: Desk, over: str) -> None:
         assert len(desk.world.inbox(PHONE)) == 1
         later(30)
         if over == "used":
-            assert desk.guess(sent, phone_code.derive_code(sent.id))
+            assert desk.guess(sent, one_time_code.derive_code(sent.id))
         elif over == "time":
             later(270)
         elif over == "tries":
@@ -203,7 +203,7 @@ def test_over(desk: Desk, over: str) -> None:
         which = "otp_none" if over == "none" else sent.id
         with pytest.raises(Gone) as refused, desk.world.writes():
             phone_code.resend(which, "flw_2" if over == "another sign-in's" else "flw_1", "sms")
-        assert refused.value.message == phone_code.TIME_OVER
+        assert refused.value.message == one_time_code.TIME_OVER
         assert len(desk.world.inbox(PHONE)) == 1
 
 

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_code
+from idp.credentials import one_time_code
 from idp.credentials.tables import Browser, Device, PhoneCode
 from idp.db.session import session
 from idp.delegation.tables import Code, Consent
@@ -258,7 +258,7 @@ def test_tabs_that_prove_anew_all_hold_a_session(provider: Served, party: Party,
 
 def _newest(provider: Served, page: httpx2.Response) -> str:
     flow = str(page.url).split("/")[4]
-    return phone_code.derive_code(code_of(provider, flow).id)
+    return one_time_code.derive_code(code_of(provider, flow).id)
 
 
 def _unticked(request: httpx2.Request) -> httpx2.Request:

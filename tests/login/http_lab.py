@@ -11,7 +11,7 @@ import httpx2
 import sqlalchemy as sa
 
 from idp.cli.demo_story import Story
-from idp.credentials import phone_code
+from idp.credentials import one_time_code
 from idp.credentials.tables import PhoneCode
 from idp.db.columns import Base
 from idp.db.session import engine
@@ -117,7 +117,7 @@ def right_code(world: World, page: httpx2.Response) -> str:
     """The code of the sign-in that a page belongs to, without a look into the inbox."""
     with world.reads():
         sent = database.scalars(sa.select(PhoneCode.id).where(PhoneCode.flow_id == flow_of(page)).order_by(PhoneCode.created_at)).all()
-    return phone_code.derive_code(sent[-1])
+    return one_time_code.derive_code(sent[-1])
 
 
 def guess_wrong(world: World, browser: Browser, page: httpx2.Response, times: int = 1) -> list[httpx2.Response]:

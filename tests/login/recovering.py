@@ -9,7 +9,7 @@ import httpx2
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_code, recoveries, recovery_codes
+from idp.credentials import one_time_code, recoveries, recovery_codes
 from idp.credentials.recoveries import Case
 from idp.credentials.tables import Device, PhoneCode
 from idp.db.session import session as database
@@ -46,7 +46,7 @@ def new_code(world: World, page: httpx2.Response) -> str:
     with world.reads():
         found = database.scalars(last.order_by(PhoneCode.created_at.desc())).first()
     assert found is not None
-    return phone_code.derive_code(found)
+    return one_time_code.derive_code(found)
 
 
 def case_of(world: World, page: httpx2.Response) -> Case:

@@ -8,7 +8,7 @@ import httpx2
 import sqlalchemy as sa
 
 from idp import clock
-from idp.credentials import phone_code
+from idp.credentials import one_time_code
 from idp.credentials.tables import PhoneCode, PhoneCodeSending
 from idp.db.columns import table
 from idp.db.session import session
@@ -44,7 +44,7 @@ def values(world: World, page: httpx2.Response) -> tuple[str, str]:
     """What text, spoken call and e-mail say; and what the number of a flash call ends in."""
     with world.reads():
         known_as = code_id(page)
-    return phone_code.derive_code(known_as), phone_code.derive_code(known_as, "flash_call")
+    return one_time_code.derive_code(known_as), one_time_code.derive_code(known_as, "flash_call")
 
 
 def ask(browser: Browser, page: httpx2.Response, channel: str) -> httpx2.Response:

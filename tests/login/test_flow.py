@@ -16,7 +16,7 @@ from idp.credentials import phone_code
 from idp.credentials.tables import Device
 from idp.db.session import session as database
 from idp.directory.tables import User
-from idp.login import flow
+from idp.login import flow, flow_row
 from idp.login.policy import Demand
 from idp.login.tables import LoginFlow, Session
 from idp.web.http import Request
@@ -102,7 +102,7 @@ class TestTheFirstTime:
             {"REQUEST_METHOD": "POST", "HTTP_COOKIE": f"idp_login={browser.cookies['idp_login']}", "REMOTE_ADDR": "203.0.113.7"}
         )
         with world.writes():  # the first tab has had its guess counted and judged ...
-            row = flow.get(request, flow_id)
+            row = flow_row.get(request, flow_id)
             guess = phone_code.guess(row.phone_code_id or "", flow_id)
             assert guess is not None
             guess = phone_code.judge(guess, code)
@@ -111,7 +111,7 @@ class TestTheFirstTime:
         browser.submit(other, phone=new_phone(4))  # ... when the second one names another number ...
         with world.writes():
             assert phone_code.redeem(guess)
-            row = flow.get(request, flow_id)
+            row = flow_row.get(request, flow_id)
             assert flow.proved_phone(row, request, guess, remember=True).status == 303
         page = browser.onward(browser.get(f"/login/{flow_id}"))  # ... and the first goes on
         assert where(page) == "register"
@@ -269,4 +269,4 @@ def test_swept(world: World, party: Party) -> None:
         world.browser().authorize(party)
         later(timedelta(days=2, hours=1, seconds=1))
         with world.writes():
-            assert flow.sweep(clock.now()) == 1
+            assert flow_row.sweep(clock.now()) == 1

@@ -283,12 +283,12 @@ class TestReceipts:
 def test_a_draft_goes_with_its_sign_in(world: World, party: Party) -> None:
     """Nothing that was typed outlives the sign-in."""
     from idp.db.session import session
-    from idp.login import flow
+    from idp.login import flow_row
 
     browser = world.browser()
     with clock.freeze(clock.now()) as later:
         look(browser, browser.authorize(party), "/help", phone="12")
         later(3 * 86400)
         with world.writes():
-            flow.sweep(clock.now())
+            flow_row.sweep(clock.now())
             assert session.scalar(sa.select(sa.func.count()).select_from(LoginDraft)) == 0
