@@ -22,6 +22,7 @@ from idp.config import settings
 from idp.config_providers import Provider, is_address
 from idp.credentials import social
 from idp.credentials.social import Asked, Claimed
+from idp.jws_received import plain
 from idp.login import upstream_token
 from idp.login.upstream_token import SUBJECT, KeyUnknown, TokenRefused
 from idp.outbound import OutboundFailed
@@ -98,8 +99,8 @@ def endpoints(provider: Provider) -> Endpoints:
     if not all(isinstance(each, str) and is_address(each) for each in found):
         raise UpstreamFailed("failed", "discovery_endpoints")
     signs = said.get("id_token_signing_alg_values_supported") or ["RS256"]
-    allowed = {upstream_token.plain(each) for each in provider.algorithms}
-    algorithms = frozenset(upstream_token.plain(each) for each in signs if isinstance(each, str)) & allowed
+    allowed = {plain(each) for each in provider.algorithms}
+    algorithms = frozenset(plain(each) for each in signs if isinstance(each, str)) & allowed
     says_issuer = said.get("authorization_response_iss_parameter_supported") is True
     return Endpoints(str(found[0]), str(found[1]), str(found[2]), says_issuer, algorithms)
 

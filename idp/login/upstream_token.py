@@ -14,16 +14,12 @@ Every refusal is a word for the log; people read that it did not work.
 
 from __future__ import annotations
 
-import json
 import re
-from functools import cache
 from typing import Any
 
-from idp import clock, crypto
-from idp.jws import LONGEST, decode
+from idp import clock, crypto, jws_received
+from idp.jws_received import plain
 
-COMPACT = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,2048})")
-NEVER = frozenset({"jwk", "jku", "x5u", "crit", "b64", "zip", "enc", "epk"})
 TYPES = ("", "jwt", "application/jwt")  # an explicit type is that of something else (RFC 8725 §3.11)
 SKEW = 60  # seconds that the provider's clock may differ from ours
 OLDEST = 600  # seconds: the journey takes no longer
@@ -46,17 +42,14 @@ class KeyUnknown(TokenRefused):
     """No key of the set that we know has this `kid`: there may be a newer set."""
 
 
-def plain(algorithm: str) -> str:
-    """An algorithm by its present name (RFC 9864)."""
-    return "Ed25519" if algorithm == "EdDSA" else algorithm
-
-
 def judge(token: str, keys: list[Any], *, algorithms: frozenset[str], issuer: str, client_id: str, nonce: str) -> Claims:
     """The claims of `token`; raises TokenRefused, KeyUnknown. `keys`: of the provider's JWK Set. `algorithms`: by their present names."""
-    shape = COMPACT.fullmatch(token) if len(token) <= LONGEST else None
-    if shape is None:
+    halves = jws_received.halves(token)
+    if halves is None:
         raise TokenRefused("token_shape")
-    header, claims = _parsed(shape[1]), _parsed(shape[2])
+    header, claims = (jws_received.members(half) for half in halves)
+    if header is None or claims is None:
+        raise TokenRefused("token_shape")
     algorithm, kid = _read_header(header, algorithms)
     if not _is_signed(token, _key(keys, kid, algorithm), algorithm):
         raise TokenRefused("token_signature")
@@ -72,26 +65,9 @@ def judge(token: str, keys: list[Any], *, algorithms: frozenset[str], issuer: st
     return claims
 
 
-def _parsed(segment: str) -> Claims:
-    try:
-        members = json.loads(decode(segment), object_pairs_hook=_each_once)
-    except (ValueError, RecursionError):
-        members = None
-    if not isinstance(members, dict):
-        raise TokenRefused("token_shape")
-    return members
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands there twice")
-    return members
-
-
 def _read_header(header: dict[str, Any], algorithms: frozenset[str]) -> tuple[str, str | None]:
     algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
-    if NEVER & header.keys() or type(kind) is not str or kind.lower() not in TYPES:
+    if jws_received.NEVER & header.keys() or type(kind) is not str or kind.lower() not in TYPES:
         raise TokenRefused("token_header")
     if type(algorithm) is not str or plain(algorithm) not in algorithms or plain(algorithm) not in KINDS:
         raise TokenRefused("token_algorithm")
@@ -122,7 +98,7 @@ def _fits(key: dict[str, Any], algorithm: str) -> bool:
 
 
 def _is_signed(token: str, members: dict[str, Any], algorithm: str) -> bool:
-    from joserfc import errors, jws  # noqa: PLC0415 - heavy, and most requests do without
+    from joserfc import errors  # noqa: PLC0415 - heavy, and most requests do without
     from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415 - as above
 
     kinds: dict[str, Any] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
@@ -130,23 +106,9 @@ def _is_signed(token: str, members: dict[str, Any], algorithm: str) -> bool:
         key = kinds[members["kty"]].import_key(members)
         if members["kty"] == "RSA" and key.public_key.key_size < 2048:
             return False
-        jws.deserialize_compact(token, key, registry=_only(algorithm))
     except (errors.JoseError, ValueError, TypeError, KeyError):
         return False
-    return True
-
-
-@cache
-def _only(algorithm: str) -> Any:
-    """The library's registry of algorithms, with one in it."""
-    from joserfc import jws  # noqa: PLC0415 - as above
-
-    class Only(jws.JWSRegistry):
-        def get_alg(self, name: str) -> Any:
-            """The one algorithm, also by Ed25519's older name."""
-            return super().get_alg(plain(name))
-
-    return Only(algorithms=[algorithm], strict_check_header=False)
+    return jws_received.is_signed(token, key, algorithm)
 
 
 def _require_times(claims: Claims) -> None:

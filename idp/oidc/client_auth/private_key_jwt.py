@@ -13,27 +13,21 @@ Every refusal is `invalid_client`, and says what to change: a developer reads it
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-from idp import clock
+from idp import clock, jws_received
 from idp.config import settings
 from idp.delegation import client_keys, clients
 from idp.delegation.clients import Client
 from idp.errors import OAuthRefusal
-from idp.jws import LONGEST, decode
 from idp.oidc.client_auth.methods import Sent, invalid_client
 
 METHOD = "private_key_jwt"
 LIFETIME = 600  # seconds that an assertion may be good for (some libraries' default); we remember it so long
 SKEW = 10  # seconds that the client's clock may be ahead of ours
 LONGEST_JTI = 256
-COMPACT = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,2048})")
-# Keys of the sender's choice, addresses to fetch some from, and extensions that change what is signed.
-NEVER = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "epk"})
+NEVER = jws_received.NEVER | {"x5c"}
 # Explicit types (RFC 8725 §3.11) of other things are no assertions; a plain one, or none, is what libraries send.
 TYPES = ("", "jwt", "application/jwt", "client-authentication+jwt")
 
@@ -41,15 +35,17 @@ TYPES = ("", "jwt", "application/jwt", "client-authentication+jwt")
 def authenticate(sent: Sent) -> Client:
     """The client that signed `sent.assertion`; raises OAuthRefusal `invalid_client`. Within the transaction of what it asks for."""
     assertion = sent.assertion
-    shape = COMPACT.fullmatch(assertion) if len(assertion) <= LONGEST else None
-    if shape is None:
+    halves = jws_received.halves(assertion)
+    if halves is None:
         raise _refused("it is not a compact JWS of at most 8192 characters")
-    header, claims = _parsed(shape[1]), _parsed(shape[2])
+    header, claims = (jws_received.members(half) for half in halves)
+    if header is None or claims is None:
+        raise _refused("its header and its claims are JSON objects in base64url, in which each name stands once")
     algorithm, kid = _read_header(header)
-    registry = _only("Ed25519" if algorithm == "EdDSA" else algorithm)  # before the transaction begins: the library takes its time to load
+    jws_received.registry(algorithm)  # before the transaction begins: the library takes its time to load
     client = _claimed(claims, sent.client_id)
     key = client_keys.find(client.jwks, kid=kid, algorithm=algorithm)
-    if key is None or not _is_signed(assertion, key, registry):
+    if key is None or not jws_received.is_signed(assertion, key, algorithm):
         raise _refused("no registered key of this client has signed it: look at kid, alg and the keys that are registered")
     _require_audience(claims.get("aud"))
     expires_at = _require_times(claims)
@@ -59,23 +55,6 @@ def authenticate(sent: Sent) -> Client:
     if not client_keys.use_once(client.id, jti, expires_at=expires_at):
         raise _refused("this jti was used before. Make a new assertion for each request")
     return client
-
-
-def _parsed(segment: str) -> dict[str, Any]:
-    try:
-        members = json.loads(decode(segment), object_pairs_hook=_each_once)
-    except (ValueError, RecursionError):
-        members = None
-    if not isinstance(members, dict):
-        raise _refused("its header and its claims are JSON objects in base64url, in which each name stands once")
-    return members
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands there twice")
-    return members
 
 
 def _read_header(header: dict[str, Any]) -> tuple[str, str | None]:
@@ -102,29 +81,6 @@ def _claimed(claims: dict[str, Any], named: str) -> Client:
     if client is None or client.token_endpoint_auth_method != METHOD:
         raise _refused(f"this client is not known, or not registered for {METHOD}")
     return client
-
-
-def _is_signed(assertion: str, key: Any, registry: Any) -> bool:
-    from joserfc import errors, jws  # noqa: PLC0415 - heavy, and most requests do without
-
-    try:
-        jws.deserialize_compact(assertion, key, registry=registry)
-    except (errors.JoseError, ValueError):
-        return False
-    return True
-
-
-@cache
-def _only(algorithm: str) -> Any:
-    """The library's registry of algorithms, with one in it."""
-    from joserfc import jws  # noqa: PLC0415 - as above
-
-    class Only(jws.JWSRegistry):
-        def get_alg(self, name: str) -> Any:
-            """The one algorithm. The library warns of Ed25519's older name, and takes each Edwards curve for it."""
-            return super().get_alg("Ed25519" if name == "EdDSA" else name)
-
-    return Only(algorithms=[algorithm], strict_check_header=False)
 
 
 def _require_audience(audience: Any) -> None:
