@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import StringField
 
 from idp import limits
@@ -48,12 +50,8 @@ def answer(request: Request) -> Answer:
             raise BadInput(NO_FILE)
         database.commit()
         drawn = pictures.draw(file)
-    except TooManyTries as refusal:
-        form.refuse("picture", refusal)
-        return form.wait(_page(me, form, status=429), refusal)
-    except BadInput as refusal:
-        form.refuse("picture", refusal)
-        return _page(me, form, status=422)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("picture", refusal, partial(_page, me, form))
     me = entry.enter(request)  # as it is now, after the work
     pictures.keep(me.id, drawn)
     return see_other("/account/profile?done=avatar")

@@ -6,6 +6,7 @@ begins only right after a proof, so to enter it needs no further one.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from wtforms import StringField
@@ -64,12 +65,8 @@ def answer(request: Request) -> Answer:
         if sent is None or not sent.is_open or canonical_email(sent.address) != canonical_email(address):
             language = language_of(request)
             email_code.begin(address, for_id=me.session.id, purpose=PURPOSE, language=language, network=request.network)
-    except TooManyTries as refusal:
-        form.refuse("email", refusal)
-        return form.wait(_page(me, form, status=429), refusal)
-    except BadInput as refusal:
-        form.refuse("email", refusal)
-        return _page(me, form, status=422)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("email", refusal, partial(_page, me, form))
     return see_other(CODE)
 
 
@@ -90,12 +87,8 @@ def answer_code(request: Request) -> Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = email_code.guess(sent.id, me.session.id, purpose=PURPOSE)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _code_page(me, form, sent, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_code_page(me, form, sent, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_code_page, me, form, sent))
     database.commit()
     if guess is None or not email_code.judge(guess, code):
         codes.refuse(form, guess.tries_left if guess else None)
@@ -117,8 +110,7 @@ def resend(request: Request) -> Answer:
         pass
     except TooManyTries as refusal:
         form = CodeForm(request)
-        form.refuse("code", refusal)
-        return form.wait(_code_page(me, form, sent, status=429), refusal)
+        return form.refused("code", refusal, partial(_code_page, me, form, sent))
     return see_other(CODE)
 
 

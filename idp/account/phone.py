@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from wtforms import StringField
@@ -127,12 +128,8 @@ def answer_new(request: Request) -> Answer:
             raise BadInput(SAME)
         if at.new is None or not at.new.is_open or at.new.phone != phone:
             _send(request, me, phone, NEW_NUMBER)
-    except TooManyTries as refusal:
-        form.refuse("phone", refusal)
-        return form.wait(_number_page(me, form, status=429), refusal)
-    except BadInput as refusal:
-        form.refuse("phone", refusal)
-        return _number_page(me, form, status=422)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("phone", refusal, partial(_number_page, me, form))
     return see_other(NEW_CODE)
 
 
@@ -232,12 +229,8 @@ def _judge(request: Request, me: Me, sent: Transaction) -> Guess | Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = phone_code.guess(sent.id, me.session.id, purpose=sent.purpose)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _code_page(me, form, sent, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_code_page(me, form, sent, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_code_page, me, form, sent))
     database.commit()
     right = phone_code.judge(guess, code) if guess is not None else None
     if right is not None:
@@ -258,8 +251,7 @@ def _resend(request: Request, me: Me, sent: Transaction | None, page: str, anew:
         pass
     except TooManyTries as refusal:
         form = CodeForm(request)
-        form.refuse("code", refusal)
-        return form.wait(_code_page(me, form, sent, status=429), refusal)
+        return form.refused("code", refusal, partial(_code_page, me, form, sent))
     return see_other(page)
 
 

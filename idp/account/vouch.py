@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from wtforms import StringField
@@ -44,8 +45,7 @@ def answer(request: Request) -> Answer:
     try:
         limits.spend("vouch_code", me.id, limit=TRIES, window_seconds=HOUR)
     except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(me, form, status=429), refusal)
+        return form.refused("code", refusal, partial(_page, me, form))
     case = recoveries.of_vouch_code(_read(form.code.data or ""))
     if case is None or not vouches.companies_for(case, me.id):
         form.refuse_with("code", form.translate(NO_SUCH))

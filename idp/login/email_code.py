@@ -5,6 +5,8 @@ NOTE: `answer` commits between counting the guess and looking at it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import StringField
 
 from idp import clock, languages
@@ -44,12 +46,8 @@ def answer(request: Request, flow: str) -> Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", row.email_code_id or "")
         guess = phone_code.guess(row.email_code_id or "", row.id, purpose=phone_code.FURTHER_PROOF)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _page(row, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_page, row, form))
     database.commit()  # counted, whatever happens from here on; one that was not lets go of the code, as in `phone_code`
     if guess is None:
         return _page(row, form, status=422)
@@ -78,8 +76,7 @@ def resend(request: Request, flow: str) -> Answer:
         pass
     except TooManyTries as refusal:
         form = EmailCodeForm(request, ui_locales=row.ui_locales)
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, status=429), refusal)
+        return form.refused("code", refusal, partial(_page, row, form))
     return see_other(flows.next_address(row, request))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import TelField
 
 from idp.credentials.phone import read_number
@@ -37,12 +39,8 @@ def answer(request: Request, flow: str) -> Answer:
     form = IdentifyForm(request, ui_locales=row.ui_locales)
     try:
         return sending.ask_for_code(row, request, read_number(form.phone.data or ""))
-    except BadInput as refusal:
-        form.refuse("phone", refusal)
-        return _page(row, request, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("phone", refusal)
-        return form.wait(_page(row, request, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("phone", refusal, partial(_page, row, request, form))
 
 
 def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200) -> Page:

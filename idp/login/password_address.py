@@ -9,6 +9,7 @@ NOTE: `answer` commits between counting the guess and looking at it.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from wtforms import StringField
 
@@ -67,8 +68,7 @@ def _ask(row: Flow, request: Request, owner: Owner) -> Answer:
             _begin(row, request, owner)
         except TooManyTries as refusal:
             form = AddressForm(request, ui_locales=row.ui_locales)
-            form.refuse("code", refusal)
-            return form.wait(_page(row, form, owner, None, status=429), refusal)
+            return form.refused("code", refusal, partial(_page, row, form, owner, None))
     return see_other(f"{row.address}/password/code")
 
 
@@ -91,12 +91,8 @@ def answer(request: Request, flow: str) -> Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", sent.id)
         guess = email_code.guess(sent.id, row.id, purpose=PURPOSE)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _page(row, form, owner, sent, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, owner, sent, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_page, row, form, owner, sent))
     database.commit()  # counted, whatever happens from here on
     if guess is None or not email_code.judge(guess, code):
         if guess is not None:
@@ -127,8 +123,7 @@ def resend(request: Request, flow: str) -> Answer:
         pass
     except TooManyTries as refusal:
         form = AddressForm(request, ui_locales=row.ui_locales)
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, owner, sent, status=429), refusal)
+        return form.refused("code", refusal, partial(_page, row, form, owner, sent))
     return see_other(f"{row.address}/password/code")
 
 

@@ -6,6 +6,7 @@ NOTE: `answer` commits between counting the guess and looking at it. Whoever sen
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from wtforms import BooleanField, StringField
 
@@ -58,12 +59,8 @@ def answer(request: Request, flow: str) -> Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", code_id)
         guess = phone_code.guess(code_id, row.id)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _again(row, request, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_again(row, request, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_again, row, request, form))
     # Counted, whatever happens from here on. One that was not counted lets go of the code as well: PostgreSQL keeps a row locked that an
     # UPDATE looked at, and whoever sends the code again takes first the sign-in, then its code.
     database.commit()
@@ -103,8 +100,7 @@ def resend(request: Request, flow: str) -> Answer:
     except TooManyTries as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
         form.remember.data = row.remember and not browser.is_shared(request)
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, code, status=429), refusal)
+        return form.refused("code", refusal, partial(_page, row, form, code))
     return see_other(flows.next_address(row, request))
 
 
@@ -124,8 +120,7 @@ def _late(request: Request, row: Flow, form: CodeForm) -> Answer:
     try:
         following = sending.ask_for_code(row, request, code.phone, channel=code.sent[-1])
     except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_again(row, request, form, status=429), refusal)
+        return form.refused("code", refusal, partial(_again, row, request, form))
     if flow_row.get_code(row).id == code.id:  # first the browser has to work for it
         return following
     form.refuse_with("code", form.translate(SENT_NEW))

@@ -6,6 +6,8 @@ its network, from a small budget of its own. What was asked for waits, sealed, i
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import HiddenField
 
 from idp.credentials import phone_code
@@ -52,8 +54,7 @@ def answer(request: Request, flow: str) -> Answer:
     except WorkNeeded as needed:  # meanwhile it takes more
         return sending.await_work(row, wanted.phone, wanted.channel, again=wanted.again, hard=needed.is_hard)
     except TooManyTries as refusal:
-        form.refuse("altcha", refusal)
-        return form.wait(_page(row, request, form, wanted, status=429), refusal)
+        return form.refused("altcha", refusal, partial(_page, row, request, form, wanted))
     sending.worked(row)
     return following
 

@@ -5,6 +5,8 @@ NOTE: what was typed is looked up, and nothing shows whether anybody has it (cas
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import StringField, TelField
 
 from idp import clock
@@ -69,8 +71,7 @@ def answer(request: Request, flow: str) -> Answer:
     try:
         sent = _open_code(row, former, phone) or _send(row, request, phone)
     except TooManyTries as refusal:
-        form.refuse("phone", refusal)
-        return form.wait(_page(row, form, status=429), refusal)
+        return form.refused("phone", refusal, partial(_page, row, form))
     case = recoveries.open_for(row.id, who, user, phone, phone_code_id=sent.id)
     if sent.used_at is not None:
         recoveries.note(case, phone_proved_at=clock.now())
@@ -132,12 +133,8 @@ def answer_code(request: Request, flow: str) -> Answer:
     try:
         code = one_time_code.read_code(form.code.data or "", code_id)
         guess = phone_code.guess(code_id, row.id, purpose=recoveries.NEW_PHONE)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _code_page(row, case, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_code_page(row, case, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_code_page, row, case, form))
     database.commit()  # counted, whatever happens from here on
     right = phone_code.judge(guess, code) if guess is not None else None
     if guess is None or right is None or right.channel == EMAIL:
@@ -174,8 +171,7 @@ def resend(request: Request, flow: str) -> Answer:
         pass
     except TooManyTries as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
-        form.refuse("code", refusal)
-        return form.wait(_code_page(row, case, form, status=429), refusal)
+        return form.refused("code", refusal, partial(_code_page, row, case, form))
     return see_other(due(row, recoveries.get(case.id)))
 
 

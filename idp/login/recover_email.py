@@ -7,6 +7,8 @@ NOTE: both answers commit between counting the guess and looking at it; the reco
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import StringField
 
 from idp import clock, crypto, limits
@@ -91,8 +93,7 @@ def resend(request: Request, flow: str) -> Answer:
             recoveries.note(case, email_code_id=_send(row, request, case).id)
         except TooManyTries as refusal:
             form = EmailForm(request, ui_locales=row.ui_locales)
-            form.refuse("code", refusal)
-            return form.wait(_page(row, case, form, status=429), refusal)
+            return form.refused("code", refusal, partial(_page, row, case, form))
     return see_other(f"{row.address}/recover/email")
 
 

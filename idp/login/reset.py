@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from wtforms import PasswordField, StringField
@@ -65,12 +66,8 @@ def answer(request: Request, flow: str) -> Answer:
     form = LoginForm(request, ui_locales=row.ui_locales)
     try:
         password_reset.begin(row, request, password.read_login(form.login.data or ""))
-    except BadInput as refusal:
-        form.refuse("login", refusal)
-        return _login_page(row, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("login", refusal)
-        return form.wait(_login_page(row, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("login", refusal, partial(_login_page, row, form))
     return see_other(f"{row.address}/reset/code")
 
 
@@ -92,14 +89,10 @@ def answer_code(request: Request, flow: str) -> Answer:
     form = CodeForm(request, ui_locales=row.ui_locales)
     by = phone_code if reset.login.is_phone else email_code
     try:
-        code = by.read_code(form.code.data or "", reset.code_id)
+        code = one_time_code.read_code(form.code.data or "", reset.code_id)
         guess = by.guess(reset.code_id, row.id, purpose=PURPOSE)
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _code_page(row, reset, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_code_page(row, reset, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_code_page, row, reset, form))
     database.commit()  # counted, whatever happens from here on
     right = by.judge(guess, code) if guess is not None else None
     if guess is None or not right:
@@ -131,8 +124,7 @@ def resend(request: Request, flow: str) -> Answer:
         pass
     except TooManyTries as refusal:
         form = CodeForm(request, ui_locales=row.ui_locales)
-        form.refuse("code", refusal)
-        return form.wait(_code_page(row, reset, form, status=429), refusal)
+        return form.refused("code", refusal, partial(_code_page, row, reset, form))
     return see_other(f"{row.address}/reset/code")
 
 

@@ -5,6 +5,8 @@ NOTE: `answer` commits between counting the guess and looking at it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from wtforms import StringField
 
 from idp.credentials import factor_limits, totp
@@ -46,12 +48,8 @@ def answer(request: Request, flow: str) -> Answer:
     try:
         code = totp.read_code(form.code.data or "")
         guess = totp.guess(user.id, for_id=row.id, device_id=browser.device_of_person(request, user.id))
-    except BadInput as refusal:
-        form.refuse("code", refusal)
-        return _page(row, form, status=422)
-    except TooManyTries as refusal:
-        form.refuse("code", refusal)
-        return form.wait(_page(row, form, status=429), refusal)
+    except (BadInput, TooManyTries) as refusal:
+        return form.refused("code", refusal, partial(_page, row, form))
     database.commit()  # counted, whatever happens from here on
     if guess is None:
         raise gone(request, flow)

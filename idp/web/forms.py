@@ -62,6 +62,13 @@ class Form(wtforms.Form):
         """Show `refusal` at the field `name`, with the time from which it may be tried again when there is one."""
         self.refuse_with(name, self.explain(refusal))
 
+    def refused(self, name: str, refusal: Refusal, page: Callable[..., Answer]) -> Answer:
+        """The page again, with `refusal` at the field `name`: 422, or 429 with the seconds to wait. `page` takes the `status`."""
+        self.refuse(name, refusal)
+        if isinstance(refusal, TooManyTries):
+            return self.wait(page(status=429), refusal)
+        return page(status=422)
+
     def explain(self, refusal: Refusal) -> str:
         """`refusal` in the page's language, likewise."""
         text = refusal.text(self.translate)
