@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from idp.db import schema
 from idp.db.schema import SchemaError
 from tests.db import rows
+from tests.machine import count
 
 
 @contextmanager
@@ -63,8 +64,11 @@ def test_all_the_way_down_leaves_nothing(url: str) -> None:
 
 
 def test_no_row_is_lost_on_the_way_down_and_up(url: str) -> None:
-    """At each revision every table is filled, it is undone and applied again: what stood in columns of both sides is unchanged."""
-    for revision in schema.revisions():
+    """At each revision every table is filled, it is undone and applied again: what stood in columns of both sides is unchanged.
+
+    The older ones, which nobody changes any more, in `make faults`' large count.
+    """
+    for revision in schema.revisions()[-count(3, 1000) :]:
         schema.upgrade(url, revision)
         with connected(url) as engine:
             before = rows.fill(engine)

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from clients.seller.sections import SECTIONS
 from idp.languages import LANGUAGES
 from tests.journeys.visitor import ROMASHKA, SMIRNOVA, VETER, Visitor, Visitors
+from tests.machine import count
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +25,8 @@ def sections(visitor: Visitor) -> list[str]:
     return visitor.page.locator(".menu > ul").first.locator("a").all_inner_texts()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+# Every page of it is looked at in each language by `test_every_page`.
+@pytest.mark.parametrize("language", LANGUAGES[: count(1, 3)])
 def test_one_sign_in_for_all(visitors: Visitors, language: str) -> None:
     """Seller portal, code, chooser, accountant; staff portal without a page; signed out of both; back by one press; elsewhere a code."""
     anna = visitors.come(language)
