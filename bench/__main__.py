@@ -1,8 +1,9 @@
 """`make bench`: operations per second, p50 and p99 of what relying parties and people do, each beside its floor of the same run.
 
     python -m bench [--workers N] [--database URL] [--seconds S] [--rounds R] [--users U] [--only WORKLOAD ...] [--tries N]
+                    [--walks NAME ...]
 
-At the end: whether known and unknown numbers can be told apart by time (`--tries` of each, 0: left out), and what a sign-in by phone costs.
+At the end: what a sign-in by phone costs, and whether known and unknown logins can be told apart by time (`--tries` of each, 0: left out).
 
 Servers run on the first core (or all but the last, with more workers), the load on the last. Rounds of ours and of the floor take turns and
 the medians count, since a machine is never quiet for long. The database is durable: SQLite WAL, synchronous FULL, or PostgreSQL as it is.
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import load, people, workloads
+from bench import load, people, strangers, workloads
 from bench.load import Result, Script
 from bench.provider import Served, floor_command, free_port, provider_command, serving, settings
 from bench.workloads import CALLBACK, FLOORS, Lab
@@ -118,8 +119,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=16)
-    parser.add_argument("--only", nargs="+", choices=list(FLOORS), metavar="WORKLOAD")
+    parser.add_argument("--only", nargs="+", choices=[*FLOORS, "nothing"], metavar="WORKLOAD")
     parser.add_argument("--tries", type=int, default=2000)
+    parser.add_argument("--walks", nargs="+", metavar="NAME")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -177,7 +179,9 @@ def main() -> None:
             out.flush()
         out.write(people.whole_sign_in(ours, lab, people.codes(environment["IDP_DATABASE__URL"])))
         if options.tries:
-            out.write(people.timing(ours, lab, options.tries))
+            for told in strangers.timing(ours, lab, options.tries, options.walks or ()):
+                out.write(told)
+                out.flush()
         sizes = ", ".join(f"{size:.0f}" for size in ours.megabytes())
         out.write(f"first answer {first:.2f} s after the process started; memory of its processes, MB: {sizes}\n")
 
