@@ -11,6 +11,7 @@ from flask import Response as FlaskResponse
 from flask import request as flask_request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import Rule
 
 from idp import config, crypto, telemetry, throttle
 from idp.config import Settings
@@ -36,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # 89), and a 308 sends a form on (RFC 9700 §4.12).
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+    app.url_rule_class = _Address
     app.session_interface = _NoSessions()
     connect_application(app, chosen.database, threads=chosen.server.threads)
     for route in ROUTES:
@@ -46,6 +48,17 @@ def create_app(settings: Settings | None = None) -> Flask:
             )
     app.register_error_handler(HTTPException, _not_routed)
     return app
+
+
+class _Address(Rule):
+    """A rule by which addresses are read. None is ever built from it (`url_for`): what werkzeug compiles for that is half of a start."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: ARG002 - its signature
+        return _not_built
+
+
+def _not_built(*_: object) -> tuple[str, str]:
+    raise NotImplementedError("addresses are written where they are used: nothing builds one from a rule")
 
 
 def _as_flask_view(route: Route) -> Callable[..., FlaskResponse]:
