@@ -366,7 +366,8 @@ def test_it_is_one_statement(world: World, story, format_: str) -> None:
     sent: list[str] = []
 
     def note(_connection, _cursor, statement, *_rest) -> None:
-        sent.append(statement)
+        if not any(table in statement for table in ("signing_keys", "FROM clients")):  # kept in memory for a second, which may be over
+            sent.append(statement)
 
     with world.app.app_context():
         source = engine()
@@ -377,9 +378,9 @@ def test_it_is_one_statement(world: World, story, format_: str) -> None:
                 world.introspect(party, token)  # the client and the keys are in memory now
                 sent.clear()
                 assert world.introspect(party, token).json()["active"]
-                assert len([statement for statement in sent if "signing_keys" not in statement]) == most
+                assert len(sent) == most
             sent.clear()
             assert world.userinfo(tokens["access_token"]).status_code == 200
-            assert len([statement for statement in sent if "signing_keys" not in statement]) == most
+            assert len(sent) == most
     finally:
         sa.event.remove(source, "before_cursor_execute", note)
