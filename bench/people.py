@@ -4,6 +4,7 @@ figures sends none).
 
 from __future__ import annotations
 
+import base64
 import statistics
 import time
 from collections.abc import Callable
@@ -19,13 +20,15 @@ AT_ONCE = {"IDP_LOGIN__CODE_PAUSES": "[0, 0, 0]", "IDP_LOGIN__SILENT_AFTER": "0"
 NUMBERS = 2000  # of each class; known ones have an ID, unknown ones have none, and both are written to equally often
 KNOWN = [f"+7903{number:07}" for number in range(NUMBERS)]
 UNKNOWN = [f"+7904{number:07}" for number in range(NUMBERS)]
+HANDLES: dict[str, str] = {}  # by what the passkeys of the known ones call their owners
 AIM = 25.0  # milliseconds of processor time for a sign-in
 SIGN_INS = 100
 
 
 def move_in() -> None:
-    """Make the IDs of the known numbers, each with a confirmed address and a password. In a writing unit."""
-    from idp.credentials import password, password_hashing  # noqa: PLC0415 - read after the environment is known
+    """Make the IDs of the known numbers, each with a confirmed address, a password and a passkey. In a writing unit."""
+    from idp.credentials import passkey, password, password_hashing  # noqa: PLC0415 - read after the environment is known
+    from idp.credentials.passkey_response import NOBODYS_KEY, NewKey  # noqa: PLC0415 - as above
     from idp.directory import users  # noqa: PLC0415 - as above
 
     digest = password_hashing.make("one for all of them")
@@ -33,6 +36,13 @@ def move_in() -> None:
         user = users.register(phone, "Анна Смирнова", "ru", "1")
         users.confirm_email(user.id, address_of(phone))
         password.keep(user.id, digest, user_id=user.id)
+        passkey.add(user.id, NewKey(credential_of(phone), NOBODYS_KEY, 0, "", True, True, ()), browser="Bench", ip="")
+        HANDLES[phone] = passkey.handle_of(user.id)
+
+
+def credential_of(phone: str) -> str:
+    """The id of this person's passkey."""
+    return base64.urlsafe_b64encode(f"passkey of {phone}".encode()).rstrip(b"=").decode()
 
 
 def address_of(phone: str) -> str:

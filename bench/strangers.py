@@ -5,7 +5,11 @@ Each walk is made by one browser after the other, none of which was ever here; k
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import random
+import secrets
 import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +17,7 @@ from urllib.parse import urlencode
 
 from bench.line import Line
 from bench.load import Answer, get, post
-from bench.people import KNOWN, UNKNOWN, address_of
+from bench.people import HANDLES, KNOWN, UNKNOWN, address_of, credential_of
 from bench.provider import Served
 from bench.workloads import HIDDEN, Lab
 
@@ -38,15 +42,16 @@ class Walker:
         self.page = page
         return page
 
-    def send(self, path: str, **fields: str) -> float:
-        """A form of the page that was opened last; the milliseconds until its answer was there."""
+    def send(self, path: str, *, keep: bool = False, **fields: str) -> float:
+        """A form of the page that was opened last; the milliseconds until its answer was there. `keep`: the page stays, as for a script."""
         found = HIDDEN.search(self.page.body)
         if found is None:
             raise RuntimeError(f"a page without a form ({self.page.status})")
         form = urlencode({"csrf_token": found[1].decode()} | fields)
-        self.page, milliseconds = self.line.ask(post(path, self.lab.host, form, cookies=self.cookies))
-        if self.page.status not in {303, 422}:
-            raise RuntimeError(f"{path} answers {self.page.status}")
+        self.answer, milliseconds = self.line.ask(post(path, self.lab.host, form, cookies=self.cookies))
+        if self.answer.status not in {200, 303, 404, 422}:
+            raise RuntimeError(f"{path} answers {self.answer.status}")
+        self.page = self.page if keep else self.answer
         return milliseconds
 
     def follow(self) -> float:
@@ -83,6 +88,19 @@ def _recover(walker: Walker, login: str) -> Iterator[tuple[str, float]]:
     yield "its page", walker.follow()
 
 
+def _passkey(walker: Walker, phone: str) -> Iterator[tuple[str, float]]:
+    """An answer whose signature is wrong, to the question that every page asks."""
+    yield "the question", walker.send(f"{walker.desk}/passkey/options", keep=True)
+    said = {"type": "webauthn.get", "challenge": json.loads(walker.answer.body)["challenge"], "origin": f"http://{walker.lab.host}"}
+    there = hashlib.sha256(walker.lab.host.partition(":")[0].encode()).digest() + b"\x1d\x00\x00\x00\x00"  # present, verified, synced
+    parts = {"clientDataJSON": json.dumps(said | {"crossOrigin": False}).encode(), "authenticatorData": there, "signature": bytes(70)}
+    response = {name: base64.urlsafe_b64encode(part).rstrip(b"=").decode() for name, part in parts.items()}
+    response["userHandle"] = HANDLES.get(phone) or secrets.token_urlsafe(32)
+    named = credential_of(phone)
+    whole = {"id": named, "rawId": named, "type": "public-key", "clientExtensionResults": {}, "response": response}
+    yield "a wrong answer", walker.send(f"{walker.desk}/passkey", credential=json.dumps(whole))
+
+
 Walk = Callable[[Walker, str], Iterator[tuple[str, float]]]
 WALKS: dict[str, tuple[Walk, Callable[[str], str]]] = {
     "numbers": (_number, str),
@@ -90,6 +108,7 @@ WALKS: dict[str, tuple[Walk, Callable[[str], str]]] = {
     "password, by e-mail": (_password, address_of),
     "forgotten, by number": (_reset, str),
     "forgotten, by e-mail": (_reset, address_of),
+    "passkey": (_passkey, str),
     "lost phone, by number": (_recover, str),
     "lost phone, by e-mail": (_recover, address_of),
 }

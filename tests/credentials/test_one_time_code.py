@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from idp import crypto
+from idp import clock, crypto
 from idp.config import settings
 from idp.credentials import one_time_code, phone_code
-from idp.credentials.phone_sendings import FLASH
+from idp.credentials.phone_sendings import FLASH, NotOpen
 from idp.errors import BadInput
 from tests.credentials.lab import PHONE
 from tests.world import World
@@ -69,8 +69,8 @@ def test_pauses() -> None:
     assert [one_time_code.pause_after(sends) for sends in range(1, len(pauses) + 3)] == [*pauses, pauses[-1], pauses[-1]]
 
 
-class TestTheFirstChannel:
-    """By which a code begins."""
+class TestItsChannels:
+    """By which a code begins, and by which it may be sent again."""
 
     @pytest.fixture
     def changed_settings(self) -> dict[str, dict[str, object]]:
@@ -96,3 +96,34 @@ class TestTheFirstChannel:
         with world.writes():
             sent = phone_code.begin(PHONE, flow_id="flw_1", purpose=purpose, language="en", network="203.0.113.0/24", channel=asked)
         assert (sent.channel, sent.sent) == (begins, (begins,))
+
+    @pytest.mark.parametrize(
+        ("purpose", "ways"),
+        [
+            (phone_code.SIGN_IN, {"sms", "voice", "email"}),
+            # One that is to show the mailbox shows no phone, and the other way round.
+            (phone_code.FURTHER_PROOF, {"email"}),
+            (phone_code.NEW_NUMBER, {"sms", "voice"}),
+            (phone_code.FORMER_NUMBER, {"sms", "voice"}),
+        ],
+    )
+    def test_again(self, world: World, purpose: str, ways: set[str]) -> None:
+        """Once the pause is over: by these ways and no other, whatever is asked for."""
+        about = {"flow_id": "flw_1", "purpose": purpose, "language": "en", "network": "203.0.113.0/24"}
+        with clock.freeze(clock.now()) as later:
+            with world.writes():
+                sent = phone_code.begin(PHONE, **about)
+            later(120)
+            with world.reads():
+                found = phone_code.find(sent.id, "flw_1")
+                assert found is not None
+                assert {way.channel for way in found.progress().ways} == ways
+            for channel in {"sms", "voice", "email"} - ways:
+                with world.writes(), pytest.raises(NotOpen):
+                    phone_code.resend(sent.id, "flw_1", channel)
+            with world.writes():
+                phone_code.resend(sent.id, "flw_1", min(ways))
+            with world.reads():
+                found = phone_code.find(sent.id, "flw_1")
+                assert found is not None
+                assert found.sent == (sent.channel, min(ways))
