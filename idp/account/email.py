@@ -20,8 +20,9 @@ from idp.credentials.phone_sendings import NotOpen
 from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.names import canonical_email, kept_email
+from idp.directory.tables import User
 from idp.errors import N_, BadInput, Conflict, Gone, TooManyTries
-from idp.login import session
+from idp.login import policy, session, situation
 from idp.messages.channels import is_carried
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -35,6 +36,7 @@ CODE = "/account/email/code"
 SAME = N_("This address is yours already.")
 NO_MAIL = N_("No mail can be sent at present. Try again later.")
 LAST_WAY = N_("Your ID has no phone number: without this address nothing would open it.")
+LAST_BESIDE = N_("A code to your number does not open your ID by itself any more: without this address nothing would. Add a passkey first.")
 
 
 class EmailForm(Form):
@@ -119,9 +121,9 @@ def remove(request: Request) -> Answer:
     me = entry.enter(request, back_to=HERE)
     entry.fresh(request, me, back_to=HERE, acr=STRONG)
     user = users.get(me.id, alone=True)
-    if not user.phone:
+    if not _is_removable(user):
         form = EmailForm(request)
-        form.refuse_with("email", form.translate(LAST_WAY))
+        form.refuse_with("email", form.translate(LAST_BESIDE if user.phone else LAST_WAY))
         return _page(me, form, status=422)
     former = users.remove_email(me.id, actor_id=me.id)
     if former:
@@ -158,6 +160,11 @@ def _sent(me: Me) -> Sent | None:
     return email_code.find_last(me.session.id, purpose=PURPOSE)
 
 
+def _is_removable(user: User) -> bool:
+    """Whether something is left that opens the ID, and a number through which the person is reached."""
+    return bool(user.email and user.phone and situation.ways_in(user, but=policy.EMAIL_CODE))
+
+
 def _page(me: Me, form: EmailForm, *, status: int = 200, said: str = "") -> Page:
     return shell.page(
         me,
@@ -167,7 +174,7 @@ def _page(me: Me, form: EmailForm, *, status: int = 200, said: str = "") -> Page
         said=said,
         form=form,
         email=me.user.email or "",
-        removable=bool(me.user.email and me.user.phone),
+        removable=_is_removable(me.user),
     )
 
 

@@ -18,6 +18,7 @@ from idp.account.entry import Me
 from idp.credentials import passkey, totp
 from idp.credentials.tables import Passkey
 from idp.directory import users
+from idp.directory.tables import User
 from idp.errors import N_, BadInput, Conflict, Forbidden, NotFound
 from idp.login import new_passkey, policy, situation
 from idp.web.faces import json_response
@@ -97,16 +98,16 @@ def show_remove(request: Request, passkey_id: str) -> Answer:
     me = entry.enter(request)
     _require_proof_to_remove(request, me)
     mine = _mine(me, passkey_id)
-    return shell.page(me, "account/passkey_remove.html", section="security", passkey=mine, is_last=_is_last_way(me))
+    return shell.page(me, "account/passkey_remove.html", section="security", passkey=mine, is_last=_is_last_way(me.user))
 
 
 def remove(request: Request, passkey_id: str) -> Answer:
     """`POST /account/passkeys/<id>/remove`. Raises Forbidden: it is the last way in."""
     me = entry.enter(request)
     _require_proof_to_remove(request, me)
-    users.get(me.id, alone=True)  # two tabs that remove the last two wait here for one another
+    user = users.get(me.id, alone=True)  # two tabs that remove the last two wait here for one another
     _mine(me, passkey_id)
-    if _is_last_way(me):
+    if _is_last_way(user):
         raise Forbidden(LAST, title=LAST_TITLE, detail="the last way into an ID")
     passkey.remove(me.id, passkey_id, personal=entry.place(request))
     return see_other(REMOVED)
@@ -138,9 +139,9 @@ def _mine(me: Me, passkey_id: str) -> Passkey:
     return found
 
 
-def _is_last_way(me: Me) -> bool:
+def _is_last_way(user: User) -> bool:
     """Whether nothing else than the one passkey opens the ID."""
-    return len(passkey.of_person(me.id)) == 1 and situation.ways_in(me.user) <= {policy.PASSKEY}
+    return len(passkey.of_person(user.id)) == 1 and not situation.ways_in(user, but=policy.PASSKEY)
 
 
 def _signal(me: Me) -> str:

@@ -94,8 +94,8 @@ def _set(request: Request) -> Answer:
 
 
 def _is_last_way(user: User) -> bool:
-    """Whether nothing else than the password opens the ID: its number went to somebody else, and no provider knows the person."""
-    return situation.ways_in(user) == {policy.PASSWORD}
+    """Whether nothing else than the password opens the ID: its number is gone or doubted, and no provider knows the person."""
+    return password.has(user.id) and not situation.ways_in(user, but=policy.PASSWORD)
 
 
 def _asked(request: Request) -> Me:

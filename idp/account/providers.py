@@ -67,7 +67,7 @@ def unlink(request: Request) -> Answer:
     user = users.get(me.id, alone=True)
     realms = {each.realm for each in upstream.all_configured().values()}
     others = [each for each in identities.of_person(me.id) if each.id != request.form.get("identity") and each.issuer in realms]
-    if not others and not situation.ways_in(user) - {policy.SOCIAL}:
+    if not others and not situation.ways_in(user, but=policy.SOCIAL):
         raise Conflict(LAST, title=LAST_TITLE)
     identities.unlink(me.id, request.form.get("identity"), session_id=me.session.id)
     return see_other(HERE)

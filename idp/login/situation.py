@@ -124,13 +124,23 @@ def factors(user_id: str) -> frozenset[str]:
     return frozenset(name for name, there in row._mapping.items() if there)
 
 
-def ways_in(user: User) -> frozenset[str]:
-    """What opens this ID by itself: the last of them is not taken away. A password needs something to be found by."""
-    named = user.phone is not None or user.email_verified_at is not None
-    own = {policy.PASSKEY} | ({policy.PASSWORD} if named else set())
+def ways_in(user: User, *, but: str = "") -> frozenset[str]:
+    """What opens this ID: the last of it is not taken away. `but`: as if that were gone already, all of its kind.
+
+    A password needs something to be found by, and a number that is doubted something to stand beside it, as the rule of that name asks.
+    NOTE: a silent number is none to think of: whoever takes anything away has just signed in, and it is not silent for long from then on.
+    """
+    mail = {policy.EMAIL_CODE} if user.email_verified_at is not None else set()
+    left = (factors(user.id) | mail) - {but}
+    ways = left & {policy.PASSKEY}
+    if user.phone is not None or policy.EMAIL_CODE in left:
+        ways |= left & {policy.PASSWORD}
+    if user.phone is not None and (user.phone_doubted_at is None or left & policy.BESIDE_A_NUMBER):
+        ways |= {policy.PHONE_CODE}
     realms = {each.realm for each in settings().providers.values()}
-    linked = any(each.issuer in realms for each in social.of_person(user.id))
-    return (factors(user.id) & own) | ({policy.PHONE_CODE} if user.phone is not None else set()) | ({policy.SOCIAL} if linked else set())
+    if any(each.issuer in realms for each in social.of_person(user.id)):
+        ways |= {policy.SOCIAL} - {but}
+    return ways
 
 
 def _person(user: User, *, is_administrator: bool = False) -> Person:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import httpx2
+import sqlalchemy as sa
 
+from idp.clock import now
+from idp.db.columns import table
+from idp.db.session import session
+from idp.directory.tables import User
 from tests.world import Browser, World
 
 ANNA = "+79005553501"
+
+
+def doubted(world: World, phone: str, *, email: bool = False) -> None:
+    """Somebody had the number who did not show that the ID is theirs; it has no `email` that is verified, unless it is to keep it."""
+    gone = {} if email else {"email": None, "email_canonical": None, "email_verified_at": None}
+    with world.writes():
+        session.execute(sa.update(table(User)).where(table(User).c.phone == phone).values(phone_doubted_at=now(), **gone))
 
 
 def prove(world: World, browser: Browser, page: httpx2.Response, phone: str) -> httpx2.Response:

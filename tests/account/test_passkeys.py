@@ -19,9 +19,10 @@ from idp.credentials import passkey
 from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.tables import User
-from tests.account.lab import ANNA, entered, prove
+from tests.account.lab import ANNA, doubted, entered, prove
 from tests.authenticator import BOUND, Authenticator
 from tests.conftest import Told
+from tests.credentials.factors import make_codes
 from tests.login import password_lab
 from tests.login.http_lab import base_of, known, provider, text_of, token_of
 from tests.login.lab import where
@@ -195,6 +196,25 @@ def test_the_last_way_in(world: World) -> None:
         sent = pool.map(lambda form: world.browser().send(form).status_code, both)
         assert sorted(sent) == [303, 403], "both at the same moment: one stays"
     assert browser.press(removing, "/remove").status_code in {403, 404}
+
+
+def test_a_number_that_is_doubted_is_no_way_in(world: World) -> None:
+    """Case 106: a code to it does not open the ID by itself any more. Alone beside it the passkey stays; what may stand in its place frees
+    it: a verified address, or a recovery code.
+    """
+    browser, page = entered(world, ADD)
+    kept = id_of(add(browser, page, Authenticator()))
+    removing = browser.get(f"/account/passkeys/{kept}/remove")
+    doubted(world, ANNA)
+    assert "last way into your ID" in text_of(browser.get(f"/account/passkeys/{kept}/remove"))
+    assert browser.press(removing, "/remove").status_code == 403
+    make_codes(world, password_lab.id_of(world))
+    assert "last way into your ID" not in text_of(browser.get(f"/account/passkeys/{kept}/remove"))
+    assert browser.press(removing, "/remove").status_code == 303
+    orlov, page = entered(world, ADD, phone=ORLOV, browser=world.browser(address="198.51.100.7"))
+    removing = orlov.get(f"/account/passkeys/{id_of(add(orlov, page, Authenticator()))}/remove")
+    doubted(world, ORLOV, email=True)
+    assert orlov.press(removing, "/remove").status_code == 303
 
 
 def test_support_takes_them_off(world: World) -> None:

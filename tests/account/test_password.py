@@ -12,7 +12,7 @@ from idp.credentials import password, password_hashing, social
 from idp.credentials.social import Claimed
 from idp.db.session import session as database
 from idp.directory.tables import User
-from tests.account.lab import ANNA, entered
+from tests.account.lab import ANNA, doubted, entered
 from tests.credentials.factors import set_up
 from tests.login.http_lab import base_of, signed_in, text_of, token_of
 from tests.login.lab import where
@@ -117,4 +117,8 @@ def test_the_last_way_in_stays(world: World) -> None:
     with world.writes():
         assert password.has(anna)
         database.execute(sa.update(User).where(User.id == anna).values(phone=ANNA))
+    doubted(world, ANNA)
+    assert browser.press(page, "/remove").status_code == 409, "a code to a doubted number opens it only beside the password"
+    with world.writes():
+        database.execute(sa.update(User).where(User.id == anna).values(email=MAIL, email_canonical=MAIL, email_verified_at=clock.now()))
     assert browser.press(page, "/remove").status_code == 303

@@ -16,7 +16,7 @@ from idp.credentials.social import Claimed
 from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
-from tests.account.lab import ANNA, entered, prove
+from tests.account.lab import ANNA, doubted, entered, prove
 from tests.conftest import Told
 from tests.login.hostile import Upstream
 from tests.login.http_lab import copy_cookies, provider, text_of, token_of
@@ -146,8 +146,9 @@ def test_the_last_way_in_stays(world: World, upstream: Upstream) -> None:
     with world.reads():
         identity = social.of_person(zimin)[0].id
     assert stranger.post(f"{HERE}/unlink", data={"csrf_token": token_of(theirs), "identity": identity}).status_code == 404
+    doubted(world, ZIMIN)
+    assert browser.press(page, "/unlink").status_code == 409, "a code to a doubted number opens nothing by itself"
     with world.writes():
-        assert numbers.doubt(zimin, ZIMIN)
         assert numbers.give_up(zimin, ZIMIN)
         social.link(zimin, "gone", Claimed("https://gone.example/a", "1"))  # configured no more: it opens nothing
         database.execute(sa.update(User).where(User.id == zimin).values(email_verified_at=None))
