@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from idp import clock, events, limits
-from idp.account import archive, entry, shell
+from idp.account import archive, authenticator, entry, shell
 from idp.account.entry import Me
 from idp.config import settings
 from idp.db.session import places, reads, writes
@@ -22,9 +22,11 @@ def show(request: Request) -> Answer:
 
 
 def show_archive(request: Request) -> Answer:
-    """`GET /account/data/archive`: what the copy holds, and the button; after a fresh proof, since it is all we know of the person."""
+    """`GET /account/data/archive`: what the copy holds, and the button; after a fresh proof, as strong as the
+    person can give it, since it is all we know of them.
+    """
     me = entry.enter(request)
-    entry.fresh(request, me)
+    authenticator.require_proof(request, me)
     most = settings().account.archives_per_day
     left = most - min(most, limits.used(DOWNLOADED, me.id, window_seconds=86400))
     return shell.page(me, "account/download.html", section="data", parts=archive.titles(), left=left)
@@ -45,7 +47,7 @@ def download(request: Request) -> Answer:
 
 def _asked(request: Request) -> Me:
     me = entry.enter(request)
-    entry.fresh(request, me)
+    authenticator.require_proof(request, me)
     limits.spend(DOWNLOADED, me.id, limit=settings().account.archives_per_day, window_seconds=86400)
     events.record("data.downloaded", user_id=me.id, session_id=me.session.id, personal=entry.place(request))
     return me

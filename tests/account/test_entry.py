@@ -7,11 +7,20 @@ from datetime import timedelta
 from idp import clock
 from idp.account import entry
 from idp.clock import freeze
-from idp.directory import users
+from idp.directory import deletion, users
 from idp.errors import Refusal
 from idp.web.http import Elsewhere, Request
 from tests.account.lab import ANNA, entered, prove
+from tests.login.http_lab import token_of
+from tests.login.lab import where
+from tests.login.password_lab import give, id_of
 from tests.world import ISSUER, Browser, World, new_phone
+
+# Pages with a form of the same address, that change what opens the ID, or give all of it away.
+SENSITIVE = (
+    *("/account/passkeys/add", "/account/password", "/account/authenticator/set_up", "/account/email", "/account/phone"),
+    *("/account/deletion", "/account/data/archive"),
+)
 
 
 def request_of(browser: Browser, path: str, *, query: str = "", method: str = "GET") -> Request:
@@ -71,6 +80,18 @@ def test_a_proof_is_fresh_for_five_minutes(world: World) -> None:
         back = prove(world, browser, browser.get(ISSUER + first.rpartition("/")[0] + "/people"), ANNA)
         assert str(back.url) == f"{ISSUER}/account/security"
         assert fresh_proof_leads_to(world, browser, "/account/security") is None
+
+
+def test_what_is_sensitive_wants_all_that_somebody_can_prove(world: World) -> None:
+    """Case 102, ASVS 5.0 §7.5.1: with a password set, a code to the number alone opens neither the page nor its form."""
+    browser, page = entered(world)
+    give(world, id_of(world))
+    token = {"csrf_token": token_of(page)}
+    for path in SENSITIVE:
+        for answer in (browser.get(path), browser.post(path, data=token | {"sure": "1", "email": "thief@example.org"})):
+            assert where(browser.onward(answer)) == "further_proof", path
+    assert not world.events(deletion.REQUESTED)
+    assert not world.events("data.downloaded")
 
 
 def test_another_person_is_no_fresh_proof(world: World) -> None:

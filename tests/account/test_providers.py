@@ -17,11 +17,12 @@ from idp.db.session import session as database
 from idp.directory import numbers, users
 from idp.directory.tables import User
 from tests.account.lab import ANNA, doubted, entered, prove
+from tests.account.test_password import known_by_heart
 from tests.conftest import Told
 from tests.login.hostile import Upstream
 from tests.login.http_lab import copy_cookies, provider, text_of, token_of
-from tests.login.lab import id_token
-from tests.login.password_lab import give
+from tests.login.lab import id_token, where
+from tests.login.password_lab import SECRET, give
 from tests.login.social_lab import changed_settings, come_back, linked, other, signed_up, upstream
 from tests.world import Browser, World
 
@@ -98,6 +99,21 @@ def test_only_right_after_a_proof(world: World, upstream: Upstream) -> None:
         assert len(linked(world, id_of(world, ANNA))) == 1
 
 
+def test_who_has_more_proves_it_first(world: World, upstream: Upstream) -> None:
+    """Case 102: whoever holds the number alone links no provider of theirs to an ID that has a password, and takes none off: it would open
+    the ID from then on.
+    """
+    zimin = id_of(world, ZIMIN)
+    give(world, zimin)
+    thief, page = entered(world, phone=ZIMIN)
+    token = {"csrf_token": token_of(page), "identity": "idt_1"}
+    for answer in (thief.get(HERE), *(thief.post(HERE + action, data=token) for action in ("/link/up", "/unlink"))):
+        assert where(thief.onward(answer)) == "further_proof"
+    page = known_by_heart(thief, thief.go(HERE), SECRET)
+    thief.go(linking(thief, page, upstream))
+    assert linked(world, zimin) == [(upstream.issuer, "vera-1")], "who knows it too is no thief"
+
+
 def test_linking_that_another_browser_finishes(world: World, upstream: Upstream) -> None:
     """Case 112: the attacker's own way back in the victim's browser, with the victim signed in: nothing is linked to the victim. Nor with
     the attacker's cookie planted beside the victim's session; nor after the session that asked has ended.
@@ -153,6 +169,7 @@ def test_the_last_way_in_stays(world: World, upstream: Upstream) -> None:
         social.link(zimin, "gone", Claimed("https://gone.example/a", "1"))  # configured no more: it opens nothing
         database.execute(sa.update(User).where(User.id == zimin).values(email_verified_at=None))
     give(world, zimin)  # and there is no login that it belongs to
+    known_by_heart(browser, browser.go(HERE), SECRET)
     refused = browser.press(page, "/unlink")
     assert (refused.status_code, "only way in" in text_of(refused)) == (409, True)
     assert (upstream.issuer, "vera-1") in linked(world, zimin)
