@@ -147,8 +147,13 @@ def tell_of_downloaded_data(event: Event) -> None:
 
 
 def tell_of_linked_provider(event: Event) -> None:
-    """Another provider opens the ID from now on. By mail where there is an address."""
-    _tell(event, "provider_linked", once=True)
+    """Another provider opens the ID from now on."""
+    _tell(event, "provider_linked")
+
+
+def tell_of_unlinked_provider(event: Event) -> None:
+    """One opens it no more."""
+    _tell(event, "provider_unlinked")
 
 
 def tell_of_recovery(event: Event) -> None:
@@ -212,19 +217,14 @@ def end_what_the_former_password_opened(event: Event) -> None:
         tokens.revoke_of_user(event.user_id, reason="password_reset", before=event.at)
 
 
-def tell_of_reset_password(event: Event) -> None:
-    """Told by all that reaches them: whoever reads one of them may be who did it."""
-    _tell(event, "password_changed")
-
-
 def tell_of_changed_password(event: Event) -> None:
-    """A password was set or changed by somebody who is signed in (ASVS 5.0 §6.3.7)."""
-    _tell(event, "password_changed", once=True)
+    """A password was set, changed or set anew (ASVS 5.0 §6.3.7): whoever reads one of the channels may be who did it."""
+    _tell(event, "password_changed")
 
 
 def tell_of_removed_password(event: Event) -> None:
     """There is no password any more."""
-    _tell(event, "password_removed", once=True)
+    _tell(event, "password_removed")
 
 
 def tell_of_locked_password(event: Event) -> None:
@@ -237,7 +237,7 @@ def tell_of_locked_password(event: Event) -> None:
 
 def tell_of_linked_account(event: Event) -> None:
     """An account was linked to the ID, for good."""
-    _tell(event, "account_linked", once=True)
+    _tell(event, "account_linked")
 
 
 def stop_what_a_thief_may_have_begun(event: Event) -> None:
@@ -295,7 +295,7 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "data.downloaded": (tell_of_downloaded_data,),
     employees.RAISED: (end_what_was_before_the_rise,),
     numbers.CHANGED: (tell_of_changed_phone, stop_what_waits_for_the_former_number),
-    password_reset.EVENT: (end_what_the_former_password_opened, tell_of_reset_password),
+    password_reset.EVENT: (end_what_the_former_password_opened, tell_of_changed_password),
     "password.set": (tell_of_changed_password,),
     "password.changed": (tell_of_changed_password,),
     "password.removed": (tell_of_removed_password,),
@@ -303,6 +303,7 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "account.linked": (tell_of_linked_account,),
     numbers.GIVEN_UP: (tell_of_lost_phone,),
     "social.linked": (tell_of_linked_provider,),
+    "social.unlinked": (tell_of_unlinked_provider,),
     recoveries.BEGUN: (tell_of_recovery,),
     recoveries.ENDED: (end_the_browser_that_asked, tell_of_stopped_recovery),
     recoveries.DONE: (tell_of_completed_recovery,),
@@ -363,8 +364,8 @@ def _tell(
     until: datetime | None = None,
 ) -> None:
     """Tell the person by text message (to `phone`, if not theirs now) and, where they have proved an address, by mail too; `once`: by mail
-    instead. `counted`: what is counted apart, so that nobody uses it up with other notices beforehand. `by`: which of them, if
-    not by both. `until`: as long as it is worth it.
+    instead, for what changed nothing and may come often. `counted`: what is counted apart, so that nobody uses it up with other notices
+    beforehand. `by`: which of them, if not by both. `until`: as long as it is worth it.
 
     No notice holds a code, nor a link: whoever copies ours cannot make people used to following links. One mail has a `link`: what it leads
     to can stop a change that must not happen, and nothing else.

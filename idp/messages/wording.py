@@ -236,6 +236,13 @@ WORDINGS: dict[str, dict[str, str]] = {
             "you, unlink it in the settings of your ID and write to support at once."
         ),
     },
+    "provider_unlinked": {
+        "sms": N_("%(brand)s: your ID has one way to sign in less. Not you? Write to support."),
+        "email": N_(
+            "An account at another provider was unlinked from your %(brand)s ID: it opens your ID no more. If it was not you, write to "
+            "support at once."
+        ),
+    },
     "test": {
         "sms": N_("%(brand)s: a test message. Nothing has to be done."),
         "voice": N_("This is a test call of %(brand)s. Nothing has to be done."),
@@ -282,6 +289,7 @@ SUBJECTS: dict[str, str] = {
     "recovery_code_used": N_("A recovery code of your %(brand)s ID was used"),
     "factors_reset": N_("The extra checks of your %(brand)s ID were removed"),
     "provider_linked": N_("Your %(brand)s ID got one more way to sign in"),
+    "provider_unlinked": N_("Your %(brand)s ID has one way to sign in less"),
     "test": N_("A test message of %(brand)s"),
 }
 CODE_DIGITS = 6  # of a code at ordinary times; eight while codes are guessed at

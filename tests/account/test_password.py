@@ -1,4 +1,4 @@
-"""A person's own password: set, changed, taken off, after a fresh proof, and told of (`product.md` §12, ASVS 5.0 §7.4.3, §7.5.1)."""
+"""A person's own password: set, changed, taken off, after a proof, and told everywhere (`product.md` §12, ASVS 5.0 §7.4.3, §7.5.1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def known_by_heart(browser: Browser, page: httpx2.Response, text: str) -> httpx2
 
 
 def test_set_changed_removed(world: World) -> None:
-    """Twice the same, looked through, hashed; other browsers are signed out unless the tick is taken off; mail tells of each."""
+    """Twice the same, looked through, hashed; other browsers are signed out unless the tick is taken off; all channels tell of each."""
     party, anna = world.party(), id_of(world)
     with clock.freeze(clock.now()) as later:
         elsewhere = world.browser()
@@ -62,9 +62,9 @@ def test_set_changed_removed(world: World) -> None:
         assert enter(world.browser(), party, MAIL, NEW).status_code == 422
     names = [event.name for event in world.events() if event.user_id == anna and event.name.startswith("password.")]
     assert [name for name in names if name != "password.wrong"] == ["password.set", "password.changed", "password.removed"]
-    told = [message["text"] for message in world.inbox(MAIL) if not message["code"]]
-    assert sum("Задан пароль" in text for text in told) == 2
-    assert sum("убран" in text for text in told) == 1
+    for to, changed, removed in ((MAIL, "Задан пароль", "убран"), (ANNA, "пароль вашего ID изменён", "больше нет пароля")):
+        told = [message["text"] for message in world.inbox(to) if not message["code"]]
+        assert [sum(words in text for text in told) for words in (changed, removed)] == [2, 1], "on every channel"
 
 
 def test_only_after_a_proof_of_the_last_minutes(world: World) -> None:

@@ -64,7 +64,12 @@ def test_linked_and_unlinked(world: World, upstream: Upstream) -> None:
     assert come_back(world.browser(), party, upstream).status_code == 200  # to the phone page
     assert [event.name for event in world.events("social.unlinked")] == ["social.unlinked"]
     assert len(world.events("social.linked")) == 1
-    assert any("привязана запись в другом сервисе" in message["text"] for message in world.inbox("anna@post.example"))
+    for to, words in (
+        ("anna@post.example", ("привязана запись в другом сервисе", "отвязана запись в другом сервисе")),
+        (ANNA, ("добавлен ещё один способ входа", "убран один из способов входа")),
+    ):
+        told = [message["text"] for message in world.inbox(to) if not message["code"]]
+        assert [sum(each in text for text in told) for each in words] == [1, 1], "on every channel"
 
 
 def test_where_there_are_none(told: Told) -> None:
