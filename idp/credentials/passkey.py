@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -205,8 +205,9 @@ def verify(response: Response, kept: Kept | None, *, user_id: str | None = None)
     return Shown(kept, used)
 
 
-def use(shown: Shown) -> bool:
-    """Count the use; False, with an alarm, when the authenticator contradicts what it was before (case 105). In the unit of the proof.
+def use(shown: Shown) -> Literal["", "unknown", "doubted"]:
+    """Count the use; answers what is wrong with it, as `Unsound` would say it: `unknown`: it was removed in this very moment; `doubted`,
+    with an alarm: the authenticator contradicts what it was before (case 105). In the unit of the proof.
 
     A counter that does not grow: two have the key, and nobody can tell which of them is the owner. A key that could not leave its device
     and now can: it is not the same. Either way it opens nothing, and the owner is told by the event.
@@ -215,11 +216,11 @@ def use(shown: Shown) -> bool:
     values = {"key_id": kept.id, "of_user": kept.user_id, "new_counter": used.counter, "now": clock.now(), "backed_up": used.backed_up}
     reason = "eligible" if used.eligible != kept.eligible else "counter"
     if reason == "counter" and changed(_USE, **values):
-        return True
+        return ""
     if session.execute(sa.select(_keys.c.id).where(_keys.c.id == kept.id)).first() is None:
-        return False  # removed in this very moment
+        return "unknown"
     events.record(DOUBTED, outcome="refused", user_id=kept.user_id, details={"passkey": kept.id, "reason": reason})
-    return False
+    return "doubted"
 
 
 def refuse(reason: str, kept: Kept | None, *, personal: dict[str, str], **details: Any) -> None:

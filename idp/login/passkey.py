@@ -80,8 +80,8 @@ def answer(request: Request, flow: str) -> Answer:
     if there := flows.elsewhere(row, request, "passkey"):  # another tab was quicker
         return see_other(there)
     user = users.get(shown.kept.user_id, alone=True)
-    if not passkey.use(shown):
-        return _refused(row, request, "doubted", kept)
+    if wrong := passkey.use(shown):
+        return _refused(row, request, wrong, kept, response)
     return flows.proved(row, request, user, policy.proof(policy.PASSKEY, shown.kept.amr))
 
 

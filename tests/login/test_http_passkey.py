@@ -6,13 +6,15 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import httpx2
 import pytest
+import webauthn
 
 from idp import clock
-from idp.credentials import passkey
+from idp.credentials import passkey, passkey_response
 from idp.directory import users
 from idp.login.tables import Session
 from tests.authenticator import BE, BOUND, BS, UP, Authenticator
@@ -185,6 +187,38 @@ def test_a_copied_or_changed_passkey(world: World, party: Party) -> None:
         assert "may have been copied" in text_of(answer)
         assert "idp_session" not in cookies_set(answer)
     assert [event.details["reason"] for event in world.events(passkey.DOUBTED)] == ["counter", "counter", "eligible"]
+
+
+def test_removed_in_another_tab(world: World, party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the answer, or in the very moment in which it is looked at: it opens nothing, and nobody hears of a copy."""
+    browser = world.browser()
+    page = browser.authorize(party)
+
+    def remove() -> None:
+        ids = [id_of(world, phone) for phone in (ANNA, ORLOV)]
+        with world.writes():
+            for each in ids:
+                passkey.remove_all(each)
+
+    def checked(**answer: Any) -> Any:
+        tab = Thread(target=remove)
+        tab.start()
+        tab.join()
+        return webauthn.verify_authentication_response(**answer)
+
+    for phone, meanwhile in ((ANNA, False), (ORLOV, True)):
+        device = has_passkey(world, party, phone)
+        sent = browser.filled(page, credential=device.get(asked(browser, page)))
+        if meanwhile:
+            monkeypatch.setattr(passkey_response, "verify_authentication_response", checked)
+        else:
+            remove()
+        answer = browser.send(sent)
+        assert answer.status_code == 404
+        assert "opens no ID here. Perhaps it was removed" in text_of(answer)
+        assert "unknownCredential" in answer.text
+    assert [event.details["reason"] for event in world.events(passkey.REFUSED)] == ["unknown", "unknown"]
+    assert world.events(passkey.DOUBTED) == []
 
 
 def test_a_blocked_person(world: World, party: Party) -> None:
