@@ -15,18 +15,26 @@ from idp.cli.demo_story import Story
 from idp.clock import freeze
 from idp.directory import users
 from tests.account.test_email import asked
-from tests.login.hostile import Upstream
-from tests.login.http_lab import base_of, cookies_set, copy_cookies
+from tests.login.hostile import Upstream, sent_to
+from tests.login.http_lab import base_of, cookies_set, drop_cookies, people_on, signed_in
 from tests.login.lab import at_code, id_token, where
 from tests.login.password_lab import SECRET, SHOP, enter, linked_to, shop
-from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
-from tests.world import Browser, Party, World, answer_of, new_phone
+from tests.login.social_lab import by_phone, come_back, linked, other, signed_up, upstream
+from tests.login.social_lab import changed_settings as with_upstream
+from tests.world import Browser, Party, World, answer_of, claims_of, new_phone
 
-__all__ = ["changed_settings", "other", "upstream"]
+__all__ = ["other", "upstream", "with_upstream"]
 
 MAIL = "victim@post.example"
 OFFLINE = "openid phone email offline_access"
-LATER = timedelta(days=200)
+SILENCE = timedelta(days=1)  # the settings of this file: what a squatter keeps is alive when the number's next holder comes
+LATER = SILENCE + timedelta(minutes=10)
+
+
+@pytest.fixture
+def changed_settings(with_upstream: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """A number is silent after a day."""
+    return with_upstream | {"login": {"recycled_after": int(SILENCE.total_seconds())}}
 
 
 @pytest.fixture
@@ -69,33 +77,54 @@ def test_classic_federated_merge(world: World, party: Party, upstream: Upstream,
         assert users.get(sub).email is None  # what a provider claims is not held, either
 
 
+def lives_on(world: World, party: Party, tokens: dict[str, str], sub: str) -> dict[str, object]:
+    """What these tokens say: they work, are the former ID's, and know no number."""
+    assert claims_of(tokens["id_token"])["sub"] == sub
+    told: dict[str, object] = world.userinfo(tokens["access_token"]).json()
+    assert told["sub"] == sub
+    assert not {"phone_number", "phone_number_verified"} & {*told, *claims_of(tokens["id_token"]), *claims_of(tokens["access_token"])}
+    return told
+
+
 def test_unexpired_session(world: World, party: Party) -> None:
-    """A squatter had the number first, and keeps a session, a known browser, a sign-in under way and a refresh token. The number's next
-    holder begins afresh: all of that stays with the former ID, which has no number any more, and shows nothing of the new one.
+    """A squatter had the number first, and keeps a session, a known browser, a sign-in under way and a refresh token, all of them alive.
+    The number's next holder begins afresh: all of that stays with the former ID, which has no number any more.
     """
-    phone, began = new_phone(), clock.now()
-    with freeze(began):
-        squatter = world.browser(address="198.51.100.66")
-        former = sign_up(world, squatter, party, phone, "Squatter", scope=OFFLINE)["sub"]
+    phone, began, squatter = new_phone(), clock.now(), world.browser(address="198.51.100.66")
+    with freeze(began) as later:
+        former = str(sign_up(world, squatter, party, phone, "Squatter", scope=OFFLINE)["sub"])
         kept = world.redeem(party, answer_of(squatter.authorize(party, scope=OFFLINE))["code"]).json()
+        for _ in range(2):
+            later(11 * 3600)
+            assert signed_in(world, squatter, party)  # so that it does not end for want of use
     with freeze(began + LATER) as later:
-        waiting = world.browser(address="198.51.100.66")
-        copy_cookies(squatter, waiting)
-        half = at_code(world, waiting, party, phone)  # whose code goes to the number's present holder
-        code, victim = world.code_for(phone), world.browser()
+        half = squatter.authorize(party, prompt="login")
+        half = squatter.onward(squatter.submit(squatter.get(f"{base_of(half)}/identify"), phone=phone))
+        assert where(half) == "phone_code"
+        code, victim = world.code_for(phone), world.browser()  # it goes to the number's present holder
         later(61)
-        fresh = come_anew(world, victim, party, phone)["sub"]
+        fresh = str(come_anew(world, victim, party, phone)["sub"])
         assert fresh != former
-        assert waiting.submit(half, code="000000" if code != "000000" else "111111").status_code == 422
-        for there in ("", "/register", "/further_proof", "/people"):
-            assert "Victim" not in waiting.go(f"{base_of(half)}{there}").text
-        assert all("Victim" not in browser.go("/account/profile").text for browser in (squatter, waiting))
-        assert world.refresh(party, kept["refresh_token"]).status_code == 400
+        assert squatter.submit(half, code="000000" if code != "000000" else "111111").status_code == 422
+        halfway = [squatter.go(f"{base_of(half)}{there}") for there in ("", "/register", "/further_proof", "/people")]
+        own = [squatter.go(f"/account/{page}") for page in ("profile", "phone", "security", "activity", "data")]
+        assert "Squatter" in own[0].text, "the session is alive"
+        assert phone[-4:] not in own[1].text
+        for page in (*halfway, *own):
+            assert not [word for word in ("Victim", fresh) if word in page.text], page.url
+        by_session = world.redeem(party, answer_of(squatter.authorize(party, scope=OFFLINE, prompt="none"))["code"]).json()
+        by_refresh = world.refresh(party, kept["refresh_token"])
+        assert by_refresh.status_code == 200, by_refresh.text
+        for tokens in (by_session, by_refresh.json()):
+            assert lives_on(world, party, tokens, former)["sub"] != fresh
+        drop_cookies(squatter, "idp_session")
+        pressed = people_on(squatter.authorize(party))
+        assert set(pressed) == {"Squatter"}, "what the browser knows"
         tokens = world.redeem(party, answer_of(victim.authorize(party, scope=OFFLINE))["code"]).json()
         assert world.userinfo(tokens["access_token"]).json()["phone_number"] == phone
     with world.reads():
-        assert users.get(str(former)).phone is None
-        assert users.get(str(fresh)).name == "Victim"
+        assert users.get(former).phone is None
+        assert users.get(fresh).name == "Victim"
 
 
 def test_trojan_identifier(world: World, party: Party, upstream: Upstream) -> None:
@@ -107,14 +136,19 @@ def test_trojan_identifier(world: World, party: Party, upstream: Upstream) -> No
         squatter = world.browser(address="198.51.100.66")
         phone, back = signed_up(world, squatter, party, upstream)
         former = id_token(world, party, back)["sub"]
-    with freeze(began + LATER):
+    with freeze(began + LATER) as later:
         victim = world.browser()
         fresh = str(come_anew(world, victim, party, phone)["sub"])
         assert linked(world, fresh) == []
         trojan = come_back(world.browser(address="198.51.100.66"), party, upstream)
         assert id_token(world, party, trojan)["sub"] == former
         assert linked(world, str(former)) == [(upstream.issuer, "vera-1")]
-        assert where(come_back(world.browser(), party, upstream)) != "link"
+        later(1)
+        for browser in (world.browser(), victim):  # wherever it is pressed, in the victim's own browser too
+            page = browser.authorize(party, prompt="select_account")
+            trojan = browser.go(upstream.agree(sent_to(browser, browser.get(f"{base_of(page)}/identify"))))
+            assert id_token(world, party, trojan)["sub"] == former
+        assert linked(world, fresh) == []
 
 
 def test_unexpired_change_of_address(world: World, party: Party) -> None:
