@@ -16,7 +16,7 @@ import shutil
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from tests.world import World
 DIED = 9
 TIMES = ("_at", "_start")
 KIND = re.compile("(?:[a-z]{3}_(?=[0-9a-z]{26}$|[0-9a-f]{20}$))?")
+EVERY = {"*"}
 Dump = dict[str, list[str]]
 # Ids, digests, sealed texts and secrets: new in each run, so only that they are there can be compared.
 MADE_UP = re.compile(r"(?=[A-Za-z_-]*[A-Z0-9])[A-Za-z0-9_-]{22,}={0,2}")
@@ -61,7 +62,8 @@ class Step:
 
     `prepare` brings a world to where it is done, and answers how: a function that does it in any world on that database, and says what came
     back. `blank`: begin with empty tables instead of the story. `later`: seconds until it is tried again (a lease has to end).
-    `uneven`: columns in which a crash may leave a trace, by table: a guess that was counted and never judged is a guess.
+    `uneven`: columns in which a crash may leave a trace, by table: a guess that was counted and never judged is a guess. EVERY column: rows
+    may stay behind that lead nowhere. `given`: what is there meanwhile, and the settings that it needs, by table.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Step:
     blank: bool = False
     later: float = 0
     uneven: dict[str, set[str]] = field(default_factory=dict)
+    given: Callable[[], AbstractContextManager[dict[str, dict[str, object]]]] = lambda: nullcontext({})
 
     def __str__(self) -> str:
         return self.name
@@ -156,7 +159,7 @@ def in_another_process(work: Callable[[Callable[[Any], None]], Any]) -> tuple[in
 class Sweep:
     """One step on one kind of database."""
 
-    def __init__(self, told: Told, folder: Path, step: Step, shift: Callable[[float], None]) -> None:
+    def __init__(self, told: Told, folder: Path, step: Step, shift: Callable[[float], None], given: dict[str, dict[str, object]]) -> None:
         self.told, self.folder, self.step, self.shift = told, folder, step, shift
         self.name = "".join(c if c.isalnum() else "_" for c in step.name)[:40]
         trusted_device.name_of("Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36")  # reads its patterns once, not in each process
@@ -166,12 +169,12 @@ class Sweep:
             schema.upgrade(before)
         else:
             self._create("before", "told")
-        world = World(told.settings(before))
+        world = World(told.settings(before, **given))
         self.act = step.prepare(world)
         world.close()
         self._create("point", "before")
         self.known: set[str] = set()
-        self.world = World(told.settings(self._url("point")))  # never connected here, only in the processes forked from here
+        self.world = World(told.settings(self._url("point"), **given))  # never connected here, only in the processes forked from here
         _, self.known = in_another_process(lambda _: self._known())
 
     def once(self, times: int = 1) -> Outcome:
@@ -228,6 +231,8 @@ class Sweep:
         rows: Dump = {}
         for table, row in self._rows():
             uneven = self.step.uneven.get(table, set()) | ({name for name in row if name.endswith(TIMES)} if self.step.later else set())
+            if uneven == EVERY:
+                continue
             kept = {name: value for name, value in row.items() if name not in uneven}
             rows.setdefault(table, []).append(self._plain(json.dumps(kept, default=str, sort_keys=True)))
         return {table: sorted(texts) for table, texts in rows.items()}
@@ -267,11 +272,12 @@ class Sweep:
 @contextmanager
 def swept(told: Told, folder: Path, step: Step, shift: Callable[[float], None]) -> Iterator[Sweep]:
     """A sweep for the length of the block."""
-    sweep = Sweep(told, folder, step, shift)
-    try:
-        yield sweep
-    finally:
-        sweep.close()
+    with step.given() as given:
+        sweep = Sweep(told, folder, step, shift, given)
+        try:
+            yield sweep
+        finally:
+            sweep.close()
 
 
 def differences(one: Dump, other: Dump) -> list[str]:

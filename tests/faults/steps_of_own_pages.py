@@ -65,6 +65,13 @@ def ask_for_deletion(world: World) -> Act:
     return _sending(browser.filled(page, sure="1"))
 
 
+def keep_the_id(world: World) -> Act:
+    """It was to be deleted, and is not."""
+    browser, page = _at(world, "/account/deletion")
+    page = browser.onward(browser.submit(page, sure="1"))
+    return _sending(browser.pressed(page, "/cancel"))
+
+
 def erase(world: World) -> Act:
     """The schedule deletes an ID whose time is over: an employee's, with sessions, a known browser, tokens."""
     _signed_in(world, LAZAREVA)
@@ -87,5 +94,6 @@ STEPS_OF_OWN_PAGES = (
     Step("withdraw an app", withdraw),
     Step("take a copy", take_a_copy),
     Step("ask for deletion", ask_for_deletion),
+    Step("keep the ID", keep_the_id),
     Step("erase an ID", erase),
 )

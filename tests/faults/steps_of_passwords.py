@@ -81,6 +81,13 @@ def set_by_its_owner(world: World) -> Act:
     return _sending(browser.filled(page, password=NEW, password_again=NEW))
 
 
+def remove_password(world: World) -> Act:
+    """It opens nothing any more."""
+    browser, page = entered(world, "/account/password", phone=KNOWN)
+    assert browser.submit(page, password=NEW, password_again=NEW).status_code == 303
+    return _sending(browser.pressed(browser.go("/account/password"), "/remove"))
+
+
 def show_the_address(world: World) -> Act:
     """The code from the store's e-mail."""
     browser, page = _store(world)
@@ -103,6 +110,7 @@ STEPS_OF_PASSWORDS = (
     Step("code of a forgotten password", code_of_forgotten_password, uneven=MAILED),
     Step("set a forgotten password anew", set_anew, uneven=SALTED),
     Step("set a password", set_by_its_owner, uneven=SALTED),
+    Step("remove a password", remove_password),
     Step("show a login's address", show_the_address, uneven=MAILED),
     Step("link a store", link_a_store),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import httpx2
+
 from tests.account.test_profile import file_of
 from tests.faults.crash import Step
 from tests.faults.steps import COUNTED, KNOWN, KNOWN_MAIL, Act, _sending, _signed_in
@@ -29,13 +31,29 @@ def change_profile(world: World) -> Act:
     return _sending(browser.filled(browser.go("/account/profile"), name="Зимина Другая", locality="Тула"))
 
 
-def keep_picture(world: World) -> Act:
-    """A picture in the place of what was there: it commits before it is drawn."""
+def change_language(world: World) -> Act:
+    """Language and time zone."""
     browser = _in(world)
+    return _sending(browser.filled(browser.go("/account/language"), locale="zh", zoneinfo="Asia/Shanghai"))
+
+
+def _picture(browser: Browser) -> httpx2.Request:
     token = token_of(browser.go("/account/avatar"))
     request = browser.build_request("POST", f"{ISSUER}/account/avatar", data={"csrf_token": token}, files={"picture": ("x", file_of())})
     request.read()
-    return _sending(request)
+    return request
+
+
+def keep_picture(world: World) -> Act:
+    """A picture in the place of what was there: it commits before it is drawn."""
+    return _sending(_picture(_in(world)))
+
+
+def remove_picture(world: World) -> Act:
+    """It is gone."""
+    browser = _in(world)
+    assert browser.send(_picture(browser)).status_code == 303
+    return _sending(browser.pressed(browser.go("/account/avatar"), "/avatar/remove"))
 
 
 def ask_for_address(world: World) -> Act:
@@ -76,6 +94,8 @@ def change_number(world: World) -> Act:
 STEPS_OF_PROFILE = (
     Step("change the profile", change_profile),
     Step("keep a picture", keep_picture, uneven={"limits": {"tries"}}),
+    Step("change the language", change_language),
+    Step("remove a picture", remove_picture),
     Step("ask for another address", ask_for_address),
     Step("change the address", change_address, uneven=COUNTED_MAIL),
     Step("undo the address", undo_address),

@@ -36,6 +36,8 @@ LOCKING = {
     "right code",
     "right app code",
     "right password",
+    "sign in with passkey",
+    "sign in with a provider",
     "wrong code",
     "register",
     "press name",
