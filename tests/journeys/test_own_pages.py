@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from idp.directory import users
+from tests.axe import violations
 from tests.conftest import Told
 from tests.journeys.one_process import Guest, Site, opened
 from tests.journeys.visitor import TELL_VIOLATIONS
@@ -21,7 +21,6 @@ from tests.journeys.visitor import TELL_VIOLATIONS
 pytestmark = pytest.mark.browser
 
 ZIMINA = "+79005553509"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +33,8 @@ def site(chromium: Browser, told: Told) -> Iterator[Site]:
 
 def look(page: Page, name: str) -> None:
     """Nothing for axe to find, nothing wider than a small phone."""
-    found = Axe().run(page, options=RULES).response["violations"]
-    assert not found, f"{name}: {[(each['id'], [node['html'] for node in each['nodes']]) for each in found]}"
+    found = violations(page)
+    assert not found, (name, found)
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
     page.set_viewport_size({"width": 360, "height": 740})
