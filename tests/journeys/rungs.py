@@ -48,7 +48,7 @@ def says(visitor: Visitor, state: str, reason: str | None = None) -> None:
 
 def ask(visitor: Visitor, channel: str, to: str) -> str:
     """Press the button of a rung, be shown its page, and read the code where it came to."""
-    known = visitor.messages(to)
+    known = visitor.codes(to)
     button = visitor.button(visitor.idp(ASK[channel]))
     expect(button).to_be_visible()
     button.click()

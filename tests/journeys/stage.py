@@ -146,6 +146,8 @@ class Stage:
         for section in ("server", "database", "keys", "brand", "login", "messages", "telemetry", "spend"):
             for name, value in getattr(self.world.settings, section).model_dump(exclude_unset=True, mode="json").items():
                 found[f"IDP_{section.upper()}__{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
+        for key, provider in self.changes.get("providers", {}).items():
+            found[f"IDP_PROVIDERS__{key.upper()}"] = json.dumps(provider)
         return found
 
     def _run(self, name: str, module: list[str], variables: dict[str, str]) -> None:

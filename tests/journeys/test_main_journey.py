@@ -161,7 +161,7 @@ def test_five_wrong_codes(visitors: Visitors) -> None:
     expect(orlov.page.locator("#code-error")).to_have_text(over)
     orlov.enter(code)
     expect(orlov.page.locator("#code-error")).to_have_text(over)
-    known = orlov.messages(phone)
+    known = orlov.codes(phone)
     orlov.button(orlov.idp("Send a new text message")).click()
     orlov.enter(orlov.new_code(phone, known))
     orlov.arrived("staff")

@@ -1,6 +1,6 @@
 """A passkey from the offer to its removal, in a real browser with an authenticator of Chromium's own: `product.md` §6.1.
 
-WebAuthn Level 3; Chromium's virtual authenticator keeps the keys, is present and verifies, without a question.
+WebAuthn Level 3.
 """
 
 from __future__ import annotations
@@ -9,40 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from idp.directory import users
 from tests.conftest import Told
+from tests.journeys.device import Device
 from tests.journeys.one_process import Guest, Site, opened
 from tests.journeys.test_own_pages import look
 from tests.world import new_phone
 
 pytestmark = pytest.mark.browser
-
-KEPT = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
-
-
-class Device:
-    """An authenticator in somebody's browser."""
-
-    def __init__(self, guest: Guest) -> None:
-        self.cdp: CDPSession = guest.context.new_cdp_session(guest.page)
-        self.cdp.send("WebAuthn.enable", {"enableUI": False})
-        options = {**KEPT, "automaticPresenceSimulation": True, "defaultBackupEligibility": True, "defaultBackupState": True}
-        self.id = self.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
-
-    def keys(self) -> list[dict[str, Any]]:
-        """The passkeys in it."""
-        found: list[dict[str, Any]] = self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})["credentials"]
-        return found
-
-    def put(self, key: dict[str, Any]) -> None:
-        """A passkey comes here by the person's password manager."""
-        self.cdp.send("WebAuthn.addCredential", {"authenticatorId": self.id, "credential": key})
-
-    def is_there(self, present: bool) -> None:
-        """Whether a finger lies on it."""
-        self.cdp.send("WebAuthn.setAutomaticPresenceSimulation", {"authenticatorId": self.id, "enabled": present})
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +59,7 @@ def person(site: Site) -> str:
 def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     """Offered after a code and made by one press; the next sign-in, in a browser that was never here, by the button; named; removed."""
     phone, guest = person(site), come()
-    device = Device(guest)
+    device = Device(guest.context, guest.page)
     guest.come()
     expect(guest.page.locator("form[data-passkey]")).to_be_visible()
     guest.prove(phone)
@@ -96,7 +72,7 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     assert key["rpId"] == "localhost"
 
     other = come()
-    elsewhere = Device(other)
+    elsewhere = Device(other.context, other.page)
     elsewhere.is_there(False)  # else the list under the field answers by itself
     elsewhere.put(key)
     other.come()
@@ -137,7 +113,7 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
 def test_the_list_under_the_field(site: Site, come: Any) -> None:
     """Conditional mediation: whoever chooses the passkey in the list of the phone field is in, without a press of any button."""
     phone, guest = person(site), come("ru")
-    device = Device(guest)
+    device = Device(guest.context, guest.page)
     guest.come()
     guest.prove(phone)
     guest.press("Create a passkey")
@@ -152,7 +128,7 @@ def test_the_list_under_the_field(site: Site, come: Any) -> None:
 def test_it_never_stands_in_the_way(site: Site, come: Any) -> None:
     """The question does not come, comes late, or nobody answers: the number does it as ever, and the button says what is wrong."""
     phone, guest = person(site), come()
-    device = Device(guest)
+    device = Device(guest.context, guest.page)
     device.is_there(False)
     waiting: list[Route] = []
     guest.page.route("**/passkey/options", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright marks what it is given, and a method takes no mark

@@ -67,7 +67,7 @@ def test_by_keyboard_alone(visitors: Visitors) -> None:
     tab_to(anna, "a.primary")
     keyboard.press("Enter")
     tab_to(anna, "#phone")
-    known = anna.messages(ANNA)
+    known = anna.codes(ANNA)
     keyboard.type("9005553501")
     keyboard.press("Enter")
     expect(page.locator("#code")).to_be_focused()

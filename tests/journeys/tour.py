@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -23,22 +22,27 @@ from idp.login import flow, sending
 from idp.login.policy import Demand
 from tests.credentials.factors import make_codes, set_up
 from tests.journeys.rungs import HEADINGS, says
-from tests.journeys.visitor import ROMASHKA, Visitor
+from tests.journeys.tour_own_pages import own_pages, taken_back, vouch
+from tests.journeys.tour_own_proofs import PROVIDERS, own_proofs
+from tests.journeys.tour_rare_sign_ins import rare_sign_ins
+from tests.journeys.visitor import ROMASHKA, Look, Visitor
 from tests.world import new_phone
 
 ANNA, KARIMOV = "+79005553501", "+79005553507"
 ZIMIN, ZIMIN_MAIL = "+79005553510", "zimin@post.example"
-Look = Callable[[str], None]
 # Whoever walks needs them: a ladder with all rungs, that begins with a flash call for some, and who is silent soon.
 SETTINGS: dict[str, dict[str, object]] = {
     "login": {"silent_after": 2},
     "messages": {"ladder": {"default": ["sms", "voice", "email"], "7902": ["flash_call", "sms", "voice", "email"]}},
+    "providers": PROVIDERS,
     "brand": {"support_email": "help@bazar.example", "support_phone": "+78005553535"},
 }
 
 
-def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
-    """All of it (without `ladder`: but for the rungs and help), in one browser; it can be walked again on the same stage."""
+def tour(visitor: Visitor, look: Look, *, whole: bool = True) -> None:
+    """All of it, in one browser; it can be walked again on the same stage. Without `whole`: but for what looks like the rest of it, that is
+    the rungs and help, most of a person's own pages, and what few meet while they sign in.
+    """
     with visitor.stage.world.writes():
         session.execute(sa.delete(table(Consent)))
     _sign_in(visitor, look)
@@ -48,11 +52,17 @@ def tour(visitor: Visitor, look: Look, *, ladder: bool = True) -> None:
     _sign_up(visitor, look)
     _blocked(visitor, look)
     _own_pages(visitor, look)
-    if ladder:
+    if whole:
         _ladder(visitor, look)
     _changed_hands(visitor, look)
     _further_factors(visitor, look)
-    _lost_phone(visitor, look)
+    vouch_code = _lost_phone(visitor, look)
+    if whole:
+        vouch(visitor, look, vouch_code)
+        me = own_pages(visitor, look)
+        own_proofs(visitor, look, me)
+        taken_back(visitor, look, me)
+        rare_sign_ins(visitor, look)
     _astray(visitor, look)
 
 
@@ -209,7 +219,7 @@ def _blocked(visitor: Visitor, look: Look) -> None:
         visitor.enter(str((int(code) + guess) % 10**6).zfill(6))
         expect(visitor.page.locator("#code-error")).to_contain_text(str(5 - guess) if guess < 5 else re.compile("."))
     look("login-phone_code-over")
-    known = visitor.messages(KARIMOV)
+    known = visitor.codes(KARIMOV)
     visitor.page.locator("button[data-ready]").first.click()
     visitor.enter(visitor.new_code(KARIMOV, known))
     expect(visitor.page.locator("[aria-disabled=true]").first).to_be_visible()
@@ -222,7 +232,7 @@ def _own_pages(visitor: Visitor, look: Look) -> None:
     for name in ("security", "apps", "activity", "not_me", "data", "data/archive", "deletion"):
         page.goto(f"{visitor.stage.provider}/language?to={visitor.language}&next=/account/{name}")  # whoever is in the story speaks Russian
         expect(page.locator("nav.menu")).to_have_count(1)
-        look(f"account-{name.replace('/', '-')}")
+        look("account-download" if name == "data/archive" else f"account-{name}")
 
 
 def _changed_hands(visitor: Visitor, look: Look) -> None:
@@ -240,7 +250,7 @@ def _changed_hands(visitor: Visitor, look: Look) -> None:
     expect(page.locator("#name")).to_be_visible()
     look("login-register-anew")
     page.go_back()
-    known = visitor.messages(ZIMIN_MAIL)
+    known = visitor.codes(ZIMIN_MAIL)
     visitor.button(visitor.idp("Send a code by e-mail")).click()
     expect(page.locator("#code")).to_be_visible()
     look("login-email_code")
@@ -281,8 +291,10 @@ def _further_factors(visitor: Visitor, look: Look) -> None:
     visitor.arrived("staff")
 
 
-def _lost_phone(visitor: Visitor, look: Look) -> None:
-    """Which ID, which new number, its code; the ways, of which a stranger can prove none; and a code that two administrators are read."""
+def _lost_phone(visitor: Visitor, look: Look) -> str:
+    """Which ID, which new number, its code; the ways, of which a stranger can prove none; and a code that two administrators are read.
+    Answers that code.
+    """
     page, new = visitor.page, new_phone()
     visitor.context.clear_cookies()
     visitor.begin("staff")
@@ -292,7 +304,7 @@ def _lost_phone(visitor: Visitor, look: Look) -> None:
     look("login-recover-wrong")
     page.locator("#login").fill(ANNA)
     page.locator("#phone").fill(new)
-    known = visitor.messages(new)
+    known = visitor.codes(new)
     visitor.button(visitor.idp("Get a code")).click()
     expect(page.locator("#code")).to_be_visible()
     look("login-recover_code")
@@ -310,6 +322,7 @@ def _lost_phone(visitor: Visitor, look: Look) -> None:
     page.locator("button[value=vouched]").click()
     expect(page.locator("dl.facts")).to_be_visible()
     look("login-recover_state")
+    return page.locator(".notice .mono").inner_text()
 
 
 def _ladder(visitor: Visitor, look: Look) -> None:

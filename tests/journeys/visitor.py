@@ -6,7 +6,7 @@ at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -17,9 +17,12 @@ from clients import texts
 from idp import languages
 from tests.journeys.stage import Stage
 
+Look = Callable[[str], None]  # what whoever walks past every page does at each of them, by its name
 PATIENCE = 30_000  # milliseconds until something must be seen: a busy machine is slow, not broken
 LOCALES = {"ru": "ru-RU", "en": "en-GB", "zh": "zh-CN"}
 ROMASHKA, SMIRNOVA, VETER = "ООО «Ромашка»", "ИП Смирнова А. В.", "ООО «Северный ветер»"
+MESSAGES = ".messages > li"  # in the inbox, the newest first
+CODES, LINKS = f"{MESSAGES}:has(b.big)", f"{MESSAGES}:has(a.link)"
 # What Chromium writes for every answer of 400 and above; which status a page has is the test's to say.
 STATUS = "Failed to load resource: the server responded with a status of"
 TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation",
@@ -73,6 +76,15 @@ class Visitor:
         self.page.goto(self.stage.portals[portal] + path)
         return self.page
 
+    def own(self, name: str) -> None:
+        """A page of their own at the provider."""
+        self.page.goto(f"{self.stage.provider}/account/{name}")
+
+    def press(self, text: str, then: str) -> None:
+        """The provider's button with this text; `then` is on the page that follows."""
+        self.button(self.idp(text)).click()
+        expect(self.page.locator(then).first).to_be_visible()
+
     def begin(self, portal: str) -> Page:
         """Press `Sign in` on the portal's first page."""
         self.open(portal)
@@ -82,7 +94,7 @@ class Visitor:
 
     def ask_for_code(self, phone: str, typed: str = "") -> str:
         """Fill in the number, press the button, and look the code up in the inbox."""
-        known = self.messages(phone)
+        known = self.codes(phone)
         self.page.locator("#phone").fill(typed or phone)
         self.button(self.idp("Get a code")).click()
         expect(self.page.locator("#code")).to_be_visible()
@@ -99,9 +111,13 @@ class Visitor:
 
     def enter(self, code: str) -> None:
         """Type the code and press the button."""
+        self.type(code)
+        self.button(self.idp("Sign in")).click()
+
+    def type(self, code: str) -> None:
+        """Type the code, digit by digit: what is filled in at once is sent by the page itself."""
         self.page.locator("#code").fill("")
         self.page.locator("#code").press_sequentially(code)
-        self.button(self.idp("Sign in")).click()
 
     def choose_person_if_asked(self, name: str) -> None:
         """Press a name where `Who is signing in?` is asked."""
@@ -124,26 +140,36 @@ class Visitor:
         expect(self.page.locator(".menu .who")).to_have_count(1)
         assert self.page.url == self.stage.portals[portal] + "/"
 
-    def messages(self, phone: str) -> int:
-        """How many messages of `phone` the inbox shows."""
-        known = self._read_inbox(phone).locator(".messages > li").count()
+    def messages(self, to: str, which: str = MESSAGES) -> int:
+        """How many messages to a number or an address the inbox shows."""
+        known = self._read_inbox(to).locator(which).count()
         self.page.bring_to_front()  # a tab that nobody looks at is slow
         return known
 
-    def new_code(self, phone: str, known: int) -> str:
-        """The code of the message that is not among the `known` ones yet."""
-        code = self.wait_for_message(phone, known).locator(".messages > li").first.locator("b.big").inner_text()
+    def codes(self, to: str) -> int:
+        """How many of them have a code in them."""
+        return self.messages(to, CODES)
+
+    def new_code(self, to: str, known: int = 0) -> str:
+        """The code that is not among the `known` ones yet."""
+        code = self.wait_for_message(to, known, CODES).locator(CODES).first.locator("b.big").inner_text()
         self.page.bring_to_front()
         return code
 
-    def wait_for_message(self, phone: str, known: int) -> Page:
+    def new_link(self, to: str) -> str:
+        """The link of the newest message that has one, once there is one."""
+        link = self.wait_for_message(to, 0, LINKS).locator(LINKS).first.locator("a.link").get_attribute("href")
+        self.page.bring_to_front()
+        return link or ""
+
+    def wait_for_message(self, to: str, known: int, which: str = MESSAGES) -> Page:
         """Reload the inbox until it has more than the `known` messages: the worker delivers them, not the page."""
         for _ in range(200):
-            inbox = self._read_inbox(phone)
-            if inbox.locator(".messages > li").count() > known:
+            inbox = self._read_inbox(to)
+            if inbox.locator(which).count() > known:
                 return inbox
             inbox.wait_for_timeout(50)
-        raise AssertionError(f"no message for {phone} came:\n{self.stage.said()}")
+        raise AssertionError(f"no message for {to} came:\n{self.stage.said()}")
 
     def cookies(self, origin: str | None = None) -> dict[str, Any]:
         """The cookies that this browser would send to `origin`, by name."""
