@@ -18,12 +18,20 @@ import sqlalchemy as sa
 
 from idp import telemetry
 
-LENGTH = 20  # characters; what is shorter can be there by chance, and is looked for only by those who know better
+LENGTH = 20  # characters; what is shorter can be there by chance, and is looked for where it is known what it is
 COOKIES = {"idp_login", "idp_session", "idp_browser", "idp_undo", "idp_recovery"}
 GIVEN = ("access_token", "refresh_token", "id_token", "client_secret", "challenge")
-WORD = re.compile(r"[A-Za-z0-9_-]{20,}")
+WORD = re.compile(r"[A-Za-z0-9_-]{8,}")
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 SECRET = re.compile(r"secret=([A-Z2-7]{32})")  # what an authenticator app is told by the picture, and by the link beside it
+RECOVERY_CODE = re.compile(r"<li><span>([0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4})</span></li>")
+VOUCH_CODE = re.compile(r'<h2 class="mono">([0-9a-z]{4}-[0-9a-z]{4})</h2>')
+ADDRESS = re.compile(r'(?:href|action|src)="((?!otpauth:)[^"]*)"')
+# What stands in no address of ours: addresses are logged, kept in histories, and sent to other sites.
+NOT_IN_ADDRESSES = {
+    *("access_token", "refresh_token", "client_secret", "client secret", "cookie", "csrf token", "code_verifier"),
+    *("password", "authenticator's secret", "recovery code", "vouch code"),
+}
 PRINTS = ("write", "debug", "info", "warning", "error", "critical", "msg")  # what a log line is handed to
 
 
@@ -44,6 +52,8 @@ class Canary:
             if name.removeprefix("__Host-") in COOKIES:
                 self.add("cookie", value)
         location = answer.headers.get("Location", "")
+        own = set(WORD.findall(str(request.url)))  # the links to other languages lead back to the page's own address, whatever stands in it
+        self._look_at_addresses([location], own, f"the redirect from {request.url.path}")
         if good and "iss=" in location:
             self.add("code", dict(parse_qsl(urlsplit(location).query)).get("code", ""))
         kind = answer.headers.get("Content-Type", "")
@@ -51,13 +61,18 @@ class Canary:
             self._notice_json(answer.json())
         if "html" in kind:
             if not good:
-                # The links to other languages lead back to the page's own address, and may say what stands in it.
-                own = set(WORD.findall(str(request.url)))
+                typed = dict(parse_qsl(request.read().decode("utf-8", "replace"))).get("code", "") if answer.status_code == 422 else ""
+                own |= set(WORD.findall(typed))  # a code that was mistyped stands in its field again, for whoever typed it
                 self.look_through(set(WORD.findall(answer.text)) - own, f"the page {answer.status_code} of {request.url.path}")
             for token in CSRF.findall(answer.text):
                 self.add("csrf token", token, shown=True)
             for secret in SECRET.findall(answer.text):
                 self.add("authenticator's secret", secret, shown=True)
+            for code in RECOVERY_CODE.findall(answer.text):
+                self.add_written("recovery code", code)
+            for code in VOUCH_CODE.findall(answer.text):
+                self.add_written("vouch code", code, shown=True)
+            self._look_at_addresses(ADDRESS.findall(answer.text), own, f"a link on {request.url.path}")
         if good:
             self._notice_request(request)
 
@@ -66,7 +81,10 @@ class Canary:
             for name in GIVEN:
                 self.add(name, str(body.get(name) or ""))
         elif isinstance(body, list):  # the inbox
-            self.codes |= {str(message["code"]) for message in body if isinstance(message, dict) and message.get("code")}
+            messages = [message for message in body if isinstance(message, dict)]
+            self.codes |= {str(message["code"]) for message in messages if message.get("code")}
+            for message in messages:
+                self.add("link", str(message.get("link") or "").rpartition("/")[2], shown=True)
 
     def _notice_request(self, request: httpx2.Request) -> None:
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
@@ -82,6 +100,16 @@ class Canary:
         last = value.rpartition(".")[2]
         if len(last) >= LENGTH:
             self.secrets[last] = "shown " + kind if shown else kind
+
+    def add_written(self, kind: str, code: str, *, shown: bool = False) -> None:
+        """One more that people write down and type: with its hyphens and without."""
+        for text in (code, code.replace("-", "")):
+            self.secrets[text] = "shown " + kind if shown else kind
+
+    def _look_at_addresses(self, addresses: Iterable[str], own: set[str], where: str) -> None:
+        words = {word for address in addresses for word in WORD.findall(address)} - own
+        kinds = {self.secrets.get(word, "").removeprefix("shown ") for word in words}
+        self.found += [f"{kind} in {where}" for kind in kinds & NOT_IN_ADDRESSES]
 
     def look_through(self, words: Iterable[str], where: str) -> None:
         """Write down each secret that is among the words of a page of ours."""

@@ -14,6 +14,7 @@ import httpx2
 
 from tests.canary import CANARY, WORD, Canary, dump
 from tests.conftest import Told
+from tests.faults.secrets_walk import walk
 from tests.faults.served import Served, Visitor, served
 from tests.world import Party, answer_of, new_phone
 
@@ -55,7 +56,7 @@ def _fail(provider: Served, party: Party, browser: Visitor, code: str, tokens: d
 
 
 def test_the_canary_sings(tmp_path: Path) -> None:
-    """G-9: a secret that is planted in a line, on an error page or in a database is found there."""
+    """G-9: a secret that is planted in a line, on an error page, in an address or in a database is found there; short ones as well."""
     canary, secret = Canary(), "Zx" + "0123456789" * 4 + "_"
     request = httpx2.Request("GET", "http://localhost:8000/authorize")
     where = {"Location": f"https://rp.example/callback?code={secret}&iss=x", "Set-Cookie": f"idp_session={secret[::-1]}; Path=/"}
@@ -72,11 +73,32 @@ def test_the_canary_sings(tmp_path: Path) -> None:
         "cookie in the page 400 of /authorize",
         "code in the database",
     ]
+    canary = Canary()
+    written = '<ol><li><span>7k3m-x9qd-4tfw</span></li></ol><h2 class="mono">5t0p-q8rz</h2><a href="/vouch/5t0pq8rz">'
+    canary.notice(httpx2.Response(200, html=written, request=request))
+    assert set(canary.secrets) == {"7k3m-x9qd-4tfw", "7k3mx9qd4tfw", "5t0p-q8rz", "5t0pq8rz"}
+    canary.notice(
+        httpx2.Response(200, json=[{"code": "123456", "link": "https://here/recovery/rec_1.0123456789abcdefghij"}], request=request)
+    )
+    assert (canary.codes, canary.secrets["0123456789abcdefghij"]) == ({"123456"}, "shown link")
+    canary.look_at_lines(['{"code":"7k3mx9qd4tfw"}'], "the log")
+    canary.notice(httpx2.Response(303, headers={"Location": "/login/7k3m-x9qd-4tfw"}, request=request))
+    for typed in ("7k3m-x9qd-4tfw", "7k3m-x9qd-4tfv"):  # in its field again, for whoever typed it; or not
+        sent = httpx2.Request("POST", "http://localhost:8000/authorize", data={"code": typed})
+        canary.notice(httpx2.Response(422, html="<p>7k3m-x9qd-4tfw</p>", request=sent))
+    assert [found.partition(":")[0] for found in canary.found] == [
+        "vouch code in a link on /authorize",
+        "recovery code in the log",
+        "recovery code in the redirect from /authorize",
+        "recovery code in the page 422 of /authorize",
+    ]
 
 
 def test_nothing_secret_is_logged_or_kept(told_on_both: Told, tmp_path: Path) -> None:
-    """Cases 41 and 42: 0 hits for every code, one-time code, token, client secret, verifier and cookie that was issued."""
-    before = set(CANARY.secrets)
+    """Cases 41 and 42: 0 hits for every code, one-time code, token, client secret, verifier and cookie that was issued, and for what a
+    person has besides: passwords, the secret of an app, recovery codes, the code for a colleague, the link that stops a lost phone.
+    """
+    before, codes_before = set(CANARY.secrets), set(CANARY.codes)
     with served(told_on_both, tmp_path, workers=2, telemetry={"log_level": "DEBUG"}) as provider:
         party, phone = provider.party(), new_phone()
         browser, code = _sign_up(provider, party, phone)
@@ -87,16 +109,21 @@ def test_nothing_secret_is_logged_or_kept(told_on_both: Told, tmp_path: Path) ->
         again = provider.browser()
         answer_of(provider.sign_in(again, party, phone))
         again.onward(again.press(again.authorize(party, prompt="select_account"), "/people"))
-        known = set(CANARY.secrets) - before
-        codes = {str(message["code"]) for message in provider.inbox() if message["code"]}
+        theirs = walk(provider, party, phone)
+        provider.inbox()
+        known, codes = set(CANARY.secrets) - before, CANARY.codes - codes_before
         kept = list(dump(provider.settings.database.url))
         CANARY.look_at_database(provider.settings.database.url, known)
         provider.stop()
         said = provider.said()
     kinds = {CANARY.secrets[secret].removeprefix("shown ") for secret in known}
     expected = {"access_token", "client secret", "code", "code_verifier", "cookie", "csrf token", "id_token", "refresh_token"}
-    assert kinds >= expected
-    assert len(codes) >= 2
+    assert kinds >= expected | set(theirs)
+    for kind, secrets in theirs.items():
+        assert {CANARY.secrets[secret].removeprefix("shown ") for secret in secrets} == {kind}
+        for what, text in (("the log", said), ("the database", "\n".join(kept))):
+            assert not [secret for secret in secrets if secret in text], f"{kind} in {what}"
+    assert len(codes) >= 5
     assert '"level":"debug"' in said or '"level":"info"' in said
     assert sum(line.startswith("events:") for line in kept) > 10
     assert not known & set(WORD.findall(said)), "a secret was logged"
