@@ -12,11 +12,14 @@ from wtforms import StringField
 from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.directory import users
+from idp.errors import N_
 from idp.languages import LANGUAGES, NAMES
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
 from idp.web.language import KEPT
 from idp.web.pages import language_of
+
+NOT_LISTED = N_("Choose one of the list.")
 
 
 class LanguageForm(Form):
@@ -48,7 +51,11 @@ def answer(request: Request) -> Answer:
     me = entry.enter(request)
     form = LanguageForm(request)
     locale, zone = form.locale.data, form.zoneinfo.data or ""
-    if locale not in LANGUAGES or (zone and zone not in available_timezones()):
+    if locale not in LANGUAGES:
+        form.refuse_with("locale", form.translate(NOT_LISTED))
+    if zone and zone not in available_timezones():
+        form.refuse_with("zoneinfo", form.translate(NOT_LISTED))
+    if form.errors:
         return _page(me, form, language_of(request), status=422)
     wanted = {"locale": locale, "zoneinfo": zone}
     if changes := {name: value for name, value in wanted.items() if value != (getattr(me.user, name) or "")}:

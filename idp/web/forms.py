@@ -54,6 +54,11 @@ class Form(wtforms.Form):
         """Run the validators; what they refuse stands at the fields."""
         return bool(self.validate())  # type: ignore[no-untyped-call]
 
+    @property
+    def first_wrong(self) -> str:
+        """The name of the first field with an error: it has the focus. Empty: none has one."""
+        return next((field.name for field in self if field.errors), "")
+
     def translate(self, text: str, **params: object) -> str:
         """`text` (an English msgid) in the page's language."""
         return languages.gettext(self.language, text, **params)
