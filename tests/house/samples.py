@@ -9,13 +9,14 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import wtforms
 from markupsafe import Markup
-from wtforms import BooleanField, Form, PasswordField, StringField
+from wtforms import BooleanField, PasswordField, StringField
 
 from idp.account.picture import Picture
 from idp.credentials import recovery_codes, totp
 from idp.credentials.phone_sendings import Sending, Way
-from idp.web import languages
+from idp.web import forms, languages
 from idp.web.pages import environment
 
 NOW = datetime(2026, 11, 22, 11, 31, 2, tzinfo=UTC)
@@ -27,6 +28,12 @@ WHY = "The phone is off, busy or out of coverage."
 LOST_PROVIDER = "%(provider)s does not answer right now. Enter your number, or try again in a minute."
 WRONG_FIELD = "Fill in this field."
 WRONG_CODE = "The code has six digits. Some are missing."
+
+
+class Form(wtforms.Form):
+    """What a template sees of ours."""
+
+    first_wrong = forms.Form.first_wrong
 
 
 class Phone(Form):
@@ -590,6 +597,15 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         lambda: {
             **SHELL,
             "form": Spoken(data={"locale": "ru", "zoneinfo": "Europe/Moscow"}),
+            "locales": [("ru", "Русский"), ("en", "English"), ("zh", "中文")],
+            "zones": [("Europe/Moscow", "Москва (Europe/Moscow)")],
+        },
+    ),
+    "language-wrong": (
+        "account/language.html",
+        lambda: {
+            **SHELL,
+            "form": filled(Spoken(data={"locale": "xx", "zoneinfo": ""}), {"locale": "Choose one of the list."}),
             "locales": [("ru", "Русский"), ("en", "English"), ("zh", "中文")],
             "zones": [("Europe/Moscow", "Москва (Europe/Moscow)")],
         },
