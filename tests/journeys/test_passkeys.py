@@ -21,6 +21,27 @@ from tests.world import new_phone
 pytestmark = pytest.mark.browser
 
 
+UNKNOWN, ACCEPTED = "signalUnknownCredential", "signalAllAcceptedCredentials"
+SIGNALS = """
+  window.signals = {};
+  for (const name of ["signalUnknownCredential", "signalAllAcceptedCredentials"]) {
+    const signal = PublicKeyCredential[name];
+    PublicKeyCredential[name] = (told) => {
+      window.signals[name] = told;
+      return signal.call(PublicKeyCredential, told);
+    };
+  }
+"""
+
+
+def signals(guest: Guest, name: str) -> dict[str, Any]:
+    """What this page has told the authenticator: by the call of this name, and by no other."""
+    guest.page.wait_for_function(f"window.signals.{name}")
+    called: dict[str, dict[str, Any]] = guest.page.evaluate("window.signals")
+    assert set(called) == {name}
+    return called[name]
+
+
 @pytest.fixture(scope="module")
 def site(chromium: Browser, told: Told) -> Iterator[Site]:
     """One for all."""
@@ -37,6 +58,7 @@ def come(chromium: Browser, site: Site) -> Iterator[Any]:
 
     def arrive(language: str = "en") -> Guest:
         guest = Guest(chromium, site, language)
+        guest.context.add_init_script(SIGNALS)
         guest.context.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         guest.context.on("weberror", lambda error: said.append(str(error.error)))
         here.append(guest)
@@ -48,6 +70,11 @@ def come(chromium: Browser, site: Site) -> Iterator[Any]:
     assert not [text for text in said if not text.startswith("Failed to load resource")], said
 
 
+def _text(given: str) -> str:
+    """Base64 as WebAuthn writes it, of what DevTools say."""
+    return given.rstrip("=").replace("+", "-").replace("/", "_")
+
+
 def person(site: Site) -> str:
     """The number of somebody of this test's own."""
     phone = new_phone()
@@ -57,7 +84,10 @@ def person(site: Site) -> str:
 
 
 def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
-    """Offered after a code and made by one press; the next sign-in, in a browser that was never here, by the button; named; removed."""
+    """Offered after a code and made by one press; the next sign-in, in a browser that was never here, by the button; named; removed.
+
+    Pages tell the authenticator which passkeys open the ID, and which one opens nothing (WebAuthn §5.1.10).
+    """
     phone, guest = person(site), come()
     device = Device(guest.context, guest.page)
     guest.come()
@@ -88,6 +118,8 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     keys = page.locator("section:has(#passkeys) .rows > li")
     expect(keys).to_have_count(1)
     look(page, "passkeys")
+    mine = {"rpId": "localhost", "userId": _text(key["userHandle"]), "allAcceptedCredentialIds": [_text(key["credentialId"])]}
+    assert signals(other, ACCEPTED) == mine
     keys.locator(".row-do a").first.click()
     look(page, "rename")
     page.locator("#name").fill("My laptop")
@@ -97,7 +129,13 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
     other.press("Remove the passkey")
     other.headed("The passkey is removed")
     look(page, "removed")
+    assert signals(other, ACCEPTED) == mine | {"allAcceptedCredentialIds": []}
 
+    _it_opens_nothing(guest, phone, key)
+
+
+def _it_opens_nothing(guest: Guest, phone: str, key: dict[str, Any]) -> None:
+    """In the browser that made it, where it still is: the page says so, tells the authenticator, and the number does it."""
     guest.context.clear_cookies()
     guest.come()
     guest.page.get_by_role("button", name=guest.say("Sign in with a passkey")).click()
@@ -105,6 +143,7 @@ def test_from_the_offer_to_the_removal(site: Site, come: Any) -> None:
         guest.say("This passkey opens no ID here. Perhaps it was removed. Sign in another way.")
     )
     look(guest.page, "opens nothing")
+    assert signals(guest, UNKNOWN) == {"rpId": "localhost", "credentialId": _text(key["credentialId"])}
     guest.press("Sign in another way")
     guest.prove(phone)
     guest.is_in()

@@ -19,6 +19,7 @@ from tests.login.password_lab import NEW, SECRET, SHOP, give, id_of, linked_to, 
 
 pytestmark = pytest.mark.browser
 
+ZIMIN = "+79005553510"
 ZIMINA, MAIL = "+79005553509", "zimina@post.example"
 
 
@@ -112,6 +113,30 @@ def _forgotten(chromium: Browser, site: Site, said: list[str], first: Guest) -> 
     second.context.close()
 
 
+def test_both_once_in_each_browser(chromium: Browser, site: Site) -> None:
+    """An app wants `code+password` of a new browser: both on the first visit, nothing on the second, both again in another browser."""
+    said: list[str] = []
+    give(site.world, id_of(site.world, ZIMIN))
+    strict = site.world.party(name="Bank", redirect_uris=[f"{site.origin}/party"], new_browser="code+password").client.id
+    for _ in range(2):
+        guest, page = come(chromium, site, said)
+        guest.come(client_id=strict)
+        guest.prove(ZIMIN)
+        guest.press("Enter the password")
+        guest.headed("Enter the password")
+        expect(page.locator("#login")).to_have_count(0)
+        look(page, "password-beside-the-code")
+        page.locator("#password").fill(SECRET)
+        guest.press("Sign in")
+        guest.is_in()
+        guest.context.clear_cookies(name="idp_session")
+        guest.come(client_id=strict)
+        guest.choose("Павел Зимин")  # a press, and nothing else
+        guest.is_in()
+        guest.context.close()
+    assert not said
+
+
 def test_a_store_that_is_not_linked_yet(chromium: Browser, site: Site, story: Story) -> None:
     """The store's e-mail and password, the code that shows the address, phone and code, the ID, a clear yes; then in as that account."""
     said: list[str] = []
@@ -126,12 +151,12 @@ def test_a_store_that_is_not_linked_yet(chromium: Browser, site: Site, story: St
     guest.press("Confirm")
     expect(page.locator("#phone")).to_be_visible()
     look(page, "identify-to-link")
-    guest.prove("+79005553510")
+    guest.prove(ZIMIN)
     expect(page.locator(".facts")).to_contain_text("Павел Зимин")
     look(page, "link")
     assert linked_to(site.world, account_id) is None
     guest.press("Link for good")
     guest.is_in()
-    assert linked_to(site.world, account_id) == id_of(site.world, "+79005553510")
+    assert linked_to(site.world, account_id) == id_of(site.world, ZIMIN)
     assert not [line for line in said if not line.startswith("Failed to load resource: the server responded with a status of")]
     guest.context.close()

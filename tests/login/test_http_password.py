@@ -225,13 +225,19 @@ def test_a_digest_of_former_days(world: World, party: Party) -> None:
     assert not password_hashing.is_old(digest)
 
 
-def test_once_in_each_browser_beside_the_code(world: World, story: Story, party: Party) -> None:
-    """`new_browser = code+password`: both the first time, nothing the second, both again in another browser (`product.md` §3.3)."""
-    with world.writes():
-        companies.set_policy(story.companies["romashka"], {"new_browser": "code+password"})
+@pytest.mark.parametrize("whose", ["company", "client"])
+def test_once_in_each_browser_beside_the_code(world: World, story: Story, whose: str) -> None:
+    """`new_browser = code+password`, of the company that is entered or of the app itself: both the first time, nothing the second, both
+    again in another browser (`product.md` §3.3). An app that does not say so, for no such company, asks for the code alone.
+    """
+    lax, party = world.party(), world.party(new_browser="code+password" if whose == "client" else "code")
+    if whose == "company":
+        with world.writes():
+            companies.set_policy(story.companies["romashka"], {"new_browser": "code+password"})
     lazareva = next(person for person in story.people if person.key == "lazareva")
     give(world, lazareva.user_id)
-    asked = {"scope": "openid account company"}
+    asked = {"scope": "openid account company" if whose == "company" else "openid"}
+    assert "code" in answer_of(world.sign_in(world.browser(), lax, lazareva.phone, scope="openid"))
     for _ in range(2):
         browser = world.browser()
         page = at_code(world, browser, party, lazareva.phone, **asked)
