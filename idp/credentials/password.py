@@ -5,7 +5,8 @@ hashed (case 94). It is looked through when it is set, against what everybody wo
 person. The digest is argon2id's (`password_hashing`), the guesses are counted (`password_limits`).
 
 A login is an e-mail address or a phone number. An address leads to the person who has proved it and has a password, else to the account
-that signs in with it: whoever opens an account with somebody else's address gets nothing of theirs (cases 98, 111).
+that signs in with it: whoever opens an account with somebody else's address gets nothing of theirs (cases 98, 111). Which of the two it
+is, is said only to who has shown that they read its mail (`login/reset`).
 
 NOTE: what is slow is the caller's: hash outside of any unit, then `keep`; find the digest, end the unit, compare, and begin another one.
 """
@@ -127,6 +128,12 @@ def find_owner(login: Login) -> Owner | None:
     if person is not None and (person.digest is not None or account is None):
         return person
     return account
+
+
+def behind(owner: Owner, login: Login) -> Owner | None:
+    """The account with a password that has the same login as this person, and opens nothing by it as long as they have one of their own."""
+    account = _one(_BY_LOGIN_EMAIL, login.canonical) if owner.account_id is None and not login.is_phone else None
+    return account if account is not None and account.digest is not None else None
 
 
 def find_account(account_id: str) -> Owner | None:

@@ -16,7 +16,8 @@ from idp.credentials.password_hashing import Busy
 from idp.credentials.phone_sendings import NotOpen
 from idp.db.session import places, reads, writes
 from idp.db.session import session as database
-from idp.directory import users
+from idp.directory import accounts, users
+from idp.directory.accounts import Standing
 from idp.errors import N_, BadInput, Gone, TooManyTries
 from idp.login import drafts, flow_row, password_reset
 from idp.login import flow as flows
@@ -235,7 +236,16 @@ def _password_page(row: Flow, reset: Reset, form: NewPasswordForm, *, status: in
     why = ""
     if owner is None:
         why = form.translate(NOT_BY_NUMBER if reset.login.is_phone and reset.owner_id else NO_PASSWORD)
-    return _page("login/reset_password.html", row, form, status, why=why, username=owner.address if owner else "", about="password")
+    behind = password.behind(owner, reset.login) if owner else None
+    whose = {"account": _account(owner), "behind": _account(behind)}
+    return _page(
+        "login/reset_password.html", row, form, status, why=why, username=owner.address if owner else "", about="password", **whose
+    )
+
+
+def _account(owner: Owner | None) -> Standing | None:
+    """The account whose password it is; None: nobody's, or the ID's."""
+    return accounts.standing(owner.account_id) if owner is not None and owner.account_id else None
 
 
 def _page(template: str, row: Flow, form: Form, status: int, **more: Any) -> Page:

@@ -365,8 +365,9 @@ LEAVING |= {"due_at": None, "asked_at": None}
 _AGAIN = {"resend_at": NOW + timedelta(seconds=42), "now": NOW, "about": "code"}
 _ENTRY = {"flow": _flow(), "further": False, "locked": False, "reset_done": False, "remember_days": 60}
 _ENTRY |= {"back_url": "/login/flw_1/identify", "about": "password"}
-_RESET = {"flow": _flow(), "about": "password"}
+_RESET: dict[str, Any] = {"flow": _flow(), "about": "password", "account": None, "behind": None}
 _RESET |= {f"{page}_url": f"/login/flw_1/{page}" for page in ("password", "reset", "identify")}
+SHOP = SimpleNamespace(title="ООО «Ромашка»", kind="employee")
 _LINK = {"flow": _flow(), "title": "ООО «Ромашка»", "kind": "employee", "login": "shop@romashka.example", "name": "Анна Смирнова"}
 _LINK |= {"phone": "+7 ••• •••-67-89", "is_new": False, "may_link": True, "problem": "", "identify_url": "/login/flw_1/identify"}
 # A lost phone.
@@ -423,6 +424,14 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "why": "",
             "username": "",
         },
+    ),
+    "reset_password-account": (
+        "login/reset_password.html",
+        lambda: {**_RESET, "form": Secret(), "why": "", "username": "shop@romashka.example", "account": SHOP},
+    ),
+    "reset_password-both": (
+        "login/reset_password.html",
+        lambda: {**_RESET, "form": Secret(), "why": "", "username": "anna@post.example", "behind": SHOP},
     ),
     "reset_password-none": (
         "login/reset_password.html",

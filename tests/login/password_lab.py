@@ -33,10 +33,10 @@ def id_of(world: World, phone: str = ANNA) -> str:
         return user.id
 
 
-def shop(world: World, story: Story, *, verified: bool = True, role: str = "accountant", text: str = SECRET) -> str:
+def shop(world: World, story: Story, *, verified: bool = True, role: str = "accountant", text: str = SECRET, login: str = SHOP) -> str:
     """An account of ООО «Ромашка» with a login e-mail and a password, that is linked to nobody yet; answers its id."""
     with world.writes():
-        employee = employees.add(story.companies["romashka"], [roles.built_in(role)], login_email=SHOP, name="Касса")
+        employee = employees.add(story.companies["romashka"], [roles.built_in(role)], login_email=login, name="Касса")
     give(world, employee.account_id, text)
     with world.writes():
         owner = password.find_account(employee.account_id)

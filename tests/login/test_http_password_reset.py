@@ -11,6 +11,7 @@ import httpx2
 import sqlalchemy as sa
 
 from idp import clock
+from idp.cli.demo_story import Story
 from idp.credentials import password
 from idp.credentials.tables import Device
 from idp.db.session import session as database
@@ -18,10 +19,11 @@ from idp.directory import users
 from idp.login.tables import Session
 from tests.login.http_lab import base_of, claims, cookies_set, known, signed_in, text_of
 from tests.login.lab import ANNA, how_many, where, wrong
-from tests.login.password_lab import MAIL, NEW, SECRET, again, at_password, give, id_of
+from tests.login.password_lab import MAIL, NEW, SECRET, again, at_password, enter, give, id_of, shop
 from tests.world import Browser, Party, World, answer_of
 
 LATER = 200 * 86400
+STORES = "tall-ladders_by-the-till"
 
 
 def at_reset(browser: Browser, party: Party) -> httpx2.Response:
@@ -199,3 +201,34 @@ def test_not_beside_the_code_that_set_it(world: World, party: Party) -> None:
             with world.reads():
                 newest = database.scalars(sa.select(Session.password_at).order_by(Session.created_at.desc(), Session.id.desc())).first()
             assert (newest is None) != is_worth_it
+
+
+def test_one_address_two_passwords(world: World, party: Party, story: Story) -> None:
+    """A store's login is somebody's own address: their own password counts, and the store's is as wrong as any (G-7). Whose it is that is
+    set anew, is said to who has shown that they read the mail: theirs, and what stands behind it; without one of theirs, the store's.
+    """
+    anna, account_id = id_of(world), shop(world, story, text=STORES, login=MAIL)
+    give(world, anna)
+    assert "code" in answer_of(enter(world.browser(), party, MAIL, SECRET))
+    refused, nobody = (enter(world.browser(), party, login, STORES) for login in (MAIL, "nobody@post.example"))
+    assert (refused.status_code, nobody.status_code) == (422, 422)
+    assert text_of(refused) == text_of(nobody)
+    browser = world.browser()
+    asked = ask(browser, party, MAIL)
+    assert "ООО «Ромашка»" not in text_of(asked)
+    page = prove(world, browser, asked, MAIL)
+    assert "It will be the password of your ID." in text_of(page)
+    assert "The account ООО «Ромашка» has the same login." in text_of(page)
+    again(browser, page, NEW)
+    assert "code" in answer_of(enter(world.browser(), party, MAIL, NEW))
+    with world.writes():
+        assert password.remove(anna, user_id=anna)
+    assert "is not linked to an ID yet" in text_of(enter(world.browser(), party, MAIL, STORES)), "the store's is what it was"
+    browser = world.browser()
+    page = prove(world, browser, ask(browser, party, MAIL), MAIL)
+    assert "It will be the password of the account ООО «Ромашка», not that of your ID." in text_of(page)
+    assert "has the same login" not in text_of(page)
+    again(browser, page, SECRET)
+    with world.reads():
+        assert (password.has(anna), password.has(account_id)) == (False, True)
+    assert "is not linked to an ID yet" in text_of(enter(world.browser(), party, MAIL, SECRET))
