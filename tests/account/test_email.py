@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from idp import clock
 from idp.clock import freeze
-from idp.credentials import password, recovery_codes, social, totp
+from idp.credentials import passkey, password, recovery_codes, social, totp
 from idp.credentials.social import Claimed
 from idp.db.session import session as database
 from idp.directory import users
@@ -21,7 +21,9 @@ from idp.directory.names import canonical_email
 from idp.directory.tables import User
 from tests.account.lab import ANNA, entered, prove
 from tests.account.test_phone import texts, user_of, wrong
+from tests.authenticator import Authenticator
 from tests.credentials.factors import code_of
+from tests.credentials.test_passkey import add as add_passkey
 from tests.login.http_lab import text_of
 from tests.login.password_lab import NEW as NEW_PASSWORD
 from tests.login.password_lab import again, give
@@ -265,6 +267,8 @@ def test_what_was_set_up_since_is_taken_off(world: World) -> None:
         social.link(user_id, "before", Claimed("https://before.example", "1"))
     with freeze(began) as pass_by:
         changed(world, "thief@evil.example")
+        with freeze(began - timedelta(days=1)):  # had it been there, the thief would have had to show it
+            old = add_passkey(world, Authenticator(), user_id)
         pass_by(60)
         with world.writes():
             social.link(user_id, "evil", Claimed("https://evil.example", "1"))
@@ -272,10 +276,12 @@ def test_what_was_set_up_since_is_taken_off(world: World) -> None:
             assert totp.confirm(app, user_id, "ses_thief", code_of(app.text))
             recovery_codes.keep(user_id, recovery_codes.draw(user_id), instead_of="")
         give(world, user_id)
+        add_passkey(world, Authenticator(), user_id)
         owner = world.browser()
         owner.press(owner.go(link_to(world, former)), "/account/email/undo")
     with world.reads():
         assert [each.provider for each in social.of_person(user_id)] == ["before"]
+        assert [each.id for each in passkey.of_person(user_id)] == [old]
         assert not totp.is_set_up(user_id)
         assert not recovery_codes.are_left(user_id)
         assert not password.has(user_id)

@@ -17,10 +17,11 @@ from idp.credentials.tables import Device
 from idp.db.session import session as database
 from idp.directory import users
 from idp.login.tables import Session
-from tests.login.http_lab import base_of, claims, cookies_set, known, signed_in, text_of
+from idp.oidc.change_phone import change_phone
+from tests.login.http_lab import ORLOV, base_of, claims, cookies_set, known, post, signed_in, text_of
 from tests.login.lab import ANNA, how_many, where, wrong
 from tests.login.password_lab import MAIL, NEW, SECRET, again, at_password, enter, give, id_of, shop
-from tests.world import Browser, Party, World, answer_of
+from tests.world import Browser, Party, World, answer_of, new_phone
 
 LATER = 200 * 86400
 STORES = "tall-ladders_by-the-till"
@@ -94,9 +95,12 @@ def test_what_may_not_be_set(world: World, party: Party) -> None:
 
 
 def test_a_code_is_once(world: World, party: Party) -> None:
-    """Case 90: not twice, not in another tab or browser, not after a newer one, not once the password or the address was changed."""
-    anna = id_of(world)
-    give(world, anna)
+    """Case 90: not twice, not in another tab or browser, not after a newer one, not once password, address or number were changed; and not
+    for anybody else, whoever is named in the form.
+    """
+    anna, orlov = id_of(world), id_of(world, ORLOV)
+    for owner in (anna, orlov):
+        give(world, owner)
     with clock.freeze(clock.now()) as later:
         browser = world.browser()
         page = ask(browser, party, MAIL)
@@ -112,24 +116,32 @@ def test_a_code_is_once(world: World, party: Party) -> None:
         assert "New password once more" in text_of(chosen)
         stranger = world.browser(address="198.51.100.7")
         assert stranger.get(str(chosen.url)).status_code == 410
-        assert where(again(browser, chosen, NEW)) == "password"
+        named = {"login": ORLOV, "owner_id": orlov, "user_id": orlov, "account_id": orlov, "id": orlov}
+        done = post(browser, chosen, password=NEW, password_again=NEW, **named)
+        assert where(browser.onward(done)) == "password"
+        for login, text, right in ((MAIL, NEW, True), (ORLOV, SECRET, True), (ORLOV, NEW, False)):
+            here = world.browser(address="198.51.100.8")
+            assert here.submit(at_password(here, party), login=login, password=text).status_code == (303 if right else 422)
         # The same form once more, and a second tab that was open: it is done.
         for text in ("another one altogether", NEW):
             after = again(browser, chosen, text)
             assert "New password once more" not in text_of(after)
         assert browser.submit(at_password(browser, party), login=MAIL, password="another one altogether").status_code == 422
-        for change in ("password", "address"):
+        for change in ("password", "address", "number"):
             later(3601)
-            one = world.browser()
-            page = prove(world, one, ask(one, party, MAIL), MAIL)
+            one, login = world.browser(), ANNA if change == "number" else MAIL
+            page = prove(world, one, ask(one, party, login), login)
             later(1)
             with world.writes():
                 if change == "password":
                     password.keep(anna, "a digest", user_id=anna)
-                else:
+                elif change == "address":
                     users.confirm_email(anna, "anna@new.example")
+                else:
+                    change_phone(anna, new_phone())
             refused = one.submit(page, password=NEW, password_again=NEW)
-            assert (refused.status_code, "There is no password to set anew" in text_of(refused)) == (422, True)
+            said = "This number alone does not set a password anew" if change == "number" else "There is no password to set anew"
+            assert (refused.status_code, said in text_of(refused)) == (422, True)
     assert len(world.events("password.reset")) == 1
 
 

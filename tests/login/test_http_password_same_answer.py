@@ -86,12 +86,34 @@ def walk(world: World, party: Party, login: str, n: int) -> tuple[list[Seen], li
 @pytest.mark.parametrize("logins", [ADDRESSES, NUMBERS], ids=["addresses", "numbers"])
 def test_every_answer(prepared: World, party: Party, logins: tuple[str, ...]) -> None:
     """Whoever has no password, or does not exist, is answered as whoever has another one: in the same words, after the same work."""
+    seen, hashed = all_alike(prepared, party, logins)
+    assert len(hashed) == 2
+    assert [each.status for each in seen[:2]] == [422] * 2
+
+
+def test_every_answer_once_it_is_locked(prepared: World, party: Party) -> None:
+    """Case 96: ten wrong passwords lock a login, whether it is anybody's or not; the answers tell no more than before, and nothing is
+    hashed for any of them.
+    """
+    with clock.freeze(clock.now()) as later:
+        for _ in range(10):
+            for n, login in enumerate(ADDRESSES):
+                browser = prepared.browser(address=f"192.0.{n}.9")
+                assert browser.submit(at_password(browser, party), login=login, password="not it at all").status_code == 422
+            later(121)
+        seen, hashed = all_alike(prepared, party, ADDRESSES)
+    assert hashed == []
+    assert [each.status for each in seen[:2]] == [429] * 2
+    assert ["retry-after" in {name.lower() for name, _ in each.headers} for each in seen[:2]] == [True] * 2
+
+
+def all_alike(prepared: World, party: Party, logins: tuple[str, ...]) -> tuple[list[Seen], list[str]]:
+    """The walk of each is as that of the first one, which is given back."""
     walk(prepared, party, logins[0].replace("1", "3"), 99)  # what a process looks up once a second is known from here on
     walks = {login: walk(prepared, party, login, n) for n, login in enumerate(logins)}
     seen, hashed = walks[logins[0]]
-    assert len(hashed) == 2
-    assert [each.status for each in seen[:2]] == [422] * 2
     for login in logins[1:]:
         for place, (one, other) in enumerate(zip(seen, walks[login][0], strict=True)):
             assert one == other, (login, place, set(one.work) ^ set(other.work), len(one.work), len(other.work))
         assert walks[login][1] == hashed, "as many, with the same parameters"
+    return seen, hashed

@@ -7,8 +7,12 @@ import re
 import httpx2
 import pytest
 
+from idp import clock
+from tests.account.test_email import asked
+from tests.login.http_lab import known
+from tests.login.recovering import by_browser
 from tests.oidc.asking import back_at, phone, signed_in
-from tests.world import CALLBACK, Browser, World
+from tests.world import CALLBACK, ISSUER, Browser, World, new_phone
 
 EVIL = (
     {"Host": "evil.example"},
@@ -84,3 +88,25 @@ def test_the_way_back_is_unchanged(world: World, story) -> None:
     )
     assert tokens.status_code == 200
     assert "evil" not in tokens.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:9999", "evil.example@localhost:8000"])
+def test_links_in_mails_are_ours(world: World, story, host: str) -> None:
+    """Case 89: the link that takes an address back and the one that stops a lost phone, asked for with all of them, lead to the issuer."""
+    cross_site = {"Origin", "Referer"}  # a form with these is refused before anything is sent
+    forged = {name: value for headers in EVIL for name, value in headers.items() if value and name not in cross_site} | {"Host": host}
+    number, party = phone(story, "zimin"), world.party()
+    with clock.freeze(clock.now()) as later:
+        browser = known(world, party, number)
+        later(60)
+        mine, page = asked(world, "zimin.new@post.example", phone=number)
+        mine.headers.update(forged)
+        assert mine.submit(page, code=world.code_for("zimin.new@post.example")).status_code == 303
+        later(60)
+        browser.headers.update(forged)
+        by_browser(world, browser, party, number, new_phone())
+        sent = world.inbox()
+    links = [str(message["link"]) for message in sent if message["link"]]
+    assert {link.removeprefix(ISSUER).split("/")[1] for link in links} >= {"account", "recovery"}
+    assert all(link.startswith(f"{ISSUER}/") for link in links), links
+    assert not [message["text"] for message in sent if "evil" in message["text"] or "9999" in message["text"]]
