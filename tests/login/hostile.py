@@ -73,6 +73,7 @@ class Upstream(ThreadingHTTPServer):
         self.userinfo: dict[str, Any] = {}
         self.make: Callable[[dict[str, Any], dict[str, Any]], str] = self.sign
         self.status: dict[str, int] = {}
+        self.token_paths = {"/token"}  # where codes are redeemed
         self.huge: set[str] = set()  # paths that answer more than anybody needs
         self.dripping: set[str] = set()  # and those that answer a byte at a time
         self.asked: dict[str, dict[str, str]] = {}  # code -> what the browser brought
@@ -137,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(parts.path, _merged(known, self.server.metadata))
         elif parts.path == "/jwks":
             self._say(parts.path, self.server.jwks())
-        elif parts.path == "/token":
+        elif parts.path in self.server.token_paths:
             self._redeem(query)
         else:
             self._say(parts.path, self.server.userinfo)
@@ -146,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Tokens, and userinfo for those who post."""
         form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         self.server.seen.append((self.path, form, dict(self.headers)))
-        if self.path == "/token":
+        if self.path in self.server.token_paths:
             self._redeem(form)
         else:
             self._say(self.path, self.server.userinfo)
@@ -158,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say("/token", {"error": "invalid_grant"}, status=400)
             return
         answer = {"access_token": "upstream-access", "token_type": "Bearer"}
-        if "openid" in asked["scope"].split():
+        if "openid" in asked.get("scope", "").split():
             answer["id_token"] = self.server.id_token(asked)
         self._say("/token", _merged(answer, self.server.token))
 
