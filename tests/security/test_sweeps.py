@@ -12,14 +12,14 @@ from idp.db.columns import table
 from idp.db.session import SOME, session
 from idp.delegation import codes, requests, tokens
 from idp.delegation.tables import ParkedRequest
-from idp.login import flow
+from idp.login import flow_row
 from idp.login import session as sessions
 from idp.messages import inbox
 from tests.oidc.asking import phone
 from tests.world import World, answer_of
 
 FLOOD = SOME + 700
-SWEEPS = (outbox, limits, inbox, requests, codes, tokens, flow, sessions, phone_code, phone_limits, trusted_device)
+SWEEPS = (outbox, limits, inbox, requests, codes, tokens, flow_row, sessions, phone_code, phone_limits, trusted_device)
 
 
 def how_many(world: World) -> int:
