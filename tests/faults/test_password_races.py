@@ -13,13 +13,16 @@ import sqlalchemy as sa
 from idp.credentials import password, password_hashing
 from idp.db.session import session
 from idp.directory import users
+from idp.directory.tables import User
 from idp.events import Event
 from idp.login.tables import Session
+from tests.account.test_email import asked
 from tests.conftest import Told
 from tests.faults.race import at_once, statuses
 from tests.faults.served import Served, Visitor, served
 from tests.login.http_lab import base_of
-from tests.login.password_lab import SECRET
+from tests.login.password_lab import NEW, SECRET, give
+from tests.login.test_http_password_reset import ask, prove
 from tests.machine import count
 from tests.world import Party, new_phone
 
@@ -105,6 +108,59 @@ def test_one_reset_of_many(provider: Served, party: Party) -> None:
             ((_, digest),) = password.digests_of(user_id)
         with password_hashing.place():
             assert sum(password_hashing.is_right(digest, text) for text in wanted) == 1
+
+
+def test_an_address_and_a_reset_at_once(provider: Served, party: Party) -> None:
+    """Cases 90 and 97: the address is confirmed in the instant in which the former one sets the password anew: one of them happens, and
+    the other one says clearly that it did not.
+    """
+    for n in range(RUNS):
+        phone, mail = new_phone(), f"was{n}{new_phone()[1:]}@post.example"
+        wanted = f"new{mail}"
+        with provider.writes():
+            user_id = users.register(phone, "Ева Ким", "en", "1").id
+            users.confirm_email(user_id, mail)
+        changer, page = asked(provider, wanted, phone=phone)
+        give(provider, user_id)
+        forgetful = provider.browser()
+        last = prove(provider, forgetful, ask(forgetful, party, mail), mail)
+        change = changer.filled(page, code=provider.code_for(wanted))
+        changed, reset = at_once([change, forgetful.filled(last, password=NEW, password_again=NEW)])
+        with provider.reads():
+            user, ((_, digest),) = users.get(user_id), password.digests_of(user_id)
+        with password_hashing.place():
+            is_new = password_hashing.is_right(digest, NEW)
+            assert is_new or password_hashing.is_right(digest, SECRET)
+        if user.email == wanted:
+            assert (is_new, changed.header("Location")) == (False, "/account/security?done=email")
+            there = reset.header("Location")  # where it had looked at the former address before it was changed
+            said = forgetful.go(there).text if reset.status == 303 else reset.body.decode()
+            assert "There is no password to set anew" in said.replace("\N{NO-BREAK SPACE}", " ")
+        else:
+            assert (is_new, user.email, changed.status, reset.status) == (True, mail, 303, 303)
+            assert "The new password is set" in forgetful.go(reset.header("Location")).text.replace("\N{NO-BREAK SPACE}", " ")
+            assert "/login/" in changer.go(changed.header("Location")).url.path, "the session that asked for the address is over"
+        assert how_many(provider, "password.reset", user_id) == int(is_new)
+
+
+def test_one_address_for_two(provider: Served) -> None:
+    """Case 98: two IDs confirm one address in one instant: exactly one has it, and the other one is told that it is another ID's."""
+    for n in range(RUNS):
+        wanted = f"both{n}{new_phone()[1:]}@post.example"
+        sent: list[httpx2.Request] = []
+        for _ in range(2):
+            phone = new_phone()
+            with provider.writes():
+                users.register(phone, "Ева Ким", "en", "1")
+            browser, page = asked(provider, wanted, phone=phone)
+            sent.append(browser.filled(page, code=provider.code_for(wanted)))
+        answers = at_once(sent)
+        assert statuses(answers) == {303: 1, 409: 1}
+        refused = next(answer for answer in answers if answer.status == 409)
+        assert 'aria-invalid="true"' in refused.body.decode()
+        with provider.reads():
+            has_it = sa.select(sa.func.count()).select_from(User).where(User.email_canonical == wanted, User.email_verified_at.is_not(None))
+            assert session.scalar(has_it) == 1
 
 
 def test_a_flood(provider: Served, party: Party) -> None:
