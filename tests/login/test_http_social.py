@@ -13,11 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from idp import clock
-from idp.cli.demo_story import Story
 from idp.credentials import social
 from idp.credentials.social import Claimed
 from idp.delegation import clients
-from idp.directory import accounts, users
+from idp.directory import users
 from idp.login import upstream as said
 from idp.login.tables import Session
 from tests.canary import CANARY
@@ -26,7 +25,7 @@ from tests.login.hostile import Upstream, sent_to
 from tests.login.http_lab import base_of, cookies_set, copy_cookies, drop_cookies, phone_of, post, provider, text_of
 from tests.login.lab import ANNA, how_many, id_token, where
 from tests.login.social_lab import by_phone, changed_settings, come_back, linked, other, signed_up, upstream
-from tests.world import Party, World, answer_of, claims_of, new_phone
+from tests.world import Party, World, answer_of, new_phone
 
 __all__ = ["changed_settings", "other", "upstream"]
 
@@ -301,40 +300,6 @@ def test_whose_id_is_closed(world: World, party: Party, upstream: Upstream) -> N
     refused = come_back(world.browser(), party, upstream)
     assert (refused.status_code, "idp_session" in cookies_set(refused)) == (403, False)
     assert how_many(world, Session) == sessions
-
-
-def test_it_makes_nobody_more_than_they_are(world: World, party: Party, upstream: Upstream, story: Story) -> None:
-    """Case 113: what it says of accounts, companies, roles and permissions is nobody's word here: at the first sign-in, when it is linked,
-    and by the button afterwards, apps are told what they are told of anybody, and nothing of it is kept.
-    """
-    romashka, words = story.companies["romashka"], ["owner", "administrator", "orders:write"]
-    crown = {
-        "company": {"id": romashka, "name": "ООО «Ромашка»", "role": "owner"},
-        "account": {"id": "acc_1", "kind": "employee", "company_id": romashka},
-        "companies": [romashka],
-        "accounts": [romashka],
-        **dict.fromkeys(("company_id", "tenant", "org_id"), romashka),
-        **dict.fromkeys(("role", "roles", "permission", "permissions", "groups", "entitlements", "scope", "scp"), words),
-        **dict.fromkeys(("is_administrator", "admin", "phone_number_verified", "email_verified"), True),
-        "account_id": "acc_1",
-    }
-    scope = "openid profile email phone account company companies"
-    told: list[list[dict[str, object]]] = []
-    for subject, claims in (("plain", {}), ("crowned", crown)):
-        upstream.subject, upstream.claims = subject, claims
-        browser = world.browser()
-        signed_up(world, browser, party, upstream)
-        tokens = [world.redeem(party, answer_of(browser.authorize(party, scope=scope))["code"]).json()]
-        back = come_back(world.browser(), party, upstream, scope=scope)
-        tokens.append(world.redeem(party, answer_of(back)["code"]).json())
-        sub = str(claims_of(tokens[0]["id_token"])["sub"])
-        with world.reads():
-            assert [account.kind for account in accounts.candidates(sub, ["personal", "employee"])] == ["personal"]
-        told.append([claims_of(each["id_token"]) | world.userinfo(each["access_token"]).json() for each in tokens])
-        assert not [word for each in told[-1] for word in (romashka, "orders:write", "owner") if word in str(each)]
-    for plain, crowned in zip(*told, strict=True):
-        assert set(plain) == set(crowned)
-        assert (plain.get("companies"), plain.get("company")) == (crowned.get("companies"), crowned.get("company"))
 
 
 def test_form_post(world: World, party: Party, upstream: Upstream) -> None:

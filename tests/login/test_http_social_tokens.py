@@ -17,13 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from idp.cli.demo_story import Story
+from idp.directory import accounts
 from idp.login import upstream as said
 from idp.login.tables import Session
 from tests.login.hostile import KEYS, SECRET, Upstream, segment
 from tests.login.http_lab import cookies_set, text_of
 from tests.login.lab import how_many, where
-from tests.login.social_lab import changed_settings, come_back, other, upstream
-from tests.world import Party, World
+from tests.login.social_lab import changed_settings, come_back, other, signed_up, upstream
+from tests.world import Party, World, answer_of, claims_of
 
 __all__ = ["changed_settings", "other", "upstream"]
 
@@ -187,3 +189,37 @@ def test_a_new_key_is_looked_for_once(world: World, party: Party, upstream: Upst
         assert [path for path, _, _ in upstream.seen].count("/jwks") == before == 2
     finally:
         upstream.jwks = known  # type: ignore[method-assign]
+
+
+def test_it_makes_nobody_more_than_they_are(world: World, party: Party, upstream: Upstream, story: Story) -> None:
+    """Case 113: what it says of accounts, companies, roles and permissions is nobody's word here: at the first sign-in, when it is linked,
+    and by the button afterwards, apps are told what they are told of anybody, and nothing of it is kept.
+    """
+    romashka, words = story.companies["romashka"], ["owner", "administrator", "orders:write"]
+    crown = {
+        "company": {"id": romashka, "name": "ООО «Ромашка»", "role": "owner"},
+        "account": {"id": "acc_1", "kind": "employee", "company_id": romashka},
+        "companies": [romashka],
+        "accounts": [romashka],
+        **dict.fromkeys(("company_id", "tenant", "org_id"), romashka),
+        **dict.fromkeys(("role", "roles", "permission", "permissions", "groups", "entitlements", "scope", "scp"), words),
+        **dict.fromkeys(("is_administrator", "admin", "phone_number_verified", "email_verified"), True),
+        "account_id": "acc_1",
+    }
+    scope = "openid profile email phone account company companies"
+    told: list[list[dict[str, object]]] = []
+    for subject, claims in (("plain", {}), ("crowned", crown)):
+        upstream.subject, upstream.claims = subject, claims
+        browser = world.browser()
+        signed_up(world, browser, party, upstream)
+        tokens = [world.redeem(party, answer_of(browser.authorize(party, scope=scope))["code"]).json()]
+        back = come_back(world.browser(), party, upstream, scope=scope)
+        tokens.append(world.redeem(party, answer_of(back)["code"]).json())
+        sub = str(claims_of(tokens[0]["id_token"])["sub"])
+        with world.reads():
+            assert [account.kind for account in accounts.candidates(sub, ["personal", "employee"])] == ["personal"]
+        told.append([claims_of(each["id_token"]) | world.userinfo(each["access_token"]).json() for each in tokens])
+        assert not [word for each in told[-1] for word in (romashka, "orders:write", "owner") if word in str(each)]
+    for plain, crowned in zip(*told, strict=True):
+        assert set(plain) == set(crowned)
+        assert (plain.get("companies"), plain.get("company")) == (crowned.get("companies"), crowned.get("company"))
