@@ -43,7 +43,7 @@ class _Pool:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.inside = 0
-        self.hashing: threading.Semaphore | None = None
+        self.hashing: dict[int, threading.Semaphore] = {}  # by how many may: the settings of a process change in tests only
 
 
 _pool = _Pool()
@@ -55,10 +55,9 @@ def at_once() -> int:
 
 
 def _hashing() -> threading.Semaphore:
+    size = at_once()
     with _pool.lock:
-        if _pool.hashing is None:
-            _pool.hashing = threading.Semaphore(at_once())
-        return _pool.hashing
+        return _pool.hashing.setdefault(size, threading.Semaphore(size))
 
 
 @contextmanager

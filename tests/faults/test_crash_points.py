@@ -89,5 +89,5 @@ def _stride(step: Step, *, on_postgresql: bool) -> int:
     if step.name == "tell story":  # four hundred statements of one transaction
         return count(101 if on_postgresql else 41, 1)
     if step.name in LONG:
-        return count(43 if on_postgresql else 29, 1)
-    return count(31 if on_postgresql else 19, 1)
+        return count(61 if on_postgresql else 43, 1)
+    return count(47 if on_postgresql else 31, 1)

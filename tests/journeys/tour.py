@@ -39,10 +39,8 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
-def tour(visitor: Visitor, look: Look, *, whole: bool = True) -> None:
-    """All of it, in one browser; it can be walked again on the same stage. Without `whole`: but for what looks like the rest of it, that is
-    the rungs and help, most of a person's own pages, and what few meet while they sign in.
-    """
+def tour(visitor: Visitor, look: Look) -> None:
+    """All of it, in one browser; it can be walked again on the same stage."""
     with visitor.stage.world.writes():
         session.execute(sa.delete(table(Consent)))
     _sign_in(visitor, look)
@@ -52,17 +50,14 @@ def tour(visitor: Visitor, look: Look, *, whole: bool = True) -> None:
     _sign_up(visitor, look)
     _blocked(visitor, look)
     _own_pages(visitor, look)
-    if whole:
-        _ladder(visitor, look)
+    _ladder(visitor, look)
     _changed_hands(visitor, look)
     _further_factors(visitor, look)
-    vouch_code = _lost_phone(visitor, look)
-    if whole:
-        vouch(visitor, look, vouch_code)
-        me = own_pages(visitor, look)
-        own_proofs(visitor, look, me)
-        taken_back(visitor, look, me)
-        rare_sign_ins(visitor, look)
+    vouch(visitor, look, _lost_phone(visitor, look))
+    me = own_pages(visitor, look)
+    own_proofs(visitor, look, me)
+    taken_back(visitor, look, me)
+    rare_sign_ins(visitor, look)
     _astray(visitor, look)
 
 
