@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+import sqlalchemy as sa
 
 from idp import clock, crypto
 from idp.config import settings
-from idp.credentials import one_time_code, phone_code
+from idp.credentials import one_time_code, phone_code, phone_limits
 from idp.credentials.phone_sendings import FLASH, NotOpen
-from idp.errors import BadInput
+from idp.credentials.tables import PhoneGuesses
+from idp.db.columns import table
+from idp.db.session import session
+from idp.errors import BadInput, TooManyTries
 from tests.credentials.lab import PHONE
 from tests.world import World
 
@@ -127,3 +132,40 @@ class TestItsChannels:
                 found = phone_code.find(sent.id, "flw_1")
                 assert found is not None
                 assert found.sent == (sent.channel, min(ways))
+
+
+def test_what_was_never_sent_is_not_right(world: World) -> None:
+    """The digits of a flash call that nobody made, for a code that went out as a text."""
+    with world.writes():
+        sent = phone_code.begin(PHONE, flow_id="flw_1", purpose=phone_code.SIGN_IN, language="en", network="203.0.113.0/24")
+    assert sent.sent == ("sms",)
+    for code, channel in ((one_time_code.derive_code(sent.id, FLASH), None), (one_time_code.derive_code(sent.id), "sms")):
+        with world.writes():
+            guess = phone_code.guess(sent.id, "flw_1")
+        assert guess is not None
+        with world.writes():
+            right = phone_code.judge(guess, code)
+        assert (right and right.channel) == channel
+
+
+def test_a_further_proof_has_a_limit_of_its_own(world: World) -> None:
+    """Wrong codes of a further proof count for themselves as well: once there are too many, no code goes out, no guess is looked at, and
+    nothing is taken from the number's own.
+    """
+    about = {"flow_id": "flw_1", "purpose": phone_code.FURTHER_PROOF, "language": "en", "network": "203.0.113.0/24"}
+    with world.writes():
+        sent = phone_code.begin(PHONE, **about)
+    with world.writes(), suppress(TooManyTries):
+        for _ in range(100):
+            phone_limits.count_guess(phone_limits.further(PHONE))
+            session.commit()
+    with pytest.raises(TooManyTries), world.writes():
+        phone_code.begin(PHONE, **about)
+    with world.writes():
+        with pytest.raises(TooManyTries):
+            phone_code.guess(sent.id, "flw_1", purpose=phone_code.FURTHER_PROOF)
+        guesses = table(PhoneGuesses)
+        of_the_number = sa.select(guesses.c.recent).where(guesses.c.digest == phone_limits.phone_digest(PHONE))
+        assert session.scalar(of_the_number) in (None, [])
+        phone_limits.require_open(phone_limits.phone_digest(PHONE))
+        assert phone_code.begin(PHONE, **about | {"flow_id": "flw_2", "purpose": phone_code.SIGN_IN}).is_open
