@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from idp.errors import BadInput, TooManyTries
 from tests.credentials.lab import PHONE
 from tests.world import World
 
+OTHERS = "+79005553511"
 pytestmark = pytest.mark.usefixtures("world")
 
 
@@ -118,6 +120,7 @@ class TestItsChannels:
         with clock.freeze(clock.now()) as later:
             with world.writes():
                 sent = phone_code.begin(PHONE, **about)
+                another = phone_code.begin(OTHERS, **about | {"flow_id": "flw_2"})
             later(120)
             with world.reads():
                 found = phone_code.find(sent.id, "flw_1")
@@ -132,6 +135,7 @@ class TestItsChannels:
                 found = phone_code.find(sent.id, "flw_1")
                 assert found is not None
                 assert found.sent == (sent.channel, min(ways))
+                assert phone_code.find(another.id, "flw_2") == another, "and nobody else's"
 
 
 def test_what_was_never_sent_is_not_right(world: World) -> None:
@@ -146,6 +150,13 @@ def test_what_was_never_sent_is_not_right(world: World) -> None:
         with world.writes():
             right = phone_code.judge(guess, code)
         assert (right and right.channel) == channel
+    with world.writes():
+        assert right is not None
+        assert phone_code.redeem(replace(right, channel="voice"))
+    with world.reads():
+        used = phone_code.find(sent.id, "flw_1")
+        assert used is not None
+        assert (used.channel, used.is_open) == ("voice", False), "by which it came is kept: it says what was proved"
 
 
 def test_a_further_proof_has_a_limit_of_its_own(world: World) -> None:
