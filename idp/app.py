@@ -58,7 +58,7 @@ class _Address(Rule):
 
 
 def _not_built(*_: object) -> tuple[str, str]:
-    raise NotImplementedError("addresses are written where they are used: nothing builds one from a rule")
+    raise RuntimeError("addresses are written where they are used: nothing builds one from a rule")
 
 
 def _as_flask_view(route: Route) -> Callable[..., FlaskResponse]:

@@ -7,20 +7,15 @@ factor (case 82).
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from wtforms import StringField
 
-from idp import clock
 from idp.account import browsers, entry, shell
 from idp.account.entry import Me
 from idp.account.picture import Picture
-from idp.config import settings
 from idp.credentials import recovery_codes, totp
 from idp.directory import numbers, users
 from idp.errors import N_, BadInput
 from idp.login import flow as flows
-from idp.login import policy, situation
 from idp.messages import wording
 from idp.web.forms import Form
 from idp.web.http import Answer, Page, Request, see_other
@@ -45,14 +40,14 @@ def show(request: Request) -> Answer:
 def set_up(request: Request) -> Answer:
     """`GET /account/authenticator/set_up`: the picture, and the field for the first code."""
     me = entry.enter(request)
-    require_proof(request, me)
+    entry.require_proof(request, me)
     return _page(me, CodeForm(request, ui_locales=request.ui_locales))
 
 
 def confirm(request: Request) -> Answer:
     """`POST /account/authenticator/set_up`, `code`: the app shows the right codes, and is the person's from now on."""
     me = entry.enter(request)
-    require_proof(request, me)
+    entry.require_proof(request, me)
     form = CodeForm(request, ui_locales=request.ui_locales)
     users.get(me.id, alone=True)
     secret = totp.pending(me.id, me.session.id)
@@ -74,7 +69,7 @@ def confirm(request: Request) -> Answer:
 def remove(request: Request) -> Answer:
     """`POST /account/authenticator/remove`: the person uses none any more."""
     me = entry.enter(request, back_to=PAGE)
-    require_proof(request, me, back_to=PAGE)
+    entry.require_proof(request, me, back_to=PAGE)
     user = users.get(me.id, alone=True)
     answer = see_other(PAGE)
     if totp.remove(me.id, session_id=me.session.id, personal=entry.place(request)):
@@ -82,19 +77,6 @@ def remove(request: Request) -> Answer:
             numbers.believe(user.id, user.phone)  # who got here holds the number, and nothing else stands for them from now on
         browsers.stay(request, me, answer, reason=REASON)
     return answer
-
-
-def require_proof(request: Request, me: Me, *, back_to: str = "") -> None:
-    """A fresh proof (`entry.fresh`), of two kinds where the person can give them: by the authenticator, a passkey, a password.
-
-    Recovery codes do not count: whoever has lost them makes new ones without them. Nor, in the minutes after it was set up, does the
-    authenticator, so that whoever did needs no second code at once: since then only those are signed in who showed it, and the browser in
-    which it was set up.
-    """
-    live, lately = totp.find(me.id), clock.now() - timedelta(seconds=settings().login.fresh_proof)
-    just_made = live is not None and live.confirmed_at > lately
-    has_more = bool(situation.factors(me.id) - {policy.RECOVERY_CODE})
-    entry.fresh(request, me, back_to=back_to, acr="mfa" if has_more and not just_made else "code")
 
 
 def _page(me: Me, form: CodeForm, *, status: int = 200) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from idp import clock, events, limits
-from idp.account import archive, authenticator, entry, shell
+from idp.account import archive, entry, shell
 from idp.account.entry import Me
 from idp.config import settings
 from idp.db.session import places, reads, writes
@@ -26,7 +26,7 @@ def show_archive(request: Request) -> Answer:
     person can give it, since it is all we know of them.
     """
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     most = settings().account.archives_per_day
     left = most - min(most, limits.used(DOWNLOADED, me.id, window_seconds=86400))
     return shell.page(me, "account/download.html", section="data", parts=archive.titles(), left=left)
@@ -47,7 +47,7 @@ def download(request: Request) -> Answer:
 
 def _asked(request: Request) -> Me:
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     limits.spend(DOWNLOADED, me.id, limit=settings().account.archives_per_day, window_seconds=86400)
     events.record("data.downloaded", user_id=me.id, session_id=me.session.id, personal=entry.place(request))
     return me

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from idp.account import authenticator, entry, shell
+from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.config import settings
 from idp.directory import deletion
@@ -22,14 +22,14 @@ def show(request: Request) -> Answer:
     """`GET /account/deletion`: what would be lost; while it is awaited, when it will be, and the way back."""
     me = entry.enter(request)
     if me.user.deletion_due_at is None:
-        authenticator.require_proof(request, me)
+        entry.require_proof(request, me)
     return _page(me)
 
 
 def ask(request: Request) -> Answer:
     """`POST /account/deletion`."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     if not request.form.get("sure"):
         return _page(me, error=NOT_SURE, status=422)
     deletion.request(me.id, wait=timedelta(seconds=settings().account.deletion_wait), personal=entry.place(request))

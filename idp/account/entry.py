@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from idp import clock, crypto
 from idp.config import settings
-from idp.credentials import trusted_device
+from idp.credentials import totp, trusted_device
 from idp.db.session import session as database
 from idp.directory import users
 from idp.directory.tables import User
@@ -65,6 +65,19 @@ def fresh(request: Request, me: Me, *, back_to: str = "", acr: str = "code") -> 
     demand = Demand(now, fresh_since=now - timedelta(seconds=ago), acr=acr, user_id=me.id)
     if not situation.is_met(demand, me.session):  # as far as this person can prove it
         raise _sign_in(request, demand, back_to)
+
+
+def require_proof(request: Request, me: Me, *, back_to: str = "") -> None:
+    """A fresh proof (`fresh`), of two kinds where the person can give them: by the authenticator, a passkey, a password.
+
+    Recovery codes do not count: whoever has lost them makes new ones without them. Nor, in the minutes after it was set up, does the
+    authenticator, so that whoever did needs no second code at once: since then only those are signed in who showed it, and the browser in
+    which it was set up.
+    """
+    live, lately = totp.find(me.id), clock.now() - timedelta(seconds=settings().login.fresh_proof)
+    just_made = live is not None and live.confirmed_at > lately
+    has_more = bool(situation.factors(me.id) - {policy.RECOVERY_CODE})
+    fresh(request, me, back_to=back_to, acr="mfa" if has_more and not just_made else "code")
 
 
 def lead(request: Request, page: str, *, back_to: str) -> Answer:

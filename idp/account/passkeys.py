@@ -13,7 +13,7 @@ from typing import Any
 
 from wtforms import StringField
 
-from idp.account import authenticator, entry, shell
+from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.credentials import passkey, totp
 from idp.credentials.tables import Passkey
@@ -51,21 +51,21 @@ def view(request: Request) -> Answer:
 def show_add(request: Request) -> Answer:
     """`GET /account/passkeys/add`."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     return _adding(me)
 
 
 def options(request: Request) -> Answer:
     """`POST /account/passkeys/add/options`: what the authenticator is to be asked, as JSON. Raises TooManyTries."""
     me = entry.enter(request, back_to=ADD)
-    authenticator.require_proof(request, me, back_to=ADD)
+    entry.require_proof(request, me, back_to=ADD)
     return json_response(new_passkey.ask(me.session, me.user))
 
 
 def add(request: Request) -> Answer:
     """`POST /account/passkeys/add`, `credential`: keep it."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     try:
         kept = new_passkey.keep(request, me.session)
     except (BadInput, Conflict) as refusal:
@@ -126,7 +126,7 @@ def _require_proof_to_remove(request: Request, me: Me) -> None:
     able to remove it; a code opens the ID anyway, so nothing is won by removing what else opens it. Every known channel is told.
     """
     if totp.is_set_up(me.id):
-        authenticator.require_proof(request, me)
+        entry.require_proof(request, me)
     else:
         entry.fresh(request, me)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wtforms import BooleanField, PasswordField
 
-from idp.account import authenticator, browsers, entry, shell
+from idp.account import browsers, entry, shell
 from idp.account.entry import Me
 from idp.account.providers import LAST, LAST_TITLE
 from idp.credentials import password, password_hashing
@@ -100,7 +100,7 @@ def _is_last_way(user: User) -> bool:
 
 def _asked(request: Request) -> Me:
     me = entry.enter(request, back_to=PAGE)
-    authenticator.require_proof(request, me, back_to=PAGE)
+    entry.require_proof(request, me, back_to=PAGE)
     return me
 
 

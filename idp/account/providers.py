@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from idp.account import authenticator, entry, shell
+from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.credentials import social as identities
 from idp.credentials.tables import Identity
@@ -39,7 +39,7 @@ def facts(me: Me) -> Mapping[str, Any]:
 def show(request: Request) -> Answer:
     """`GET /account/providers`: those that are linked, and those that can be."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me, back_to=HERE)
+    entry.require_proof(request, me, back_to=HERE)
     linked = identities.of_person(me.id)
     rows = [
         {"id": each.id, "title": _title(each), "label": each.label, "created_at": each.created_at, "used_at": each.last_used_at}
@@ -57,7 +57,7 @@ def link(request: Request, provider: str) -> Answer:
     """`POST /account/providers/link/<provider>`: to the provider; who comes back is linked to this ID. Outside of any unit."""
     with places(), writes():
         me = entry.enter(request, back_to=HERE)
-        authenticator.require_proof(request, me, back_to=HERE)
+        entry.require_proof(request, me, back_to=HERE)
     secret = request.cookie("login")
     return social.go(request, provider, HERE, lambda: identities.begin(provider, secret, session_id=me.session.id, user_id=me.id))
 
@@ -65,7 +65,7 @@ def link(request: Request, provider: str) -> Answer:
 def unlink(request: Request) -> Answer:
     """`POST /account/providers/unlink`, `identity`: not the last way in. Raises Conflict, NotFound."""
     me = entry.enter(request, back_to=HERE)
-    authenticator.require_proof(request, me, back_to=HERE)
+    entry.require_proof(request, me, back_to=HERE)
     user = users.get(me.id, alone=True)
     realms = {each.realm for each in upstream.all_configured().values()}
     others = [each for each in identities.of_person(me.id) if each.id != request.form.get("identity") and each.issuer in realms]

@@ -7,7 +7,7 @@ kept by the browser's list of downloads with all that stands in it, so without a
 from __future__ import annotations
 
 from idp import clock, limits
-from idp.account import authenticator, entry, shell
+from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.credentials import password_hashing, recovery_codes, totp
 from idp.db.session import places, writes
@@ -30,7 +30,7 @@ def make(request: Request) -> Answer:
     with password_hashing.place():
         with places(), writes():
             me = entry.enter(request)
-            authenticator.require_proof(request, me)
+            entry.require_proof(request, me)
             limits.spend("recovery_codes", me.id, limit=A_DAY, window_seconds=DAY)
         drawn = recovery_codes.draw(me.id)
     with places(), writes():

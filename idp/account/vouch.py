@@ -9,7 +9,7 @@ from typing import Any
 from wtforms import StringField
 
 from idp import crypto, limits
-from idp.account import authenticator, entry, shell
+from idp.account import entry, shell
 from idp.account.entry import Me
 from idp.credentials import recoveries, vouches
 from idp.credentials.recoveries import Case
@@ -56,14 +56,14 @@ def answer(request: Request) -> Answer:
 def show_person(request: Request, ticket: str) -> Answer:
     """`GET /account/vouch/<ticket>`: who it is, and what one's word means. A fresh proof first, so that it need not be asked for after."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     return _person_page(me, _case(me, ticket))
 
 
 def vouch(request: Request, ticket: str) -> Answer:
     """`POST /account/vouch/<ticket>`: one's word."""
     me = entry.enter(request)
-    authenticator.require_proof(request, me)
+    entry.require_proof(request, me)
     case = _case(me, ticket)
     try:
         was_enough = vouches.vouch(case, me.id, session_id=me.session.id)
