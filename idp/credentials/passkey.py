@@ -28,7 +28,7 @@ from idp.credentials import passkey_models
 from idp.credentials import passkey_response as responses
 from idp.credentials.passkey_response import GET, NewKey, Response, Unsound, Used
 from idp.credentials.tables import Passkey, PasskeyChallenge, PasskeyOwner
-from idp.db.columns import table
+from idp.db.columns import asked_for, table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory.names import clean_name
@@ -66,10 +66,14 @@ _TAKE = Ready(
     )
     .values(used_at=_NOW)
 )
+_ASKED = asked_for(_keys.c.credential_digest)
 _FIND = Ready(
-    sa.select(_keys, _owners.c.handle)
-    .join(_owners, _owners.c.user_id == _keys.c.user_id)
-    .where(_keys.c.credential_digest == sa.bindparam("of_digest"))
+    sa.select(
+        *(_keys.c.id, _keys.c.user_id, _keys.c.credential_id, _keys.c.public_key, _keys.c.eligible, _keys.c.name),
+        _owners.c.handle,
+    ).select_from(
+        _ASKED.outerjoin(_keys, _keys.c.credential_digest == _ASKED.c.wanted).outerjoin(_owners, _owners.c.user_id == _keys.c.user_id)
+    )
 )
 _USE = Ready(
     sa.update(_keys)
@@ -180,10 +184,8 @@ def take(response: Response, ceremony: str, bound_to: str, *, user_id: str | Non
 
 def find(response: Response) -> Kept | None:
     """The passkey that an assertion names."""
-    row = session.execute(_FIND, {"of_digest": crypto.digest(response.credential_id)}).one_or_none()
-    if row is None:
-        return None
-    return Kept(row.id, row.user_id, row.credential_id, row.public_key, row.eligible, row.name, row.handle)
+    row = session.execute(_FIND, {"wanted": crypto.digest(response.credential_id)}).one()
+    return None if row.id is None else Kept(*row)
 
 
 def verify(response: Response, kept: Kept | None, *, user_id: str | None = None) -> Shown:

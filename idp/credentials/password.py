@@ -27,7 +27,7 @@ from idp.credentials import password_limits
 from idp.credentials.common_passwords import is_common
 from idp.credentials.phone import read_number
 from idp.credentials.tables import Password
-from idp.db.columns import table
+from idp.db.columns import asked_for, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
 from idp.directory import users
@@ -51,30 +51,28 @@ _passwords, _users, _accounts = table(Password), table(User), table(Account)
 _OF = Ready(sa.select(_passwords.c.owner_id, _passwords.c.digest).where(_passwords.c.owner_id == sa.bindparam("of_owner")))
 _WRITE = Ready(sa.update(_passwords).where(_passwords.c.owner_id == sa.bindparam("of_owner")))
 _SAME = Ready(_WRITE.statement.where(_passwords.c.digest == sa.bindparam("former")))
+_ASKED = asked_for(_users.c.email_canonical)
 _PERSON = (
     *(_users.c.id, sa.literal(None).label("account_id"), _users.c.id.label("user_id")),
     *(_users.c.email.label("address"), _passwords.c.digest),
 )
-_BY_PHONE = Ready(
-    sa.select(*_PERSON, _users.c.phone_verified_at.label("verified_at"))
-    .select_from(_users.outerjoin(_passwords, _passwords.c.owner_id == _users.c.id))
-    .where(_users.c.phone == sa.bindparam("wanted"))
-)
-_BY_ADDRESS = Ready(
-    sa.select(*_PERSON, _users.c.email_verified_at.label("verified_at"))
-    .select_from(_users.outerjoin(_passwords, _passwords.c.owner_id == _users.c.id))
-    .where(_users.c.email_canonical == sa.bindparam("wanted"))
-)
 _ACCOUNT = (
-    sa.select(
-        *(_accounts.c.id, _accounts.c.id.label("account_id"), _accounts.c.user_id, _accounts.c.login_email.label("address")),
-        *(_passwords.c.digest, _accounts.c.login_email_verified_at.label("verified_at")),
-    )
-    .select_from(_accounts.outerjoin(_passwords, _passwords.c.owner_id == _accounts.c.id))
-    .where(_accounts.c.status == "active")
+    *(_accounts.c.id, _accounts.c.id.label("account_id"), _accounts.c.user_id, _accounts.c.login_email.label("address")),
+    *(_passwords.c.digest, _accounts.c.login_email_verified_at.label("verified_at")),
 )
-_BY_LOGIN_EMAIL = Ready(_ACCOUNT.where(_accounts.c.login_email_canonical == sa.bindparam("wanted")))
-_ACCOUNT_BY_ID = Ready(_ACCOUNT.where(_accounts.c.id == sa.bindparam("wanted")))
+_OPEN = _accounts.c.status == "active"
+
+
+def _whose(columns: Iterable[Any], owners: sa.Table, fits: sa.ColumnElement[bool]) -> Ready:
+    """A row for every login, nobody's as well."""
+    found = _ASKED.outerjoin(owners, fits).outerjoin(_passwords, _passwords.c.owner_id == owners.c.id)
+    return Ready(sa.select(*columns).select_from(found))
+
+
+_BY_PHONE = _whose((*_PERSON, _users.c.phone_verified_at.label("verified_at")), _users, _users.c.phone == _ASKED.c.wanted)
+_BY_ADDRESS = _whose((*_PERSON, _users.c.email_verified_at.label("verified_at")), _users, _users.c.email_canonical == _ASKED.c.wanted)
+_BY_LOGIN_EMAIL = _whose(_ACCOUNT, _accounts, (_accounts.c.login_email_canonical == _ASKED.c.wanted) & _OPEN)
+_ACCOUNT_BY_ID = _whose(_ACCOUNT, _accounts, (_accounts.c.id == _ASKED.c.wanted) & _OPEN)
 _OF_PERSON = Ready(
     sa.select(_passwords.c.owner_id, _passwords.c.digest)
     .select_from(_passwords.outerjoin(_accounts, _accounts.c.id == _passwords.c.owner_id))
@@ -267,8 +265,8 @@ def verified(owner: Owner) -> None:
 
 
 def _one(statement: Ready, wanted: str) -> Owner | None:
-    row = session.execute(statement, {"wanted": wanted}).one_or_none()
-    return None if row is None else Owner(row.id, row.account_id, row.user_id, row.address, row.digest, row.verified_at)
+    row = session.execute(statement, {"wanted": wanted}).one()
+    return None if row.id is None else Owner(row.id, row.account_id, row.user_id, row.address, row.digest, row.verified_at)
 
 
 def _brand() -> list[str]:

@@ -26,7 +26,7 @@ from idp import clock, crypto, events, limits
 from idp.config import settings
 from idp.credentials import phone_limits
 from idp.credentials.tables import Recovery
-from idp.db.columns import table
+from idp.db.columns import asked_for, table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.directory import users
@@ -79,6 +79,11 @@ _NOTE = Ready(sa.update(_rows).where(_ID, _rows.c.state == DRAFT))
 _OPEN = sa.or_(_rows.c.state == DRAFT, _rows.c.state == ASKING)
 _BEGIN = Ready(sa.update(_rows).where(_ID, _OPEN, _rows.c.phone_proved_at.is_not(None)))
 _END = Ready(sa.update(_rows).where(_ID, _rows.c.state == sa.bindparam("from_state")))
+_ASKED = asked_for(_users.c.email_canonical)
+_BY_PHONE, _BY_EMAIL = (
+    Ready(sa.select(_users.c.id).select_from(_ASKED.outerjoin(_users, (named == _ASKED.c.wanted) & (_users.c.status == "active"))))
+    for named in (_users.c.phone, _users.c.email_canonical)
+)
 _MARK = Ready(sa.update(_users).where(_users.c.id == sa.bindparam("of_user")))
 
 
@@ -118,18 +123,20 @@ class Case:
         return self.state == WAITING
 
 
-def open_for(flow_id: str, who: str, user: User | None, phone: str, *, phone_code_id: str) -> Case:
-    """Somebody says that the ID with `who` (a number in E.164, or an address) is theirs, and that `phone` is their new number.
+def open_for(flow_id: str, who: str, phone: str, *, phone_code_id: str) -> Case:
+    """Somebody says that the ID with `who` (a number in E.164, or an address in the form in which two are the same) is theirs, and that
+    `phone` is their new number.
 
-    `user`: whose it is, if anybody's. A blocked ID is nobody's here. The same work for all of them.
+    NOTE: it may be anybody's, or nobody's; a blocked ID is nobody's here. The same work for all of them (G-7).
     """
     now = clock.now()
+    found = session.execute(_BY_EMAIL if "@" in who else _BY_PHONE, {"wanted": who}).one()
     row: dict[str, Any] = {
         "id": crypto.new_id("rcv"),
         "state": DRAFT,
         "flow_id": flow_id,
         "who": crypto.seal(SEAL, who),
-        "user_id": user.id if user is not None and user.status == "active" else None,
+        "user_id": found.id,
         "phone": crypto.seal(SEAL, phone),
         "phone_digest": phone_limits.phone_digest(phone),
         "phone_code_id": phone_code_id,

@@ -66,13 +66,12 @@ def answer(request: Request, flow: str) -> Answer:
         form.refuse_with("phone", form.translate(THE_SAME))
     if form.errors or form.login.errors or form.phone.errors:
         return _page(row, form, status=422)
-    user = users.find_by_email(who) if "@" in who else users.find_by_phone(who)
     former = recoveries.of_flow(row.id)
     try:
         sent = _open_code(row, former, phone) or _send(row, request, phone)
     except TooManyTries as refusal:
         return form.refused("phone", refusal, partial(_page, row, form))
-    case = recoveries.open_for(row.id, who, user, phone, phone_code_id=sent.id)
+    case = recoveries.open_for(row.id, who, phone, phone_code_id=sent.id)
     if sent.used_at is not None:
         recoveries.note(case, phone_proved_at=clock.now())
     return see_other(due(row, recoveries.get(case.id)))

@@ -57,7 +57,7 @@ def _recovery_waits(visitor: Visitor, look: Look, me: Somebody) -> None:
     """Somebody has asked for another number: the owner is asked at the next sign-in, and stops it by the link of the notice."""
     flow_id, phone = _begin(visitor, "staff"), new_phone()
     with visitor.stage.world.writes():
-        case = recoveries.open_for(flow_id, me.mail, users.get(me.id), phone, phone_code_id="")
+        case = recoveries.open_for(flow_id, me.mail, phone, phone_code_id="")
         recoveries.note(case, phone_proved_at=clock.now())
         recoveries.begin(recoveries.get(case.id), recoveries.EMAIL)
     visitor.enter(visitor.ask_for_code(me.phone))
