@@ -16,7 +16,11 @@ from bench.load import Script
 from bench.provider import Served
 from bench.workloads import Lab
 
-AT_ONCE = {"IDP_LOGIN__CODE_PAUSES": "[0, 0, 0]", "IDP_LOGIN__SILENT_AFTER": "0"}  # every channel of the ladder, without waiting
+AT_ONCE = {  # every channel of the ladder, without waiting; as many wrong codes as the walks take
+    "IDP_LOGIN__CODE_PAUSES": "[0, 0, 0]",
+    "IDP_LOGIN__SILENT_AFTER": "0",
+    "IDP_LOGIN__WRONG_CODES_PER_HOUR": "1000000",
+}
 NUMBERS = 2000  # of each class; known ones have an ID, unknown ones have none, and both are written to equally often
 KNOWN = [f"+7903{number:07}" for number in range(NUMBERS)]
 UNKNOWN = [f"+7904{number:07}" for number in range(NUMBERS)]
