@@ -19,10 +19,11 @@ from idp import clock
 from idp.config import settings
 from idp.credentials.phone import carries
 from idp.credentials.tables import PhoneCodeSending
-from idp.db.columns import table
+from idp.db.columns import asked_for, table
 from idp.db.ready import Ready
 from idp.db.session import delete_some, insert_or_ignore, session
 from idp.directory import users
+from idp.directory.tables import User
 from idp.errors import N_, TooManyTries
 from idp.messages import channels, ladder, receipts
 
@@ -42,7 +43,13 @@ class NotOpen(TooManyTries):
 
 State = Literal["waiting", "silent", "failed", "delivered"]
 
-_rows = table(PhoneCodeSending)
+_rows, _users = table(PhoneCodeSending), table(User)
+_ASKED = asked_for(_users.c.phone)
+_ADDRESS = Ready(
+    sa.select(_users.c.id, _users.c.email).select_from(
+        _ASKED.outerjoin(_users, (_users.c.phone == _ASKED.c.wanted) & _users.c.email_verified_at.is_not(None))
+    )
+)
 _OF_CODE = Ready(sa.select(_rows).where(_rows.c.code_id == sa.bindparam("of_code")).order_by(_rows.c.place))
 
 
@@ -105,11 +112,8 @@ def send(code_id: str, place: int, channel: str, *, message_id: str, phone: str,
     """
     to, until, person_id = phone, expires_at, None
     if channel == EMAIL:
-        user = users.find_by_phone(phone)
-        if user is not None and user.email and user.email_verified_at:
-            to, person_id = user.email, user.id
-        else:
-            to, until = NOBODY, clock.now()
+        owner = session.execute(_ADDRESS, {"wanted": phone}).one()
+        to, until, person_id = (owner.email, expires_at, owner.id) if owner.id else (NOBODY, clock.now(), None)
     channels.send(channel, to, WORDING, language, code=value, expires_at=until, message_id=message_id)
     values = {"code_id": code_id, "place": place, "channel": channel, "person_id": person_id, "created_at": clock.now()}
     insert_or_ignore(PhoneCodeSending, message_id=message_id, **values)
