@@ -35,6 +35,7 @@ class Secret:
 
     id: str
     digest: str
+    sealed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Client:
     access_token_format: str
     subject_type: str
     sector_identifier: str | None
+    sector_identifier_uri: str | None
     initiate_login_uri: str | None
     client_uri: str | None
     logo_uri: str | None
@@ -67,6 +69,37 @@ class Client:
     purpose: str | None
     new_browser: str | None
     providers: list[str] | None
+    response_types: list[str] | None
+    jwks_uri: str | None
+    token_endpoint_auth_signing_alg: str | None
+    id_token_encrypted_response_alg: str | None
+    id_token_encrypted_response_enc: str | None
+    userinfo_signed_response_alg: str | None
+    userinfo_encrypted_response_alg: str | None
+    userinfo_encrypted_response_enc: str | None
+    introspection_signed_response_alg: str | None
+    introspection_encrypted_response_alg: str | None
+    introspection_encrypted_response_enc: str | None
+    request_object_signing_alg: str | None
+    request_object_encryption_alg: str | None
+    request_object_encryption_enc: str | None
+    require_signed_request_object: bool | None
+    request_uris: list[str] | None
+    default_max_age: int | None
+    require_auth_time: bool | None
+    default_acr_values: list[str] | None
+    backchannel_logout_uri: str | None
+    backchannel_logout_session_required: bool | None
+    frontchannel_logout_uri: str | None
+    frontchannel_logout_session_required: bool | None
+    resources: list[str] | None
+    claim_mapping: dict[str, Any] | None
+    contacts: list[str] | None
+    software_id: str | None
+    software_version: str | None
+    registered_by: str | None
+    registration_token_digest: str | None = field(repr=False)
+    unused_until: Any
     created_at: Any
     updated_at: Any
     disabled_at: Any
@@ -137,7 +170,7 @@ def forget_cached() -> None:
 
 
 _FIND = Ready(
-    sa.select(_C, _S.c.id.label("secret_id"), _S.c.digest.label("secret_digest"))
+    sa.select(_C, _S.c.id.label("secret_id"), _S.c.digest.label("secret_digest"), _S.c.sealed.label("secret_sealed"))
     .select_from(_C.outerjoin(_S, sa.and_(_S.c.client_id == _C.c.id, _S.c.revoked_at.is_(None))))
     .where(_C.c.id == sa.bindparam("client_id"), _C.c.disabled_at.is_(None))
 )
@@ -145,8 +178,9 @@ _FIND = Ready(
 
 def _client(rows: Any) -> Client:
     values = as_dict(rows[0])
-    del values["secret_id"], values["secret_digest"]
-    return Client(**values, secrets=tuple(Secret(row.secret_id, row.secret_digest) for row in rows if row.secret_id))
+    del values["secret_id"], values["secret_digest"], values["secret_sealed"]
+    secrets = tuple(Secret(row.secret_id, row.secret_digest, row.secret_sealed) for row in rows if row.secret_id)
+    return Client(**values, secrets=secrets)
 
 
 def get(client_id: str) -> Client:

@@ -57,6 +57,8 @@ def issue(
             "auth_time": auth_time,
             "amr": list(amr),
             "acr": acr,
+            "claims": asked.claims,
+            "resources": list(asked.resources) or None,
             "created_at": now,
             "expires_at": now + timedelta(seconds=settings().oidc.code_lifetime),
         },

@@ -45,6 +45,10 @@ class Asked:
     company_id: str | None = None
     account_id: str | None = None
     ui_locales: tuple[str, ...] = ()
+    response_types: tuple[str, ...] = ("code",)
+    response_mode: str = "query"
+    claims: dict[str, Any] | None = None  # the parameter of OpenID Connect Core §5.5, as far as it is understood
+    resources: tuple[str, ...] = ()  # RFC 8707
     asked_at: datetime | None = None
 
 

@@ -1,4 +1,6 @@
-"""The tables of delegation: clients, secrets and used assertions, parked requests, choices, consents, codes, families, access tokens."""
+"""The tables of delegation: clients, secrets and used assertions, parked requests, choices, consents, codes, families, access tokens; what
+was fetched for clients, who may register some, devices that wait, and which clients a session knows.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class ClientRow(Base):
     id_token_signed_response_alg: Mapped[str] = mapped_column(sa.String(10))
     access_token_format: Mapped[str] = mapped_column(sa.String(10))
     subject_type: Mapped[str] = mapped_column(sa.String(10))
-    sector_identifier: Mapped[str | None] = mapped_column(sa.String(255))
+    sector_identifier: Mapped[str | None] = mapped_column(sa.String(255))  # the host that pairwise subjects depend on
+    sector_identifier_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     initiate_login_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     client_uri: Mapped[str | None] = mapped_column(sa.String(2000))
     logo_uri: Mapped[str | None] = mapped_column(sa.String(2000))
@@ -42,6 +45,39 @@ class ClientRow(Base):
     purpose: Mapped[str | None] = mapped_column(sa.String(300))
     new_browser: Mapped[str | None] = mapped_column(sa.String(16))  # of a process that is one version behind: none, which is `code`
     providers: Mapped[list[str] | None] = mapped_column(Json)  # other providers that its sign-in page offers; none: all that are configured
+    # What a client asks for in its registration; none: the default of its specification.
+    response_types: Mapped[list[str] | None] = mapped_column(Json)  # none: `code`
+    jwks_uri: Mapped[str | None] = mapped_column(sa.String(2000))  # where its keys are fetched (`FetchedDocument`)
+    token_endpoint_auth_signing_alg: Mapped[str | None] = mapped_column(sa.String(10))
+    id_token_encrypted_response_alg: Mapped[str | None] = mapped_column(sa.String(20))
+    id_token_encrypted_response_enc: Mapped[str | None] = mapped_column(sa.String(20))
+    userinfo_signed_response_alg: Mapped[str | None] = mapped_column(sa.String(10))
+    userinfo_encrypted_response_alg: Mapped[str | None] = mapped_column(sa.String(20))
+    userinfo_encrypted_response_enc: Mapped[str | None] = mapped_column(sa.String(20))
+    introspection_signed_response_alg: Mapped[str | None] = mapped_column(sa.String(10))
+    introspection_encrypted_response_alg: Mapped[str | None] = mapped_column(sa.String(20))
+    introspection_encrypted_response_enc: Mapped[str | None] = mapped_column(sa.String(20))
+    request_object_signing_alg: Mapped[str | None] = mapped_column(sa.String(10))
+    request_object_encryption_alg: Mapped[str | None] = mapped_column(sa.String(20))
+    request_object_encryption_enc: Mapped[str | None] = mapped_column(sa.String(20))
+    require_signed_request_object: Mapped[bool | None]
+    request_uris: Mapped[list[str] | None] = mapped_column(Json)
+    default_max_age: Mapped[int | None]
+    require_auth_time: Mapped[bool | None]
+    default_acr_values: Mapped[list[str] | None] = mapped_column(Json)
+    backchannel_logout_uri: Mapped[str | None] = mapped_column(sa.String(2000))
+    backchannel_logout_session_required: Mapped[bool | None]
+    frontchannel_logout_uri: Mapped[str | None] = mapped_column(sa.String(2000))
+    frontchannel_logout_session_required: Mapped[bool | None]
+    resources: Mapped[list[str] | None] = mapped_column(Json)  # resource servers that it may name (RFC 8707)
+    claim_mapping: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    contacts: Mapped[list[str] | None] = mapped_column(Json)
+    software_id: Mapped[str | None] = mapped_column(sa.String(255))
+    software_version: Mapped[str | None] = mapped_column(sa.String(100))
+    # Who registered it: an operator (none), itself (`dynamic`), or the document that its id is the address of (`document`).
+    registered_by: Mapped[str | None] = mapped_column(sa.String(10))
+    registration_token_digest: Mapped[str | None] = mapped_column(Digest)  # opens its own registration (RFC 7592)
+    unused_until: Mapped[datetime | None] = mapped_column(Instant, index=True)  # disabled then, unless it is used meanwhile
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -55,6 +91,7 @@ class ClientSecret(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     client_id: Mapped[str] = mapped_column(sa.ForeignKey("clients.id"), index=True)
     digest: Mapped[str] = mapped_column(Digest, unique=True)
+    sealed: Mapped[str | None] = mapped_column(sa.Text)  # only where it is used as a key (HS256, `client_secret_jwt`)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -126,6 +163,8 @@ class _Issued:
     auth_time: Mapped[datetime] = mapped_column(Instant)
     amr: Mapped[list[str]] = mapped_column(Json)
     acr: Mapped[str] = mapped_column(sa.String(40))
+    claims: Mapped[dict[str, Any] | None] = mapped_column(Json)  # asked for one by one (OpenID Connect Core §5.5)
+    resources: Mapped[list[str] | None] = mapped_column(Json)  # the resource servers that were named (RFC 8707)
 
 
 class Code(_Issued, Base):
@@ -172,6 +211,7 @@ class OpaqueToken(Base):
     family_id: Mapped[str | None] = mapped_column(Id)  # it lives no longer than its family; empty: the client acts for itself
     account_id: Mapped[str | None] = mapped_column(Id)
     scopes: Mapped[list[str]] = mapped_column(Json)
+    audience: Mapped[list[str] | None] = mapped_column(Json)  # the resource servers that it is for; none: our own API
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
@@ -183,6 +223,61 @@ class RevokedToken(Base):
 
     jti: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class FetchedDocument(Base):
+    """What a client's address held when it was last fetched: its keys, the list of its sector, its description. By the address's digest."""
+
+    __tablename__ = "fetched_documents"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    body: Mapped[str | None] = mapped_column(sa.Text)  # empty: it was never there
+    fetched_at: Mapped[datetime | None] = mapped_column(Instant)
+    tried_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    failed: Mapped[str | None] = mapped_column(sa.String(40))  # why the last try brought nothing, in a word
+
+
+class InitialAccessToken(Base):
+    """Lets whoever holds it register clients (RFC 7591 §3), by its digest."""
+
+    __tablename__ = "initial_access_tokens"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    digest: Mapped[str] = mapped_column(Digest, unique=True)
+    name: Mapped[str] = mapped_column(sa.String(100))
+    uses_left: Mapped[int | None]  # none: as many as they like
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class DeviceAuthorization(Base):
+    """A device that waits for a person at another screen (RFC 8628): both of its codes by their digests."""
+
+    __tablename__ = "device_authorizations"
+
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)  # of the device code
+    user_code_digest: Mapped[str] = mapped_column(Digest, unique=True)
+    client_id: Mapped[str] = mapped_column(sa.ForeignKey("clients.id"))
+    sealed: Mapped[str] = mapped_column(sa.Text)  # what was asked for
+    state: Mapped[str] = mapped_column(sa.String(10))  # waiting, allowed, denied, used
+    issued: Mapped[dict[str, Any] | None] = mapped_column(Json)  # who allowed it, as a code would say it
+    pause: Mapped[int]  # seconds that the device has to leave between two questions
+    polled_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    family_id: Mapped[str | None] = mapped_column(Id)
+
+
+class SessionClient(Base):
+    """A client that a session has signed in to: who is told when the session ends."""
+
+    __tablename__ = "session_clients"
+
+    session_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    client_id: Mapped[str] = mapped_column(sa.ForeignKey("clients.id"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(sa.ForeignKey("users.id"))
+    first_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 def as_dict(row: Any) -> dict[str, Any]:

@@ -34,6 +34,10 @@ _users = table(User)
 # The room of sessions is a neighbour: its table is known here by name only, as a foreign key would know it.
 SESSIONS = sa.table("sessions", sa.column("id"), sa.column("ended_at", Instant), sa.column("expires_at", Instant))
 PURPOSE = "refresh token"
+HANDED_ON = (
+    *("client_id", "user_id", "session_id", "account_id", "company_id", "scopes", "auth_time", "amr", "acr", "claims", "resources"),
+)
+"""What a code hands on to its family."""
 REFRESH_TOKEN = re.compile(r"(fam_[0-9a-z]{26})\.(0|[1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
 NOT_YOURS = "This token was given to another client."
 OTHER_COMPANY = "This refresh token was used a moment ago, for another company. Use its successor."
@@ -53,6 +57,8 @@ class Family:
     auth_time: datetime
     amr: tuple[str, ...]
     acr: str
+    claims: dict[str, Any] | None
+    resources: tuple[str, ...]
     refreshable: bool
     counter: int
 
@@ -96,10 +102,7 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
     """The family of a code that was just redeemed (`issued` is its row)."""
     now = clock.now()
     oidc = settings().oidc
-    values = {
-        name: issued[name]
-        for name in ("client_id", "user_id", "session_id", "account_id", "company_id", "scopes", "auth_time", "amr", "acr")
-    }
+    values = {name: issued[name] for name in HANDED_ON}
     values |= {"id": family_id, "refreshable": refreshable, "offline": OFFLINE in issued["scopes"], "counter": 0}
     session.execute(
         _INSERT,
@@ -112,7 +115,7 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
         },
     )
     shown = {name: values[name] for name in Family.__slots__}
-    return Family(**{**shown, "scopes": tuple(values["scopes"]), "amr": tuple(values["amr"])})
+    return Family(**{**shown, **{name: tuple(values[name] or ()) for name in ("scopes", "amr", "resources")}})
 
 
 def present(family_id: str) -> Present:
@@ -180,6 +183,8 @@ def _family(row: Any) -> Family:
         auth_time=row.f_auth_time,
         amr=tuple(row.f_amr),
         acr=row.f_acr,
+        claims=row.f_claims,
+        resources=tuple(row.f_resources or ()),
         refreshable=bool(row.f_refreshable),
         counter=row.f_counter,
     )
