@@ -14,6 +14,7 @@ from idp.delegation import registering
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
+DEVICE = "device_code"  # as people write it; the specification's name is an URN
 Command = Callable[..., Any]
 
 OPTIONS: tuple[Callable[[Command], Command], ...] = (
@@ -24,6 +25,13 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, help="Where they come back to after signing out."
     ),
     click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]"),
+    click.option(
+        "--grant-type",
+        "grant_types",
+        multiple=True,
+        type=click.Choice((*registering.DEFAULT_GRANT_TYPES, DEVICE)),
+        help="What it gets tokens by; device_code: on devices without a browser [default: all that its kind can, but device_code]",
+    ),
     click.option("--account-type", "account_types", multiple=True, type=click.Choice(registering.ACCOUNT_TYPES), help="[default: all]"),
     click.option("--first-party/--no-first-party", default=None, help="Ours: people are not asked for consent."),
     click.option(
@@ -78,6 +86,8 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
             found[name] = [each for each in value if each]
         elif name not in {*registering.LISTS, "names", "jwks", "providers"} and value is not None:
             found[name] = value
+    if "grant_types" in found:
+        found["grant_types"] = [registering.DEVICE_CODE if each == DEVICE else each for each in found["grant_types"]]
     if given.get("scope") is not None:
         found["scopes"] = given["scope"].split()
     if given.get("providers") is not None:

@@ -42,7 +42,8 @@ def create(**given: Any) -> None:
     machine = given["kind"] == registering.MACHINE
     if not given["name"]:
         raise click.UsageError("Missing option '--name': what people read on the sign-in page.")
-    if not machine and not given["redirect_uris"]:
+    by_code = not given["grant_types"] or "authorization_code" in given["grant_types"]
+    if not machine and by_code and not given["redirect_uris"]:
         raise click.UsageError("Missing option '--redirect-uri': where people come back to.")
     with at_work() as settings:
         values = {"scopes": [] if machine else SCOPES.split(), **said(given, {})}

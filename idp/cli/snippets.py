@@ -195,6 +195,21 @@ const tokens = await client.clientCredentialsGrant(config)
 console.log(tokens.access_token, tokens.expires_in)
 """)
 
+DEVICE = Template("""\
+// npm install openid-client
+import * as client from 'openid-client'
+$key_lines
+const config = await client.discovery(
+  new URL('$issuer'), '$client_id', $authentication,$insecure
+)
+const device = await client.initiateDeviceAuthorization(config, { scope: '$scope' })
+console.log('Open', device.verification_uri, 'on your phone or computer and type', device.user_code)
+
+// asks as often as it may, until the person has answered
+const tokens = await client.pollDeviceAuthorizationGrant(config, device)
+console.log(tokens.claims())
+""")
+
 NAMES = {
     ENVIRONMENT: ".env",
     FLASK: "Python: Flask and Authlib",
@@ -205,6 +220,7 @@ NAMES = {
     CURL: "curl",
     PYTHON_KEY: "Python: joserfc",
     NODE_MACHINE: "JavaScript: openid-client",
+    DEVICE: "JavaScript: openid-client, on a device without a browser",
 }
 WEB_CRYPTO = {
     "RS256": "{ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }",
@@ -248,6 +264,11 @@ def snippets(client: Client, secret: str | None, issuer: str) -> dict[str, str]:
 
 
 def _texts(client: Client, redirect_uri: str) -> tuple[Template, ...]:
+    device = (DEVICE,) if registering.DEVICE_CODE in client.grant_types else ()
+    return (*_of_kind(client, redirect_uri), *device) if redirect_uri or not device else device
+
+
+def _of_kind(client: Client, redirect_uri: str) -> tuple[Template, ...]:
     by_key = client.token_endpoint_auth_method == registering.BY_KEY
     if client.kind == registering.MACHINE:
         return (PYTHON_KEY, NODE_MACHINE) if by_key else (CURL, NODE_MACHINE)

@@ -218,7 +218,6 @@ def register(
     chosen, now = client_id or crypto.new_id("cli", ordered=False), clock.now()
     fixed = {
         "kind": kind,
-        "grant_types": registering.grant_types(kind),
         "subject_type": "public",
         "created_at": now,
         "updated_at": now,

@@ -35,6 +35,17 @@ METHODS = {
     "machine": (*BY_SECRET, BY_KEY),
 }
 
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+GRANT_TYPES = {
+    # kind: what such a client may hand in for tokens (RFC 6749 §4, RFC 8628 §3.4). Only what is asked for besides DEFAULT_GRANT_TYPES can
+    # be phished from another screen (RFC 10027 §6), so a device's code is an operator's decision.
+    "web": ("authorization_code", "refresh_token", DEVICE_CODE),
+    "single_page": ("authorization_code", "refresh_token"),
+    "native": ("authorization_code", "refresh_token", DEVICE_CODE),
+    "machine": ("client_credentials",),
+}
+DEFAULT_GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+
 FIELDS = (
     "name",
     "names",
@@ -42,6 +53,7 @@ FIELDS = (
     "redirect_uris",
     "post_logout_redirect_uris",
     "scopes",
+    "grant_types",
     "account_types",
     "token_endpoint_auth_method",
     "jwks",
@@ -65,7 +77,7 @@ OTHER_ID = re.compile(r"(?!cli_)[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
 SECRET = re.compile(r"[A-Za-z0-9_-]{32,200}")
 UNSEEN = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff<>]")
 MOST_ADDRESSES = 100
-LISTS = ("redirect_uris", "post_logout_redirect_uris", "scopes", "account_types")
+LISTS = ("redirect_uris", "post_logout_redirect_uris", "scopes", "grant_types", "account_types")
 PAGES = ("initiate_login_uri", "client_uri", "policy_uri", "tos_uri", "support_uri")
 
 
@@ -84,6 +96,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         raise BadInput(N_("What a new browser shows is one of: %(ways)s."), ways=", ".join(NEW_BROWSER))
     _require_words(values)
     _require_scopes(kind, values["scopes"])
+    _require_grant_types(kind, values)
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
             raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
@@ -95,8 +108,16 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def grant_types(kind: str) -> list[str]:
-    """What a client of `kind` hands in for tokens (RFC 6749 §4)."""
-    return ["client_credentials"] if kind == MACHINE else ["authorization_code", "refresh_token"]
+    """What a client of `kind` hands in for tokens unless something else is said (RFC 6749 §4)."""
+    return [name for name in GRANT_TYPES[kind] if name in DEFAULT_GRANT_TYPES]
+
+
+def _require_grant_types(kind: str, values: dict[str, Any]) -> None:
+    chosen = values["grant_types"] = values["grant_types"] or grant_types(kind)
+    if not set(chosen) <= set(GRANT_TYPES[kind]):
+        raise BadInput(N_("A client of this kind gets tokens by: %(kinds)s."), kinds=", ".join(GRANT_TYPES[kind]))
+    if chosen == ["refresh_token"]:
+        raise BadInput(N_("A refresh token comes of a sign-in. Register authorization_code or the device code besides."))
 
 
 def require_id(client_id: str) -> None:
@@ -158,7 +179,7 @@ def _require_scopes(kind: str, scopes: list[str]) -> None:
 
 
 def _require_addresses(kind: str, values: dict[str, Any]) -> None:
-    if not values["redirect_uris"]:
+    if not values["redirect_uris"] and "authorization_code" in values["grant_types"]:
         raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
     addresses = [*values["redirect_uris"], *values["post_logout_redirect_uris"]]
     if len(addresses) > MOST_ADDRESSES:

@@ -116,6 +116,18 @@ def test_update(place: Place) -> None:
     assert answered(place, "clients", "show", "shop")["names"] == {"zh": "商店"}
 
 
+def test_a_device_without_a_browser(place: Place) -> None:
+    """`device_code` is the specification's URN when it is kept; without the code flow it needs no address, and its text needs none."""
+    device = ("clients", "create", "--name", "TV", "--kind", "native", "--grant-type", "device_code", "--id", "television")
+    made = answered(place, *device, "--grant-type", "refresh_token")
+    assert made["grant_types"] == ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]
+    assert list(made["snippets"]) == ["JavaScript: openid-client, on a device without a browser"]
+    assert "initiateDeviceAuthorization" in "".join(made["snippets"].values())
+    both = answered(place, *WEB, "--grant-type", "authorization_code", "--grant-type", "device_code")
+    assert len(both["snippets"]) == 4
+    assert answered(place, "clients", "update", "shop", "--grant-type", "authorization_code")["grant_types"] == ["authorization_code"]
+
+
 def test_two_secrets(place: Place) -> None:
     """Shown once, named by their ids, at most two; the last one stays unless it is insisted on."""
     made = answered(place, *ROBOT)
@@ -182,6 +194,9 @@ REFUSED = [
     ("clients create --kind machine --name x --redirect-uri https://a.example/cb", 1),
     ("clients create --kind native --name x --redirect-uri com.example.app:/cb --auth-method secret", 1),
     ("clients create --kind robot --name x", 2),
+    ("clients create --kind native --name x --grant-type authorization_code", 2),
+    ("clients create --kind single_page --name x --grant-type device_code", 1),
+    ("clients update shop --grant-type password", 2),
 ]
 
 

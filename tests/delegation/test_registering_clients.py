@@ -171,6 +171,12 @@ def test_loopback_in_production(told, tmp_path) -> None:
         {"pkce": "plain"},
         {"pkce": "none"},
         {"account_types": ["employee", "robot"]},
+        {"grant_types": ["password"]},
+        {"grant_types": ["authorization_code", "client_credentials"]},
+        {"grant_types": ["refresh_token"]},
+        {"kind": "single_page", "grant_types": ["authorization_code", registering.DEVICE_CODE]},
+        {"kind": "machine", "redirect_uris": [], "grant_types": [registering.DEVICE_CODE]},
+        {"redirect_uris": [], "grant_types": ["authorization_code", registering.DEVICE_CODE]},
         {"id_token_signed_response_alg": "none"},
         {"id_token_signed_response_alg": "HS256"},
         {"client_id": "a b"},
@@ -200,6 +206,22 @@ def test_what_is_registered(world: World) -> None:
     assert web.client.id_token_signed_response_alg == "RS256"
     assert web.client.account_types == ["personal", "business", "employee"]
     assert [event.client_id for event in world.events("client.registered")] == [web.client.id, spa.client.id]
+
+
+def test_what_it_gets_tokens_by(world: World) -> None:
+    """RFC 7591 §2 `grant_types`: by kind unless something is said; a device's code only where it is (RFC 8628), then without an address."""
+    assert world.party().client.grant_types == ["authorization_code", "refresh_token"]
+    assert world.machine().client.grant_types == ["client_credentials"]
+    assert world.party(grant_types=["authorization_code"]).client.grant_types == ["authorization_code"]
+    with world.writes():
+        television, _ = clients.register(**GOOD | {"kind": "native", "redirect_uris": [], "grant_types": [registering.DEVICE_CODE]})
+    assert (television.grant_types, television.redirect_uris) == ([registering.DEVICE_CODE], [])
+    with world.writes():
+        after = clients.update(television.id, grant_types=[registering.DEVICE_CODE, "refresh_token"])
+        assert clients.update(television.id, name="Other").grant_types == after.grant_types
+    assert after.grant_types == [registering.DEVICE_CODE, "refresh_token"]
+    with world.writes(), pytest.raises(BadInput):
+        clients.update(television.id, grant_types=["authorization_code"])
 
 
 def test_ids_and_secrets(world: World) -> None:
