@@ -55,6 +55,17 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
         return translate(self.message, **self.params)
 
 
+class First(Exception):  # noqa: N818 - no refusal either
+    """Something slow comes first, which nobody does within a unit of work: it is taken back, `do` is done, and the request begins anew.
+
+    NOTE: whoever raises it must see afterwards that it was done, well or badly, and not raise it again.
+    """
+
+    def do(self) -> None:
+        """What comes first; outside of any unit."""
+        raise NotImplementedError
+
+
 class BadInput(Refusal):
     """What was sent cannot be understood."""
 

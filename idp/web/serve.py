@@ -1,5 +1,7 @@
 """One request, from its route to its bytes: the unit of work, the check of the form, the faces, the log line.
 
+A view that finds in its unit that something has to be fetched first says so (`errors.First`), and runs again once it is there.
+
 Order matters: the view runs, the unit is committed, and only then are templates rendered. What the view could not know (the database is
 away, a bug) ends here too, and never as a stack trace on a page.
 """
@@ -17,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from idp import telemetry
 from idp.db.session import places, reads, writes
-from idp.errors import N_, Refusal, Unavailable
+from idp.errors import N_, First, Refusal, Unavailable
 from idp.web import csrf
 from idp.web.faces import Face, refusal_answer, status_of
 from idp.web.headers import every_headers
@@ -45,6 +47,7 @@ REASONS = {
     503: "Service Unavailable",
 }
 SERVER_ERROR = 500
+FIRSTS = 4  # how often one request may begin anew: its address, its keys, and once for luck
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,13 @@ def answer(route: Route, request: Request, params: dict[str, str]) -> Response:
 def _view(route: Route, request: Request, params: dict[str, str]) -> Answer:
     if route.mode == "none":
         return _seen(route, request, params)
-    with places(), UNITS[route.mode]():
-        return _seen(route, request, params)
+    for _ in range(FIRSTS):
+        try:
+            with places(), UNITS[route.mode]():
+                return _seen(route, request, params)
+        except First as first:
+            first.do()
+    raise Unavailable(detail="what comes first is never done")
 
 
 def _seen(route: Route, request: Request, params: dict[str, str]) -> Answer:

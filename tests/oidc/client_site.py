@@ -1,0 +1,67 @@
+"""The web server of a client: its keys and request objects stand there, on a real loopback socket."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+LABORATORY = {"allow_private_addresses": True, "timeout": 0.6}
+
+
+class Site(ThreadingHTTPServer):
+    """What stands at which path, and what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.says: dict[str, tuple[int, bytes]] = {}
+        self.asked: list[str] = []
+        self.hangs = 0.0
+
+    def at(self, path: str) -> str:
+        """The address of `path`."""
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+    def put(self, path: str, body: Any, status: int = 200) -> str:
+        """Let this stand there: bytes, a text, or what becomes JSON; answers its address."""
+        self.says[path] = (status, body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode())
+        return self.at(path)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        """Answer, after a while where that is wanted."""
+        self.server.asked.append(self.path)
+        if self.server.hangs:
+            time.sleep(self.server.hangs)
+        status, body = self.server.says.get(self.path, (404, b"nothing"))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        with suppress(OSError):  # whoever asked may have gone
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    """A site for a while."""
+    server = Site()
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
