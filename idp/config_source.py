@@ -44,7 +44,11 @@ def read_environment(env: Mapping[str, str], prefix: str, sections: Mapping[str,
     found: dict[str, str] = {}
     problems: list[str] = []
     for name, value in env.items():
-        if not name.startswith(prefix) or "__" not in name:
+        if not name.startswith(prefix):
+            continue
+        if "__" not in name:
+            if name[len(prefix) :].lower() in sections:
+                problems.append(f"{name} names a whole table. Set its keys one by one, as in {name}__<KEY>.")
             continue
         section, _, key = name[len(prefix) :].lower().partition("__")
         given_by_file = key.endswith("_file")  # also deeper: …__GATEWAYS__MAIN__URL_FILE

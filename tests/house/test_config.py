@@ -150,6 +150,11 @@ def test_mistakes_in_the_file_are_named(written, text: str, said: str) -> None:
     assert said.format(file=file) in problems(path=file)
 
 
+@pytest.mark.parametrize("table", ["LOGIN", "PROVIDERS"])
+def test_a_variable_for_a_whole_table_is_said_to_be_none(table: str) -> None:
+    assert f"IDP_{table} names a whole table" in problems({f"IDP_{table}": "{}"})
+
+
 def test_an_unknown_variable_is_named_with_the_nearest_known_key() -> None:
     assert "[server] isuer (as IDP_SERVER__ISUER) is not known; did you mean issuer" in problems(
         {"IDP_SERVER__ISUER": "https://id.example"}

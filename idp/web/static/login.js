@@ -97,10 +97,11 @@
     show();
   };
 
+  const waiting = document.querySelector("section[data-wait]");
+  if (waiting) countDown(waiting);
+
   const ways = document.getElementById("ways");
   if (ways) {
-    countDown(ways);
-
     // Asks in a word whether the page would look otherwise by now, ever more seldom; only then the page is fetched, and of it only what
     // is below the form is taken over. The field, and what is being typed, stay.
     const renew = async (mark) => {
