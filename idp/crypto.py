@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -40,6 +40,7 @@ class _Keys:
         self.roots: list[bytes] = []
         self.derived: dict[tuple[int, str], bytes] = {}
         self.sealing: dict[tuple[int, str], AESGCM] = {}
+        self.veiling: dict[tuple[int, str], AESSIV] = {}
         self.lock = threading.Lock()
 
 
@@ -62,7 +63,7 @@ def load_keys(folder: Path) -> None:
     if not roots or any(len(root) != 32 for root in roots):
         raise KeysMissing(f"{path} is damaged: each line is 32 bytes in base64url. Put back the file of this deployment.")
     with _keys.lock:
-        _keys.folder, _keys.roots, _keys.derived, _keys.sealing = folder, roots, {}, {}
+        _keys.folder, _keys.roots, _keys.derived, _keys.sealing, _keys.veiling = folder, roots, {}, {}, {}
 
 
 def make_keys(folder: Path) -> bool:
@@ -172,6 +173,31 @@ def _cipher(purpose: str, generation: int) -> AESGCM:
     known = _keys.sealing.get((generation, purpose))
     if known is None:
         known = _keys.sealing[generation, purpose] = AESGCM(_key("seal " + purpose, generation))
+    return known
+
+
+def veil(purpose: str, text: str, bound_to: str) -> str:
+    """`text` encrypted so that the same text, bound to the same word, always looks the same (AES-SIV, RFC 5297); base64url.
+
+    NOTE: under the *last* root key, so that a new first line changes nothing: what is veiled was given to others, who keep it.
+    """
+    return base64.urlsafe_b64encode(_veiling(purpose).encrypt(text.encode(), [bound_to.encode()])).rstrip(b"=").decode()
+
+
+def unveil(purpose: str, veiled: str, bound_to: str) -> str | None:
+    """What `veil` covered; None for anything that we did not make, or not for this word."""
+    try:
+        raw = base64.urlsafe_b64decode(veiled + "=" * (-len(veiled) % 4))
+        return _veiling(purpose).decrypt(raw, [bound_to.encode()]).decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _veiling(purpose: str) -> AESSIV:
+    last = max(0, len(_keys.roots) - 1)
+    known = _keys.veiling.get((last, purpose))
+    if known is None:
+        known = _keys.veiling[last, purpose] = AESSIV(_key("veil " + purpose, last))
     return known
 
 

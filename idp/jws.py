@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
-ALGORITHMS = ("RS256", "ES256", "Ed25519")
+ALGORITHMS = ("RS256", "ES256", "Ed25519", "PS256")
+OLDER_NAMES = {"EdDSA": "Ed25519"}  # what RFC 8037 called it: many libraries know no other word (RFC 9864)
 LONGEST = 8192  # characters; more is not looked at (CVE-2025-61920)
 PUBLIC_MEMBERS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
 
@@ -27,12 +28,18 @@ Public = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 _compact = re.compile(r"([A-Za-z0-9_-]{1,512})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,1024})")
 _sha256, _pkcs1, _ecdsa = hashes.SHA256(), padding.PKCS1v15(), ec.ECDSA(hashes.SHA256())
+_pss = padding.PSS(padding.MGF1(_sha256), 32)  # RFC 7518 §3.5: the salt is as long as the hash
+
+
+def plain(algorithm: str) -> str:
+    """An algorithm by its present name (RFC 9864)."""
+    return OLDER_NAMES.get(algorithm, algorithm)
 
 
 def generate(algorithm: str) -> tuple[str, dict[str, str]]:
     """A new key pair: the private half as PEM (PKCS 8), the public one as the members of a JWK. Slow for RSA: 100 ms and more."""
     private: Private
-    if algorithm == "RS256":
+    if algorithm in {"RS256", "PS256"}:
         private = rsa.generate_private_key(65537, 2048)
         modulus = private.public_key().public_numbers().n
         members = {"kty": "RSA", "n": encode(modulus.to_bytes(256, "big")), "e": "AQAB"}
@@ -56,18 +63,19 @@ class Pair:
         self.kid, self.algorithm, self.jwk = kid, algorithm, jwk
         self.public = _parse_public(jwk)
         self.private: Private | None = None
-        self._headers: dict[str, bytes] = {}
+        self._padding: padding.AsymmetricPadding = _pss if algorithm == "PS256" else _pkcs1
+        self._headers: dict[tuple[str, str], bytes] = {}
 
     def unlock(self, pem: str) -> None:
         """Take the private half in. `pem` is trusted: checking an RSA key's primes would take 40 ms."""
         self.private = cast("Private", serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True))
 
-    def token(self, claims: Claims, typ: str) -> str:
-        """`claims` as a compact JWS, signed."""
-        header = self._headers.get(typ)
+    def token(self, claims: Claims, typ: str, name: str) -> str:
+        """`claims` as a compact JWS, signed; `name`: what its header calls the algorithm."""
+        header = self._headers.get((typ, name))
         if header is None:
-            header = base64.urlsafe_b64encode(orjson.dumps({"alg": self.algorithm, "typ": typ, "kid": self.kid})).rstrip(b"=") + b"."
-            self._headers[typ] = header
+            header = base64.urlsafe_b64encode(orjson.dumps({"alg": name, "typ": typ, "kid": self.kid})).rstrip(b"=") + b"."
+            self._headers[typ, name] = header
         message = header + base64.urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=")
         return (message + b"." + base64.urlsafe_b64encode(self._sign(message)).rstrip(b"=")).decode("ascii")
 
@@ -77,7 +85,7 @@ class Pair:
             r, s = utils.decode_dss_signature(private.sign(message, _ecdsa))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         if isinstance(private, rsa.RSAPrivateKey):
-            return private.sign(message, _pkcs1, _sha256)
+            return private.sign(message, self._padding, _sha256)
         if private is None:
             raise ValueError(f"{self.kid} has not been unlocked")
         return private.sign(message)
@@ -91,7 +99,7 @@ class Pair:
                 der = utils.encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
                 public.verify(der, message, _ecdsa)
             elif isinstance(public, rsa.RSAPublicKey):
-                public.verify(signature, message, _pkcs1, _sha256)
+                public.verify(signature, message, self._padding, _sha256)
             else:
                 public.verify(signature, message)
         except InvalidSignature:
@@ -128,7 +136,7 @@ def take_apart(token: str) -> Parts | None:
 def open_with(pair: Pair, parts: Parts) -> Claims | None:
     """The claims, when `pair` signed them."""
     # The algorithm is the key's, never the token's choice (CVE-2024-37568: an HMAC made with the public key).
-    if pair.algorithm != parts.header.alg:
+    if pair.algorithm != plain(parts.header.alg):
         return None
     try:
         signature = decode(parts.signature)

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import Any
 
-from idp.jws import LONGEST, decode
+from idp.jws import LONGEST, decode, plain
 
 COMPACT = re.compile(r"([A-Za-z0-9_-]{1,4096})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{1,2048})")
 # Keys of the sender's choice, addresses to fetch some from, and extensions that change what is signed (threats: case 33).
@@ -32,11 +32,6 @@ def members(half: str) -> Members | None:
     except (ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None
-
-
-def plain(algorithm: str) -> str:
-    """An algorithm by its present name (RFC 9864)."""
-    return "Ed25519" if algorithm == "EdDSA" else algorithm
 
 
 @cache

@@ -293,15 +293,24 @@ class _Store:
         known = old.pairs if old else {}
         pairs = {row.kid: known.get(row.kid) or Pair(row.kid, row.algorithm, row.public_jwk) for row in rows}
         published = [row.public_jwk for row in rows if row.state in PUBLISHED]
-        public = [{name: jwk[name] for name in jws.PUBLIC_MEMBERS if name in jwk} for jwk in published]
+        public = [_shown(jwk) for jwk in published]
+        signers = {row.algorithm: pairs[row.kid] for row in rows if row.state == "active"}
         return _Ring(
             frozenset((row.kid, row.state) for row in rows),
             pairs,
             {row.kid: row.state for row in rows},
-            {row.algorithm: pairs[row.kid] for row in rows if row.state == "active"},
+            signers | {older: signers[name] for older, name in jws.OLDER_NAMES.items() if name in signers},
             {row.kid: row.private_sealed for row in rows if row.state == "active"},
             json.dumps({"keys": public}, separators=(",", ":")).encode(),
         )
+
+
+def _shown(jwk: dict[str, str]) -> dict[str, str]:
+    """A key as /jwks shows it. One that goes by two names says neither (`alg` is optional, RFC 7517 §4.4): libraries that know the one
+    pass over a key that bears the other.
+    """
+    without = ("alg",) if jwk["alg"] in jws.OLDER_NAMES.values() else ()
+    return {name: jwk[name] for name in jws.PUBLIC_MEMBERS if name in jwk and name not in without}
 
 
 _stores: weakref.WeakKeyDictionary[sa.Engine, _Store] = weakref.WeakKeyDictionary()
@@ -333,7 +342,7 @@ def jwks() -> bytes:
 
 
 def sign(claims: Claims, *, typ: str, algorithm: str) -> str:
-    """A compact JWS over `claims`, as they are, with the active key of `algorithm`. `typ`: `JWT`, `at+jwt` (RFC 9068), `logout+jwt` …
+    """A compact JWS over `claims`, as they are, with the active key of `algorithm`, by either of its names. `typ`: `JWT`, `at+jwt` …
 
     Raises NoSigningKey when there is none. An RSA signature takes 250 µs: not within a transaction.
     """
@@ -343,7 +352,7 @@ def sign(claims: Claims, *, typ: str, algorithm: str) -> str:
         raise NoSigningKey(f"There is no active {algorithm} key. Run `idp init` (or `idp keys rotate`).")
     if pair.private is None:
         pair.unlock(crypto.unseal(PURPOSE, ring.sealed[pair.kid]))
-    return pair.token(claims, typ)
+    return pair.token(claims, typ, algorithm)
 
 
 def verify(token: str, *, typ: str, audience: str | Collection[str] | None = None) -> Claims | None:

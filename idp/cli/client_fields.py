@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from idp.cli.failures import Failure
-from idp.delegation import registering
+from idp.delegation import registering, sectors
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
@@ -43,6 +43,12 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--jwks", metavar="FILE", help="Its public keys for private_key_jwt: a JWK Set, or one JWK."),
     click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
     click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(registering.ALGORITHMS), help="[default: RS256]"),
+    click.option(
+        "--subject-type",
+        type=click.Choice(sectors.TYPES),
+        help="pairwise: a person has another sub in each sector, the host of its addresses [default: public]",
+    ),
+    click.option("--sector-identifier-uri", help="Lists its redirect addresses: they are one sector, of this address's host."),
     click.option(
         "--access-token-format",
         type=click.Choice(registering.TOKEN_FORMATS),

@@ -22,7 +22,7 @@ from idp.db.session import changed, delete_some, insert_or_ignore, session
 from idp.delegation import clients, tokens
 from idp.delegation.clients import Client
 from idp.delegation.scopes import asks_for_account, remaining
-from idp.delegation.subjects import user_of
+from idp.delegation.subjects import session_of, user_of
 from idp.delegation.tables import OpaqueToken, RevokedToken, TokenFamily
 from idp.delegation.tokens import Opened, Present
 from idp.directory.tables import User
@@ -185,7 +185,8 @@ def _revoke_jwt(claims: dict[str, Any], client: Client) -> None:
     if claims["client_id"] != client.id:
         raise tokens.not_yours(user_id, client.id)
     if insert_or_ignore(RevokedToken, jti=claims["jti"], expires_at=datetime.fromtimestamp(claims["exp"], UTC)):
-        _record(client, claims["jti"], user_id, claims.get("sid"))
+        sid = claims.get("sid")
+        _record(client, claims["jti"], user_id, session_of(client, sid) if sid else None)
 
 
 def _record(client: Client, jti: str, user_id: str | None, session_id: str | None) -> None:

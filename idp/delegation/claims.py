@@ -14,13 +14,14 @@ from idp import clock, crypto
 from idp.config import settings
 from idp.delegation.clients import Client
 from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY, asks_for_account
-from idp.delegation.subjects import subject
+from idp.delegation.subjects import session_id, subject
 from idp.delegation.tokens import Opened, Present
 from idp.directory import accounts, users
 from idp.directory.accounts import Standing
 
 Claims = dict[str, Any]
 LISTED_COMPANIES = 100
+EDWARDS = frozenset({"Ed25519", "EdDSA"})
 
 
 def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
@@ -70,7 +71,7 @@ def _acting(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
     family, standing = found.family, found.standing
     claims: Claims = {
         "sub": subject(client, family.user_id),
-        "sid": family.session_id,
+        "sid": session_id(client, family.session_id),
         "auth_time": int(family.auth_time.timestamp()),
         "acr": settings().login.acr_prefix + family.acr,
         "amr": list(family.amr),
@@ -95,7 +96,7 @@ def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: 
         "auth_time": int(family.auth_time.timestamp()),
         "acr": settings().login.acr_prefix + family.acr,
         "amr": list(family.amr),
-        "sid": family.session_id,
+        "sid": session_id(client, family.session_id),
     }
     if nonce is not None:
         claims["nonce"] = nonce
@@ -135,7 +136,7 @@ def _chosen(standing: Standing | None, scopes: tuple[str, ...]) -> Claims:
 def half_hash(value: str, algorithm: str) -> str:
     """`at_hash` (OpenID Connect Core §3.1.3.6): the left half of the hash that the signature's algorithm uses, base64url.
 
-    RS256 and ES256 use SHA-256; Ed25519 uses SHA-512 inside (RFC 8032 §5.1).
+    RS256, PS256, ES256 and HS256 use SHA-256; Ed25519, by either of its names, uses SHA-512 inside (RFC 8032 §5.1).
     """
-    hashed = hashlib.sha512(value.encode("ascii")) if algorithm == "Ed25519" else hashlib.sha256(value.encode("ascii"))
+    hashed = hashlib.sha512(value.encode("ascii")) if algorithm in EDWARDS else hashlib.sha256(value.encode("ascii"))
     return base64.urlsafe_b64encode(hashed.digest()[: hashed.digest_size // 2]).rstrip(b"=").decode()

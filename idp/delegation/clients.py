@@ -17,7 +17,7 @@ from idp import clock, crypto, events
 from idp.db.columns import Instant, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
-from idp.delegation import redirects, registering
+from idp.delegation import redirects, registering, sectors
 from idp.delegation.registering import BY_SECRET, FIELDS
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
 from idp.errors import N_, BadInput, Conflict, NotFound
@@ -218,7 +218,6 @@ def register(
     chosen, now = client_id or crypto.new_id("cli", ordered=False), clock.now()
     fixed = {
         "kind": kind,
-        "subject_type": "public",
         "created_at": now,
         "updated_at": now,
     }
@@ -245,7 +244,8 @@ def update(client_id: str, **changes: Any) -> Client:
         kept["jwks"] = None
     after = registering.require(before["kind"], kept | _known(changes))
     registering.require_providers(before["kind"], changes.get("providers"))
-    differing = [name for name in FIELDS if after[name] != before[name]]
+    sectors.require_same(before, after)
+    differing = [name for name in (*FIELDS, "sector_identifier") if after[name] != before[name]]
     if not differing:
         return get(client_id)
     if "token_endpoint_auth_method" in differing:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import client_keys, redirects
+from idp.delegation import client_keys, redirects, sectors
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
@@ -19,7 +19,7 @@ KINDS = ("web", "single_page", "native", "machine")
 MACHINE = "machine"
 ACCOUNT_TYPES = ("personal", "business", "employee")
 TOKEN_FORMATS = ("jwt", "opaque")
-ALGORITHMS = ("RS256", "ES256", "Ed25519")
+ALGORITHMS = ("RS256", "ES256", "Ed25519", "EdDSA", "PS256")
 TOKEN_FORMATS = ("jwt", "opaque")
 PKCE = ("required", "or_nonce", "optional")
 
@@ -68,6 +68,7 @@ FIELDS = (
     "policy_uri",
     "tos_uri",
     "support_uri",
+    *sectors.FIELDS,
 )
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
 
@@ -100,9 +101,11 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
             raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
+        sectors.require_none(values)
     else:
         values["account_types"] = values["account_types"] or list(ACCOUNT_TYPES)
         _require_addresses(kind, values)
+        sectors.require(values)
     _require_proof(kind, values)
     return values
 

@@ -22,7 +22,7 @@ from idp.config import settings
 from idp.config_providers import Provider, is_address
 from idp.credentials import social
 from idp.credentials.social import Asked, Claimed
-from idp.jws_received import plain
+from idp.jws import plain
 from idp.login import upstream_token
 from idp.login.upstream_token import SUBJECT, KeyUnknown, TokenRefused
 from idp.outbound import OutboundFailed

@@ -18,7 +18,7 @@ import re
 from typing import Any
 
 from idp import clock, crypto, jws_received
-from idp.jws_received import plain
+from idp.jws import plain
 
 TYPES = ("", "jwt", "application/jwt")  # an explicit type is that of something else (RFC 8725 §3.11)
 SKEW = 60  # seconds that the provider's clock may differ from ours

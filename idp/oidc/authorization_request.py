@@ -156,7 +156,8 @@ def _with_hint(client: Client, asked: Asked, id_token_hint: str | None) -> Asked
     if id_token_hint is None:
         return asked
     hint = keyring.verify_hint(id_token_hint, audience=client.id)
-    if hint is None:
+    user_id = user_of(client, hint["sub"]) if hint is not None else None
+    if hint is None or user_id is None:
         raise OAuthRefusal("invalid_request", "id_token_hint is not an ID token that we issued to this client.")
     account_id = hint.get("account_id")
-    return replace(asked, hint_user_id=user_of(client, hint["sub"]), hint_account_id=account_id if isinstance(account_id, str) else None)
+    return replace(asked, hint_user_id=user_id, hint_account_id=account_id if isinstance(account_id, str) else None)

@@ -39,7 +39,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
             yield ground
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.filterwarnings("ignore:.*EdDSA")
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "EdDSA"])
 def test_a_library_opens_what_we_sign(keys: Ground, algorithm: str) -> None:
     """joserfc, given /jwks, verifies our tokens and notices a changed one."""
     said = claims(roles=["accountant"], name="Анна")
@@ -55,7 +56,7 @@ def test_a_library_opens_what_we_sign(keys: Ground, algorithm: str) -> None:
         jwt.decode(f"{head}.{changed}.{signature}", key_set, algorithms=[algorithm])
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "EdDSA"])
 def test_we_open_what_we_sign(keys: Ground, algorithm: str) -> None:
     """The claims come back as they went in."""
     said = claims(company_id="cmp_1", permissions=["orders:write"])
@@ -312,8 +313,18 @@ def test_a_changed_character_is_noticed(keys: Ground, data: st.DataObject) -> No
         assert keyring.verify(changed, typ=TYP) is None
 
 
+def test_one_kind_of_key_signs_by_its_own_algorithm_alone(keys: Ground) -> None:
+    """Case 33: RS256 and PS256 have the same kind of key; a token that names the other one's is refused."""
+    for algorithm, other in (("RS256", "PS256"), ("PS256", "RS256"), ("ES256", "Ed25519"), ("Ed25519", "ES256")):
+        head, body, signature = keyring.sign(claims(), typ=TYP, algorithm=algorithm).split(".")
+        changed = encode(json.dumps(json.loads(decode(head)) | {"alg": other}).encode())
+        assert keyring.verify(f"{changed}.{body}.{signature}", typ=TYP) is None
+        kid, private, _ = active(keys, algorithm)
+        assert keyring.verify(compact({"alg": other, "typ": TYP, "kid": kid}, claims(), private), typ=TYP) is None
+
+
 def test_keys_of_every_kind_are_distinct(keys: Ground) -> None:
-    """The forger's helpers cover all three kinds of key."""
+    """The forger's helpers cover every kind of key."""
     kinds = {algorithm: type(active(keys, algorithm)[1]) for algorithm in ALGORITHMS}
     assert issubclass(kinds["RS256"], rsa.RSAPrivateKey)
     assert issubclass(kinds["ES256"], ec.EllipticCurvePrivateKey)

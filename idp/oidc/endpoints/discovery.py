@@ -10,9 +10,8 @@ from functools import lru_cache
 
 from idp import languages
 from idp.config import settings
-from idp.delegation import client_keys
+from idp.delegation import client_keys, registering, sectors
 from idp.delegation.scopes import SUPPORTED
-from idp.jws import ALGORITHMS
 from idp.login import policy
 from idp.oidc.client_auth import methods
 from idp.oidc.endpoints import cors
@@ -88,8 +87,8 @@ def _document(issuer: str) -> bytes:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "subject_types_supported": list(sectors.TYPES),
+        "id_token_signing_alg_values_supported": list(registering.ALGORITHMS),
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "token_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
         "introspection_endpoint_auth_methods_supported": [method for method in methods.SUPPORTED if method != "none"],
