@@ -271,6 +271,15 @@ class Oidc(_Section):
     request_lifetime: Seconds = 7200
     """Seconds an authorization request waits for the person: longer than `[login] flow_lifetime`, so that a sign-in that has run out can be
     started again."""
+    device_code_lifetime: Seconds = Field(600, ge=60, le=1800)
+    """Seconds in which a person answers a device that shows a code. Long enough to fetch the phone, and short, since a code that somebody
+    sent along works no longer than that (RFC 10027)."""
+    device_pause: Seconds = Field(5, ge=1, le=60)
+    """Seconds that a device leaves between two questions whether the person has answered."""
+    wrong_user_codes_per_hour: int = Field(10, ge=1)
+    """Wrong device codes that one browser may type in an hour."""
+    network_wrong_user_codes_per_hour: int = Field(100, ge=1)
+    """The same for a network (IPv4 /24, IPv6 /56). With a thousand devices waiting, a network guesses one of their codes in 29 years."""
     access_token_algorithm: Literal["ES256", "RS256", "Ed25519"] = "ES256"
     """How access tokens are signed. ES256 is ten times as quick to sign as RS256."""
 

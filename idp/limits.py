@@ -47,6 +47,11 @@ def spend(rule: str, subject: str, *, limit: int, window_seconds: float) -> int:
     return limit - count
 
 
+def give_back(rule: str, subject: str) -> None:
+    """The try that was counted last was a good one, and only bad ones are to count. In a `writes()` unit."""
+    changed(sa.update(Limit).where(*_is(rule, subject), Limit.tries > 0).values(tries=Limit.tries - 1))
+
+
 def count(rule: str, subject: str, *, window_seconds: float) -> int:
     """Count one of what has happened already, and refuse nothing; answers how many the window holds. In a `writes()` unit."""
     return _count(rule, subject, window_seconds)[0]

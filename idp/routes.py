@@ -61,7 +61,20 @@ from idp.login import (
     totp,
 )
 from idp.login import help as guidance
-from idp.oidc.endpoints import account, authorization, consent, discovery, end_session, introspection, jwks, revocation, token, userinfo
+from idp.oidc.endpoints import (
+    account,
+    authorization,
+    consent,
+    device,
+    device_authorization,
+    discovery,
+    end_session,
+    introspection,
+    jwks,
+    revocation,
+    token,
+    userinfo,
+)
 from idp.web import language, static_files
 from idp.web.http import Answer
 from idp.web.serve import Mode, Route
@@ -107,6 +120,7 @@ ROUTES: tuple[Route, ...] = (
     _machine("/userinfo", userinfo.userinfo, "GET POST OPTIONS", "reads"),
     _machine("/introspect", introspection.introspect, "POST", "reads"),
     _machine("/revoke", revocation.revoke, "POST OPTIONS", "writes"),
+    _machine("/device_authorization", device_authorization.device_authorization, "POST", "writes"),
     # The protocol, for browsers
     _foreign("/authorize", authorization.begin, "writes"),
     _page("/authorize/<request_id>", authorization.resume, "writes"),
@@ -117,6 +131,10 @@ ROUTES: tuple[Route, ...] = (
     _page("/authorize/<request_id>/switch", consent.switch, "writes"),
     _page("/authorize/<request_id>/cancel", authorization.resume, "writes"),
     _form("/authorize/<request_id>/cancel", consent.cancel),
+    _page("/device", device.show, "none"),
+    _form("/device", device.answer),
+    _page("/device/allowed", device.allowed, "none"),
+    _page("/device/refused", device.refused, "none"),
     _foreign("/end_session", end_session.end_session, "writes"),
     _form("/end_session/confirm", end_session.confirm),
     _page("/signed-out", end_session.signed_out, "none"),

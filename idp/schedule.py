@@ -29,7 +29,7 @@ from idp.credentials import (
 )
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
-from idp.delegation import access_tokens, account_choices, client_keys, codes, fetched, requests, tokens
+from idp.delegation import access_tokens, account_choices, client_keys, codes, device_authorizations, fetched, requests, tokens
 from idp.directory import deletion, invitations
 from idp.login import flow_row
 from idp.login import session as sign_ins
@@ -91,6 +91,7 @@ SCHEDULE = (
     Job("spend_ledger", HOUR, _sweep(spend_ledger.sweep)),
     Job("parked_requests", HOUR, _sweep(requests.sweep)),
     Job("authorization_codes", HOUR, _sweep(codes.sweep)),
+    Job("device_authorizations", HOUR, _sweep(device_authorizations.sweep)),
     Job("constant_parameters", HOUR, lambda: codes.notice_constants(clock.now())),
     Job("opaque_tokens", 10 * MINUTE, _sweep(access_tokens.sweep_opaque)),
     Job("revoked_tokens", HOUR, _sweep(access_tokens.sweep_revoked)),

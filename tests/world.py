@@ -219,7 +219,7 @@ class World:
         }
         with self.writes():
             client, secret = clients.register(**given)
-        return Party(client, secret, given["redirect_uris"][0])
+        return Party(client, secret, next(iter(given["redirect_uris"]), ""))
 
     def machine(self, **changes: Any) -> Party:
         """A client that acts for itself (`client_credentials`), with two scopes of its operator's own."""

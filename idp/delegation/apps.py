@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from idp import clock, events
 from idp.db.columns import table
 from idp.db.session import changed, session
+from idp.delegation import device_authorizations
 from idp.delegation.tables import Code, Consent, TokenFamily
 from idp.delegation.tokens import SESSIONS
 
@@ -94,6 +95,7 @@ def end(user_id: str, client_id: str, *, before: datetime | None = None) -> int:
     issued = _codes.c.created_at < before if before is not None else sa.true()
     # First the codes: whoever redeems one in this very moment has its row, and what it gives is seen by the second statement.
     changed(sa.update(_codes).where(*of_codes, _codes.c.used_at.is_(None), issued).values(expires_at=now))
+    device_authorizations.end(user_id, client_id, before=before)
     mine = (_families.c.user_id == user_id, _families.c.client_id == client_id, _families.c.revoked_at.is_(None))
     came = sa.select(_codes.c.family_id).where(*of_codes, issued, _codes.c.family_id.is_not(None))
     older = sa.or_(_families.c.created_at < before, _families.c.id.in_(came)) if before is not None else sa.true()

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
@@ -24,6 +24,16 @@ _INSERT = Ready(sa.insert(_T).execution_options(**{LATER: True}))
 _OPEN = Ready(sa.update(_T).where(_T.c.id == sa.bindparam("request_id"), _T.c.finished_at.is_(None)))
 PURPOSE = "parked request"
 ID = re.compile("req_[0-9a-z]{26}")  # what is none is not asked for: PostgreSQL takes no NUL in a text
+
+
+class Device(TypedDict):
+    """A device that waits: the digest of its code, and what its page tells the person about it."""
+
+    digest: str
+    user_code: str
+    network: str
+    name: str
+    asked_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class Asked:
     response_mode: str = "query"
     claims: dict[str, Any] | None = None  # the parameter of OpenID Connect Core §5.5, as far as it is understood
     resources: tuple[str, ...] = ()  # RFC 8707
+    device: Device | None = None  # that waits for the answer (RFC 8628); there is no redirect address then
     asked_at: datetime | None = None
 
 
@@ -75,7 +86,7 @@ def park(asked: Asked, *, login_secret: str) -> Parked:
         {
             "id": parked.id,
             "client_id": asked.client_id,
-            "sealed": crypto.seal(PURPOSE, json.dumps({name: getattr(parked.asked, name) for name in _PARTS}, default=datetime.isoformat)),
+            "sealed": write(parked.asked),
             "binding": crypto.digest(login_secret),
             "consented": False,
             "created_at": now,
@@ -90,7 +101,7 @@ def get(request_id: str, *, login_secret: str) -> Parked:
     row = session.execute(_FIND, {"request_id": request_id}).first() if ID.fullmatch(request_id) else None
     if row is None or not login_secret or not crypto.equal(row.binding, crypto.digest(login_secret)):
         raise Gone(detail="no such parked request in this browser")
-    asked = _read(row.sealed)
+    asked = read(row.sealed)
     if row.finished_at is not None:
         raise _over(N_("This sign-in is done"), N_("You have already signed in with it. To enter again, start from the app."), asked)
     if row.expires_at <= clock.now():
@@ -104,9 +115,15 @@ def _over(title: str | None, message: str | None, asked: Asked) -> Gone:
     return refusal
 
 
-def _read(sealed: str) -> Asked:
+def write(asked: Asked) -> str:
+    """`asked` as a text that opens only with the keys in `keys/`."""
+    return crypto.seal(PURPOSE, json.dumps({name: getattr(asked, name) for name in _PARTS}, default=datetime.isoformat))
+
+
+def read(sealed: str) -> Asked:
+    """What `write` closed."""
     values: dict[str, Any] = json.loads(crypto.unseal(PURPOSE, sealed))
-    values["asked_at"] = datetime.fromisoformat(values["asked_at"])
+    values["asked_at"] = datetime.fromisoformat(values["asked_at"]) if values["asked_at"] else None
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Asked(**values)
 

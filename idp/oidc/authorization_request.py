@@ -58,14 +58,21 @@ def require_client(sent: dict[str, str]) -> Client:
 def read(client: Client, sent: dict[str, str]) -> Asked:
     """Checks 2 to 6; raises OAuthRefusal, which goes back to the relying party."""
     _require_code_flow(sent)
+    asked = wishes(client, sent)
+    challenge = _code_challenge(client, sent, asked.scopes)
+    return replace(asked, redirect_uri=sent["redirect_uri"], state=sent.get("state"), nonce=_nonce(sent), code_challenge=challenge)
+
+
+def wishes(client: Client, sent: dict[str, str]) -> Asked:
+    """Checks 4 and 6: what is wanted of the person, wherever the answer goes then; raises OAuthRefusal."""
     granted = scopes.granted(sent.get("scope", ""), client.scopes)
     asked = Asked(
         client_id=client.id,
-        redirect_uri=sent["redirect_uri"],
+        redirect_uri="",
         scopes=granted,
-        state=sent.get("state"),
-        nonce=_nonce(sent),
-        code_challenge=_code_challenge(client, sent, granted),
+        state=None,
+        nonce=None,
+        code_challenge="",
         prompts=_prompts(sent),
         max_age=_max_age(sent),
         acr_values=_words(sent, "acr_values"),

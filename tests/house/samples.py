@@ -49,6 +49,12 @@ class Code(Form):
     remember = BooleanField()
 
 
+class Waiting(Form):
+    """The page of a device's code."""
+
+    user_code = wtforms.StringField()
+
+
 class Mail(Form):
     """`login/email_code.html`."""
 
@@ -572,6 +578,19 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "consent": ("oidc/consent.html", lambda: CONSENT),
     "consent-person": ("oidc/consent.html", lambda: {**CONSENT, "company": None, "switch_url": None, "do": []}),
+    "consent-device": (
+        "oidc/consent.html",
+        lambda: {
+            **CONSENT,
+            "company": None,
+            "return_host": "",
+            "device": {"user_code": "BCDF-GHJK", "at": NOW, "name": "Chrome, Android TV", "network": "198.51.100.0/24", "is_here": False},
+        },
+    ),
+    "device": ("oidc/device.html", lambda: {"form": Waiting(data={"user_code": "BCDF-GHJK"})}),
+    "device-wrong": ("oidc/device.html", lambda: {"form": filled(Waiting(data={"user_code": "bcdf"}), {"user_code": WRONG_FIELD})}),
+    "device_done": ("oidc/device_done.html", lambda: {"allowed": True}),
+    "device_done-refused": ("oidc/device_done.html", lambda: {"allowed": False}),
     "end_session": (
         "oidc/end_session.html",
         lambda: {

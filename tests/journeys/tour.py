@@ -22,6 +22,7 @@ from idp.login import flow, sending
 from idp.login.policy import Demand
 from tests.credentials.factors import make_codes, set_up
 from tests.journeys.rungs import HEADINGS, says
+from tests.journeys.tour_devices import devices
 from tests.journeys.tour_own_pages import own_pages, taken_back, vouch
 from tests.journeys.tour_own_proofs import PROVIDERS, own_proofs
 from tests.journeys.tour_rare_sign_ins import rare_sign_ins
@@ -46,6 +47,7 @@ def tour(visitor: Visitor, look: Look) -> None:
     _sign_in(visitor, look)
     _seller_portal(visitor, look)
     _other_portals(visitor, look)
+    devices(visitor, look)
     _people_and_sign_out(visitor, look)
     _sign_up(visitor, look)
     _blocked(visitor, look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from idp import crypto, events
@@ -9,7 +10,7 @@ from idp.delegation import account_choices, clients, codes, requests, scopes
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
 from idp.oidc import arrivals, authorization_request, guard
-from idp.oidc.response_modes import query
+from idp.oidc.response_modes import device, query
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
 from idp.web.http import Answer, Request, Response, see_other
@@ -69,6 +70,9 @@ def go_on(journey: Journey) -> Answer:
     try:
         return _advance(journey)
     except OAuthRefusal as refusal:
+        if journey.asked.device is not None:  # it only hears no; the person reads why
+            refuse(journey, refusal.error, refusal.description)
+            raise
         return refuse(journey, refusal.error, refusal.description)
 
 
@@ -85,7 +89,9 @@ def find(request: Request, request_id: str) -> Journey:
         raise
     request.ui_locales = parked.asked.ui_locales
     client = clients.get(parked.asked.client_id)
-    if not client.may_return_to(parked.asked.redirect_uri):  # taken off the list while the person was on a page: nothing goes there
+    if parked.asked.device is not None:
+        device.require_waiting(parked.asked.device)
+    elif not client.may_return_to(parked.asked.redirect_uri):  # taken off the list while the person was on a page: nothing goes there
         raise authorization_request.WrongClient("invalid_request", "redirect_uri is no longer registered for this client.")
     return Journey(request, client, parked.asked, parked)
 
@@ -94,6 +100,8 @@ def refuse(journey: Journey, error: str, description: str) -> Answer:
     """End the journey with an error for the relying party (OpenID Connect Core §3.1.2.6)."""
     if journey.parked is not None and not requests.finish(journey.parked):
         raise Gone(detail="finished meanwhile")
+    if journey.asked.device is not None:
+        return device.refuse(journey.asked.device, journey.asked, user_id=journey.signed_in.user_id if journey.signed_in else None)
     return query.answer(journey.asked.redirect_uri, journey.asked.state, error=error, error_description=description)
 
 
@@ -127,16 +135,19 @@ def _issue(journey: Journey) -> Answer:
         account_choices.remember(session_id=person.id, client_id=asked.client_id, user_id=person.user_id, account_id=standing.account_id)
         if journey.parked is not None:
             accounts.note_use(standing.account_id)
-    code = codes.issue(
-        asked,
-        user_id=person.user_id,
-        session_id=person.id,
-        account_id=standing.account_id if standing else None,
-        company_id=standing.company_id if standing and scopes.COMPANY in asked.scopes else None,
-        auth_time=person.auth_time,
-        amr=person.amr,
-        acr=person.acr,
-    )
+    issued: dict[str, Any] = {
+        "user_id": person.user_id,
+        "session_id": person.id,
+        "account_id": standing.account_id if standing else None,
+        "company_id": standing.company_id if standing and scopes.COMPANY in asked.scopes else None,
+        "auth_time": person.auth_time,
+        "amr": person.amr,
+        "acr": person.acr,
+    }
+    if asked.device is not None:
+        answered = device.allow(asked.device, asked, **issued)
+    else:
+        answered = query.answer(asked.redirect_uri, asked.state, code=codes.issue(asked, **issued))
     if journey.parked is not None:
         events.record(
             "authorization.granted",
@@ -144,6 +155,6 @@ def _issue(journey: Journey) -> Answer:
             client_id=asked.client_id,
             session_id=person.id,
             company_id=standing.company_id if standing else None,
-            details={"scopes": list(asked.scopes)},
+            details={"scopes": list(asked.scopes), **({"device": True} if asked.device is not None else {})},
         )
-    return query.answer(asked.redirect_uri, asked.state, code=code)
+    return answered

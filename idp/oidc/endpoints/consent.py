@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from idp import crypto, languages
 from idp.delegation import consents, requests, scopes
+from idp.delegation.requests import Device
 from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
 from idp.oidc.endpoints.authorization import find, go_on, refuse
@@ -62,11 +65,23 @@ def show(request: Request, request_id: str) -> Answer:
         company=row(standing, language) if standing and standing.kind == "employee" else None,
         see=items(SEEN) or [{"title": languages.gettext(language, N_("That you have an ID here")), "detail": None}],
         do=items(DONE),
-        return_host=urlsplit(journey.asked.redirect_uri).netloc or client.name,
+        return_host="" if journey.asked.device else urlsplit(journey.asked.redirect_uri).netloc or client.name,
+        device=_device(journey.asked.device, request) if journey.asked.device else None,
         action=f"/authorize/{request_id}/consent",
         shown=_shown(journey),
         switch_url=f"/authorize/{request_id}/switch",
     )
+
+
+def _device(device: Device, request: Request) -> dict[str, Any]:
+    """What the page says of a device that waits, so that a person can tell their own from a stranger's (RFC 10027 §6.1)."""
+    return {
+        "user_code": device["user_code"],
+        "at": datetime.fromisoformat(device["asked_at"]),
+        "name": device["name"],
+        "network": device["network"],
+        "is_here": device["network"] == request.network,
+    }
 
 
 def answer(request: Request, request_id: str) -> Answer:

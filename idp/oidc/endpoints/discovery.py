@@ -86,6 +86,7 @@ def _document(issuer: str) -> bytes:
         "scopes_supported": list(SUPPORTED),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
         "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
         "subject_types_supported": list(sectors.TYPES),
         "id_token_signing_alg_values_supported": list(registering.ALGORITHMS),

@@ -13,12 +13,13 @@ from idp.oidc import guard
 from idp.oidc.endpoints import cors
 from idp.oidc.grant_types.authorization_code import AuthorizationCodeGrant
 from idp.oidc.grant_types.client_credentials import ClientCredentialsGrant
+from idp.oidc.grant_types.device_code import DeviceCodeGrant
 from idp.oidc.grant_types.refresh_token import RefreshTokenGrant
 from idp.oidc.server import ProtocolRequest, Server, refusal_of
 from idp.web.faces import json_response
 from idp.web.http import Request, Response
 
-GRANT_TYPES = (AuthorizationCodeGrant, RefreshTokenGrant, ClientCredentialsGrant)
+GRANT_TYPES = (AuthorizationCodeGrant, RefreshTokenGrant, ClientCredentialsGrant, DeviceCodeGrant)
 
 server = Server()
 for _grant in GRANT_TYPES:

@@ -8,7 +8,8 @@ from idp.web.http import Answer, see_other
 
 
 def check(journey: Journey) -> Open | None:
-    """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks.
+    """Silent for a first party, and where all of it was allowed before; `prompt=consent` always asks, and so does a device: whoever typed
+    its code may have got it from a stranger, and only this page says so (RFC 10027).
 
     Never silent for a native app that cannot be told from another one on the same device, at a scheme of its own or on loopback: whoever
     registers that scheme, or listens on that port, would get a code without anybody noticing (RFC 8252 §8.6).
@@ -17,7 +18,8 @@ def check(journey: Journey) -> Open | None:
     # What was allowed in this journey may have been withdrawn in another window since.
     if parked is not None and parked.consented and parked.account_id == account_id and _remembered(journey):
         return None
-    wanted = "consent" in journey.asked.prompts or journey.client.can_be_mistaken_at(journey.asked.redirect_uri)
+    wanted = journey.asked.device is not None or "consent" in journey.asked.prompts
+    wanted = wanted or journey.client.can_be_mistaken_at(journey.asked.redirect_uri)
     if not wanted and (journey.client.first_party or _remembered(journey)):
         return None
     return Open("consent_required", "The person has to allow this client what it asks for.", _go)
