@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from idp.cli.failures import Failure
-from idp.delegation import registering, sectors
+from idp.delegation import claim_mapping, registering, sectors
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
@@ -47,6 +47,11 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "--subject-type",
         type=click.Choice(sectors.TYPES),
         help="pairwise: a person has another sub in each sector, the host of its addresses [default: public]",
+    ),
+    click.option(
+        "--claim-mapping",
+        metavar="FILE|PRESET",
+        help=f"Claims under names that it expects: a JSON object of claim and path or template, or {', '.join(claim_mapping.PRESETS)}.",
     ),
     click.option("--sector-identifier-uri", help="Lists its redirect addresses: they are one sector, of this address's host."),
     click.option(
@@ -90,7 +95,7 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         value = given.get(name)
         if name in registering.LISTS and value:
             found[name] = [each for each in value if each]
-        elif name not in {*registering.LISTS, "names", "jwks", "providers"} and value is not None:
+        elif name not in {*registering.LISTS, "names", "jwks", "providers", "claim_mapping"} and value is not None:
             found[name] = value
     if "grant_types" in found:
         found["grant_types"] = [registering.DEVICE_CODE if each == DEVICE else each for each in found["grant_types"]]
@@ -103,6 +108,9 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         found["names"] = names | dict(_named(each) for each in given["names"])
     if given.get("jwks") is not None:
         found["jwks"] = _keys(given["jwks"]) if given["jwks"] else None
+    if given.get("claim_mapping") is not None:
+        named = given["claim_mapping"]
+        found["claim_mapping"] = named if named in {"", *claim_mapping.PRESETS} else _table(named)
     return found
 
 
@@ -111,6 +119,16 @@ def _named(each: str) -> tuple[str, str]:
     if not equals:
         raise click.BadParameter("write it as LANG=NAME, for example ru=Магазин", param_hint="--name-in")
     return language, name
+
+
+def _table(file: str) -> Any:
+    try:
+        return json.loads(Path(file).read_text("utf-8"))
+    except OSError as e:
+        presets = ", ".join(claim_mapping.PRESETS)
+        raise Failure(f"{file} cannot be read: {e.strerror}. Give a file, or one of: {presets}.") from e
+    except (ValueError, RecursionError) as e:
+        raise Failure(f'{file} is not JSON. Give an object such as {{"org_id": "company_id"}}.') from e
 
 
 def _keys(file: str) -> Any:

@@ -183,6 +183,6 @@ def _get(client_id: str) -> Client:
 
 def _shown(client: Client) -> dict[str, Any]:
     values = asdict(client)
-    del values["secrets"], values["jwks"]
+    del values["secrets"], values["jwks"], values["mapping"]
     keys = [{"kid": key["kid"], "kty": key["kty"], "alg": client_keys.signs(key)} for key in (client.jwks or {}).get("keys", ())]
     return {"client_id": values.pop("id"), **values, "keys": keys}

@@ -12,6 +12,7 @@ from typing import Any
 
 from idp import clock, crypto
 from idp.config import settings
+from idp.delegation.claim_mapping import applied
 from idp.delegation.clients import Client
 from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY, asks_for_account
 from idp.delegation.subjects import session_id, subject
@@ -27,13 +28,14 @@ EDWARDS = frozenset({"Ed25519", "EdDSA"})
 def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
     """The claims of a JWT access token (RFC 9068 §2.2) for our own API."""
     now = clock.timestamp()
-    return {
+    claims = {
         **_registered(client, scopes),
         "iat": now,
         "exp": now + settings().oidc.access_token_lifetime,
         "jti": found.family.new_jti(),
         **_acting(client, found, scopes),
     }
+    return claims if client.mapping is None else applied(client.mapping, claims)
 
 
 def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
@@ -50,7 +52,7 @@ def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
 
 def introspection(opened: Opened) -> Claims:
     """The answer of the introspection endpoint about a token that stands (RFC 7662 §2.2): what a JWT would say if it were made now."""
-    return {
+    claims = {
         "active": True,
         "token_type": opened.token_type,
         **_registered(opened.client, opened.scopes),
@@ -59,6 +61,7 @@ def introspection(opened: Opened) -> Claims:
         "jti": opened.jti,
         **({"sub": opened.client.id} if opened.found is None else _acting(opened.client, opened.found, opened.scopes)),
     }
+    return claims if opened.client.mapping is None else applied(opened.client.mapping, claims)
 
 
 def _registered(client: Client, scopes: tuple[str, ...]) -> Claims:
@@ -100,7 +103,8 @@ def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: 
     }
     if nonce is not None:
         claims["nonce"] = nonce
-    return claims | _chosen(found.standing, scopes)
+    claims |= _chosen(found.standing, scopes)
+    return claims if client.mapping is None else applied(client.mapping, claims)
 
 
 def userinfo(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
@@ -110,7 +114,7 @@ def userinfo(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
     claims |= _chosen(found.standing, scopes)
     if COMPANIES in scopes:
         claims["companies"] = accounts.companies_of(found.family.user_id, LISTED_COMPANIES)
-    return claims
+    return claims if client.mapping is None else applied(client.mapping, claims)
 
 
 def _chosen(standing: Standing | None, scopes: tuple[str, ...]) -> Claims:

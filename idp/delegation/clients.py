@@ -17,7 +17,8 @@ from idp import clock, crypto, events
 from idp.db.columns import Instant, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
-from idp.delegation import redirects, registering, sectors
+from idp.delegation import claim_mapping, redirects, registering, sectors
+from idp.delegation.claim_mapping import Mapping
 from idp.delegation.registering import BY_SECRET, FIELDS
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
 from idp.errors import N_, BadInput, Conflict, NotFound
@@ -104,6 +105,7 @@ class Client:
     updated_at: Any
     disabled_at: Any
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    mapping: Mapping | None = field(default=None, repr=False)
 
     def title(self, language: str) -> str:
         """Its name for a reader of `language`."""
@@ -180,7 +182,8 @@ def _client(rows: Any) -> Client:
     values = as_dict(rows[0])
     del values["secret_id"], values["secret_digest"], values["secret_sealed"]
     secrets = tuple(Secret(row.secret_id, row.secret_digest, row.secret_sealed) for row in rows if row.secret_id)
-    return Client(**values, secrets=secrets)
+    table = values["claim_mapping"]
+    return Client(**values, secrets=secrets, mapping=claim_mapping.parsed(table) if table else None)
 
 
 def get(client_id: str) -> Client:

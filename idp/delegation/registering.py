@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import client_keys, redirects, sectors
+from idp.delegation import claim_mapping, client_keys, redirects, sectors
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
@@ -69,6 +69,7 @@ FIELDS = (
     "tos_uri",
     "support_uri",
     *sectors.FIELDS,
+    "claim_mapping",
 )
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
 
@@ -107,6 +108,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         _require_addresses(kind, values)
         sectors.require(values)
     _require_proof(kind, values)
+    values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
     return values
 
 
