@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from idp.cli.failures import Failure
-from idp.delegation import claim_mapping, registering, sectors
+from idp.delegation import claim_mapping, client_keys, registering, registering_keys, sectors
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
@@ -40,7 +40,28 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         type=click.Choice(METHODS),
         help="How it says who it is; secret: by Basic or in the body [default: secret; of public kinds: none]",
     ),
-    click.option("--jwks", metavar="FILE", help="Its public keys for private_key_jwt: a JWK Set, or one JWK."),
+    click.option("--jwks", metavar="FILE", help="Its public keys, to sign and to be encrypted to: a JWK Set, or one JWK."),
+    click.option("--jwks-uri", metavar="ADDRESS", help="Where they stand instead; fetched again when a key there is not known."),
+    click.option(
+        "--auth-signing-alg",
+        "token_endpoint_auth_signing_alg",
+        type=click.Choice(registering_keys.REQUEST_OBJECTS[:-1]),
+        help="By what it signs its assertions, and nothing else [default: whatever its keys can]",
+    ),
+    click.option(
+        "--request-object-alg",
+        "request_object_signing_alg",
+        type=click.Choice(registering_keys.REQUEST_OBJECTS),
+        help="By what it signs its request objects, and nothing else; none: it may leave them unsigned [default: whatever its keys can]",
+    ),
+    click.option("--request-object-encryption-alg", type=click.Choice(client_keys.ENCRYPTION), help="How it may encrypt them to us."),
+    click.option("--request-object-encryption-enc", type=click.Choice(client_keys.CONTENT), help="[default: A128CBC-HS256]"),
+    click.option(
+        "--require-signed-request-object/--no-require-signed-request-object",
+        default=None,
+        help="Refuse its requests that are not signed, and let only what is signed count.",
+    ),
+    click.option("--request-uri", "request_uris", multiple=True, help="Where request objects of it may be fetched; more than once."),
     click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
     click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(registering.ALGORITHMS), help="[default: RS256]"),
     click.option(
@@ -93,9 +114,9 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in registering.FIELDS:
         value = given.get(name)
-        if name in registering.LISTS and value:
+        if name in (*registering.LISTS, "request_uris") and value:
             found[name] = [each for each in value if each]
-        elif name not in {*registering.LISTS, "names", "jwks", "providers", "claim_mapping"} and value is not None:
+        elif name not in {*registering.LISTS, "request_uris", "names", "jwks", "providers", "claim_mapping"} and value is not None:
             found[name] = value
     if "grant_types" in found:
         found["grant_types"] = [registering.DEVICE_CODE if each == DEVICE else each for each in found["grant_types"]]

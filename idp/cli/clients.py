@@ -18,7 +18,7 @@ from idp.delegation import client_keys, registering
 from idp.delegation import clients as registered
 from idp.delegation.clients import Client
 
-ONCE = "The secret is shown only now: we keep no more than its digest."
+ONCE = "The secret is shown only now."
 
 
 @click.group()
@@ -146,11 +146,12 @@ def delete(client_id: str, yes: bool, form: str) -> None:
 
 @clients.command()
 @click.argument("client_id")
+@click.option("--as-key", is_flag=True, help="For a client that is about to be registered for HS256 or client_secret_jwt.")
 @FORMAT
-def add_secret(client_id: str, form: str) -> None:
+def add_secret(client_id: str, as_key: bool, form: str) -> None:
     """Give the client CLIENT_ID a second secret; the first one goes on working until it is revoked."""
     with at_work(), writes():
-        secret_id, secret = registered.add_secret(client_id)
+        secret_id, secret = registered.add_secret(client_id, as_key=as_key)
     if form == "json":
         as_json({"client_id": client_id, "secret_id": secret_id, "client_secret": secret})
         return
@@ -184,5 +185,5 @@ def _get(client_id: str) -> Client:
 def _shown(client: Client) -> dict[str, Any]:
     values = asdict(client)
     del values["secrets"], values["jwks"], values["mapping"]
-    keys = [{"kid": key["kid"], "kty": key["kty"], "alg": client_keys.signs(key)} for key in (client.jwks or {}).get("keys", ())]
+    keys = [{"kid": key["kid"], "kty": key["kty"], "alg": client_keys.works_by(key)} for key in (client.jwks or {}).get("keys", ())]
     return {"client_id": values.pop("id"), **values, "keys": keys}

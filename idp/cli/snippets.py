@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from idp.delegation import client_keys, registering
 from idp.delegation.clients import Client
+from idp.delegation.registering_keys import BY_HMAC, BY_KEY
 
 ENVIRONMENT = Template("""\
 OIDC_ISSUER=$issuer
@@ -254,9 +255,10 @@ def snippets(client: Client, secret: str | None, issuer: str) -> dict[str, str]:
         "insecure": "\n  { execute: [client.allowInsecureRequests] }," if issuer.startswith("http:") else "",
         "key_lines": "",
     }
-    if method == registering.BY_KEY and client.jwks:
-        key = client.jwks["keys"][0]
-        algorithm = client_keys.signs(key)[0]
+    if method == BY_KEY:
+        keys = client.jwks["keys"] if client.jwks else [{"kty": "RSA", "kid": "kid-of-your-key"}]  # those at an address may change any day
+        key = next(key for key in keys if key.get("use") != "enc")
+        algorithm = client_keys.works_by(key)[0]
         values |= {"kid": key["kid"], "kty": key["kty"], "alg": algorithm, "web_crypto": WEB_CRYPTO[algorithm]}
         values["key_lines"] = Template(NODE_KEY).substitute(values)
         values["authentication"] = f"undefined, client.PrivateKeyJwt({{ key, kid: '{key['kid']}' }})"
@@ -269,14 +271,14 @@ def _texts(client: Client, redirect_uri: str) -> tuple[Template, ...]:
 
 
 def _of_kind(client: Client, redirect_uri: str) -> tuple[Template, ...]:
-    by_key = client.token_endpoint_auth_method == registering.BY_KEY
+    by_key, by_hmac = (client.token_endpoint_auth_method == method for method in (BY_KEY, BY_HMAC))
     if client.kind == registering.MACHINE:
-        return (PYTHON_KEY, NODE_MACHINE) if by_key else (CURL, NODE_MACHINE)
+        return (PYTHON_KEY, NODE_MACHINE) if by_key else (NODE_MACHINE,) if by_hmac else (CURL, NODE_MACHINE)
     if client.kind == "single_page":
         return (ENVIRONMENT, SINGLE_PAGE)
     if client.kind == "native":
         return (ENVIRONMENT, LOOPBACK) if redirect_uri.startswith("http://") else (ENVIRONMENT, ANDROID, NODE)
-    return (ENVIRONMENT, NODE) if by_key or client.is_public else (ENVIRONMENT, FLASK, NODE)
+    return (ENVIRONMENT, NODE) if by_key or by_hmac or client.is_public else (ENVIRONMENT, FLASK, NODE)
 
 
 def _loopback_first(client: Client) -> str:
@@ -288,7 +290,7 @@ def _loopback_first(client: Client) -> str:
 def _secret_line(method: str, secret: str | None) -> str:
     if secret:
         return f"OIDC_CLIENT_SECRET={secret}"
-    if method == registering.BY_KEY:
+    if method == BY_KEY:
         return "OIDC_PRIVATE_KEY_FILE=private-key.pem"
     return "# no secret: anybody can read what is in this app. PKCE protects it."
 
@@ -297,4 +299,6 @@ def _authentication(method: str, secret: str | None) -> str:
     """The third and fourth argument of openid-client's discovery."""
     if method == "client_secret_basic":
         return f"undefined, client.ClientSecretBasic('{secret}')"
+    if method == BY_HMAC:
+        return f"undefined, client.ClientSecretJwt('{secret}')"
     return f"'{secret}', undefined" if secret else "undefined, client.None()"

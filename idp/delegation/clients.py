@@ -1,13 +1,14 @@
 """Who may ask: the registered relying parties and machines, their addresses, secrets and keys.
 
 A process keeps a client for a moment, since every request needs one: `CACHED` seconds, so that a change is seen everywhere in under a
-second. A secret is random, so its SHA-256 is what is stored and compared. What may be registered is judged in `registering`.
+second. A secret is random, so its SHA-256 is what is stored and compared. Where it is also a key (HS256, `client_secret_jwt`), it is sealed
+besides, only then. What may be registered is judged in `registering`.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,10 @@ from idp import clock, crypto, events
 from idp.db.columns import Instant, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
-from idp.delegation import claim_mapping, redirects, registering, sectors
+from idp.delegation import claim_mapping, client_keys, redirects, registering, sectors
 from idp.delegation.claim_mapping import Mapping
-from idp.delegation.registering import BY_SECRET, FIELDS
+from idp.delegation.registering import FIELDS
+from idp.delegation.registering_keys import BY_SECRET, uses_secret
 from idp.delegation.tables import ClientRow, ClientSecret, as_dict
 from idp.errors import N_, BadInput, Conflict, NotFound
 
@@ -132,6 +134,12 @@ class Client:
         found = [known.id for known in self.secrets if crypto.equal(given, known.digest)]
         return found[0] if secret and found else None
 
+    def having_used(self, secret_id: str) -> Client:
+        """The same client, with the secret by which it has just proved itself in front: where we sign with a secret, it is that one."""
+        if len(self.secrets) < LIVE_SECRETS:
+            return self
+        return replace(self, secrets=tuple(sorted(self.secrets, key=lambda secret: secret.id != secret_id)))
+
     def has_secret(self, secret: str) -> bool:
         """Whether `secret` is one of its live ones."""
         return self.find_secret(secret) is not None
@@ -172,7 +180,10 @@ def forget_cached() -> None:
 
 
 _FIND = Ready(
-    sa.select(_C, _S.c.id.label("secret_id"), _S.c.digest.label("secret_digest"), _S.c.sealed.label("secret_sealed"))
+    sa.select(
+        _C,
+        *(_S.c[name].label(f"secret_{name}") for name in ("id", "digest", "sealed", "last_used_at")),
+    )
     .select_from(_C.outerjoin(_S, sa.and_(_S.c.client_id == _C.c.id, _S.c.revoked_at.is_(None))))
     .where(_C.c.id == sa.bindparam("client_id"), _C.c.disabled_at.is_(None))
 )
@@ -180,10 +191,18 @@ _FIND = Ready(
 
 def _client(rows: Any) -> Client:
     values = as_dict(rows[0])
-    del values["secret_id"], values["secret_digest"], values["secret_sealed"]
+    for name in ("id", "digest", "sealed", "last_used_at"):
+        del values[f"secret_{name}"]
+    if len(rows) > 1:  # the one that it used last is in front
+        rows = sorted(rows, key=_use)
     secrets = tuple(Secret(row.secret_id, row.secret_digest, row.secret_sealed) for row in rows if row.secret_id)
     table = values["claim_mapping"]
     return Client(**values, secrets=secrets, mapping=claim_mapping.parsed(table) if table else None)
+
+
+def _use(row: Any) -> tuple[float, str]:
+    """The newest use first; then, of those that were never used, the oldest."""
+    return (-row.secret_last_used_at.timestamp() if row.secret_last_used_at is not None else 0.0, row.secret_id)
 
 
 def get(client_id: str) -> Client:
@@ -227,7 +246,7 @@ def register(
     if not insert_or_ignore(ClientRow, id=chosen, **fixed, **values):
         raise Conflict(N_("The client id %(client_id)s is taken. Choose another one."), client_id=chosen)
     if shown is not None:
-        _keep_secret(chosen, shown)
+        _keep_secret(chosen, shown, as_key=uses_secret(values))
     details = {"kind": kind, "first_party": values["first_party"], "method": values["token_endpoint_auth_method"]}
     events.record("client.registered", client_id=chosen, details=details)
     _cache.pop(chosen, None)
@@ -243,8 +262,11 @@ def update(client_id: str, **changes: Any) -> Client:
     before = _lock(client_id)
     now_public = changes.get("token_endpoint_auth_method", before["token_endpoint_auth_method"]) == "none"
     kept = {name: before[name] for name in FIELDS if not (before["kind"] == registering.MACHINE and name == "pkce")}
-    if now_public and "jwks" not in changes:
-        kept["jwks"] = None
+    if now_public and before["token_endpoint_auth_method"] != "none":
+        kept |= {"jwks": None, "jwks_uri": None}
+    for one, other in (("jwks", "jwks_uri"), ("jwks_uri", "jwks")):  # the new place of its keys takes the place of the old one
+        if changes.get(one):
+            kept[other] = None
     after = registering.require(before["kind"], kept | _known(changes))
     registering.require_providers(before["kind"], changes.get("providers"))
     sectors.require_same(before, after)
@@ -253,6 +275,7 @@ def update(client_id: str, **changes: Any) -> Client:
         return get(client_id)
     if "token_endpoint_auth_method" in differing:
         _settle_secrets(client_id, after["token_endpoint_auth_method"])
+    _settle_keys(client_id, as_key=uses_secret(after))
     changed(sa.update(_C).where(_C.c.id == client_id).values(**{name: after[name] for name in differing}, updated_at=clock.now()))
     told = {name: {"before": _told(before[name]), "after": _told(after[name])} for name in differing}
     events.record("client.updated", client_id=client_id, details={"changed": told})
@@ -267,7 +290,7 @@ def delete(client_id: str) -> None:
     _lock(client_id)
     now = clock.now()
     changed(sa.update(_C).where(_C.c.id == client_id).values(disabled_at=now, updated_at=now))
-    revoked = changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=now))
+    revoked = changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=now, sealed=None))
     events.record("client.deleted", client_id=client_id, details={"secrets": revoked})
     _cache.pop(client_id, None)
 
@@ -278,15 +301,18 @@ def list_secrets(client_id: str) -> list[dict[str, Any]]:
     return [as_dict(row) for row in session.execute(live.order_by(_S.c.created_at, _S.c.id))]
 
 
-def add_secret(client_id: str, secret: str | None = None) -> tuple[str, str]:
-    """A second secret beside the first; answers its id and itself, which is shown this once. Raises BadInput, Conflict, NotFound."""
+def add_secret(client_id: str, secret: str | None = None, *, as_key: bool = False) -> tuple[str, str]:
+    """A second secret beside the first; answers its id and itself, which is shown this once. Raises BadInput, Conflict, NotFound.
+
+    `as_key`: sealed, for a client that is about to be registered for HS256 or `client_secret_jwt`; those that are have it so anyway.
+    """
     before = _lock(client_id)
     if before["kind"] not in {"web", registering.MACHINE} or before["token_endpoint_auth_method"] == "none":
         raise BadInput(N_("A client of this kind has no secret."))
     if len(list_secrets(client_id)) >= LIVE_SECRETS:
         raise Conflict(N_("It has two live secrets. Revoke one of them first."))
     shown = _choose_secret(secret)
-    made = _keep_secret(client_id, shown)
+    made = _keep_secret(client_id, shown, as_key=as_key or uses_secret(before))
     events.record("client.secret_added", client_id=client_id, details={"secret": made})
     _cache.pop(client_id, None)
     return made, shown
@@ -297,9 +323,11 @@ def revoke_secret(client_id: str, secret_id: str, *, force: bool = False) -> Non
     before, live = _lock(client_id), list_secrets(client_id)
     if secret_id not in {row["id"] for row in live}:
         raise NotFound(N_("This client has no live secret %(secret)s."), secret=secret_id[:60])
-    if len(live) == 1 and before["token_endpoint_auth_method"] in BY_SECRET and not force:
+    keys = {row.id for row in session.execute(sa.select(_S.c.id).where(_S.c.client_id == client_id, _S.c.sealed.is_not(None)))}
+    is_last = len(live) == 1 or (uses_secret(before) and keys == {secret_id})
+    if is_last and before["token_endpoint_auth_method"] in BY_SECRET and not force:
         raise Conflict(N_("It is the last secret of this client, which could no longer sign in. Add another one first."))
-    changed(sa.update(_S).where(_S.c.id == secret_id).values(revoked_at=clock.now()))
+    changed(sa.update(_S).where(_S.c.id == secret_id).values(revoked_at=clock.now(), sealed=None))
     events.record("client.secret_revoked", client_id=client_id, details={"secret": secret_id, "left": len(live) - 1})
     _cache.pop(client_id, None)
 
@@ -359,17 +387,32 @@ def _choose_secret(given: str | None) -> str:
     return given
 
 
-def _keep_secret(client_id: str, secret: str) -> str:
+def _keep_secret(client_id: str, secret: str, *, as_key: bool) -> str:
+    """NOTE: a sealed one has its digest too: it is compared by that, and nobody else may have it. Of so many bits it tells nothing."""
     made = crypto.new_id("sec")
-    session.execute(sa.insert(_S), {"id": made, "client_id": client_id, "digest": crypto.digest(secret), "created_at": clock.now()})
+    sealed = crypto.seal(client_keys.SHARED_PURPOSE, secret) if as_key else None
+    values = {"id": made, "client_id": client_id, "digest": crypto.digest(secret), "sealed": sealed, "created_at": clock.now()}
+    session.execute(sa.insert(_S), values)
     return made
 
 
 def _settle_secrets(client_id: str, method: str) -> None:
     if method not in BY_SECRET:
-        changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=clock.now()))
+        changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=clock.now(), sealed=None))
     elif not list_secrets(client_id):
         raise BadInput(N_("This client has no secret yet. Add one first."))
+
+
+def _settle_keys(client_id: str, *, as_key: bool) -> None:
+    """A secret that is a key must be sealed; one that is none any more is no longer."""
+    live = (_S.c.client_id == client_id, _S.c.revoked_at.is_(None))
+    if not as_key:
+        changed(sa.update(_S).where(*live, _S.c.sealed.is_not(None)).values(sealed=None))
+    elif not session.scalar(sa.select(sa.func.count()).select_from(_S).where(*live, _S.c.sealed.is_not(None))):
+        raise BadInput(
+            N_("Its secrets are kept so that they cannot be used as keys. Add one that can: idp clients add-secret --as-key %(client_id)s"),
+            client_id=client_id,
+        )
 
 
 def _told(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """What may be registered: every field that an operator decides, judged for a new client and for a change alike.
 
-RFC 7591 §2 has the names; why an address is refused stands in `redirects`, why a key is in `client_keys`. Everything here raises BadInput
-with the reason, before anything is written.
+RFC 7591 §2 has the names; why an address is refused stands in `redirects`, why a key or an algorithm is in `registering_keys`. Everything
+here raises BadInput with the reason, before anything is written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import claim_mapping, client_keys, redirects, sectors
+from idp.delegation import claim_mapping, redirects, registering_keys, sectors
+from idp.delegation.registering_keys import BY_KEY, BY_SECRET
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
@@ -25,8 +26,6 @@ PKCE = ("required", "or_nonce", "optional")
 
 NEW_BROWSER = ("code", "code+password")
 
-BY_SECRET = ("secret", "client_secret_basic", "client_secret_post")
-BY_KEY = "private_key_jwt"
 METHODS = {
     # kind: how such a client may say who it is; the first one is the default. What runs in a browser or on a phone keeps no secret.
     "web": (*BY_SECRET, BY_KEY, "none"),
@@ -56,7 +55,7 @@ FIELDS = (
     "grant_types",
     "account_types",
     "token_endpoint_auth_method",
-    "jwks",
+    *registering_keys.FIELDS,
     "pkce",
     "id_token_signed_response_alg",
     "access_token_format",
@@ -89,7 +88,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         raise BadInput(N_("The kind is one of: %(kinds)s."), kinds=", ".join(KINDS))
     values: dict[str, Any] = {**dict.fromkeys(FIELDS), **given}
     values |= {name: list(dict.fromkeys(values[name] or ())) for name in LISTS}
-    values |= {name: values[name] or None for name in (*PAGES, "purpose", "jwks")}
+    values |= {name: values[name] or None for name in (*PAGES, "purpose", *registering_keys.FIELDS)}
     values["names"] = {code: name for code, name in (values["names"] or {}).items() if name}
     values["providers"] = None if values["providers"] is None else list(dict.fromkeys(values["providers"]))
     values["first_party"] = bool(values["first_party"])
@@ -109,6 +108,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         sectors.require(values)
     _require_proof(kind, values)
     values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
+    registering_keys.require(values, by_person=kind != MACHINE)
     return values
 
 
@@ -200,12 +200,6 @@ def _require_proof(kind: str, values: dict[str, Any]) -> None:
     method = values["token_endpoint_auth_method"] = values["token_endpoint_auth_method"] or METHODS[kind][0]
     if method not in METHODS[kind]:
         raise BadInput(N_("A client of this kind says who it is by one of: %(kinds)s."), kinds=", ".join(METHODS[kind]))
-    if values["jwks"] is not None:
-        if method == "none":
-            raise BadInput(N_("A client that proves nothing has no keys. Register it for private_key_jwt."))
-        values["jwks"] = client_keys.require_registrable(values["jwks"])
-    elif method == BY_KEY:
-        raise BadInput(N_("private_key_jwt needs the client's public keys, as a JWK Set."))
     if values["pkce"] not in {None, *PKCE}:
         raise BadInput(N_("pkce is one of: required, or_nonce, optional."))
     values["pkce"] = "required" if method == "none" else (values["pkce"] or "or_nonce")

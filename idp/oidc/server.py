@@ -17,12 +17,12 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from idp.delegation import clients
 from idp.delegation.clients import Client
 from idp.errors import OAuthRefusal
-from idp.oidc.client_auth import methods, private_key_jwt, public, secret
+from idp.oidc.client_auth import assertion, methods, public, secret
 
 JUDGES: dict[str, Callable[[methods.Sent], Client]] = {
     "client_secret_basic": secret.authenticate,
     "client_secret_post": secret.authenticate,
-    private_key_jwt.METHOD: private_key_jwt.authenticate,
+    methods.SIGNED: assertion.authenticate,
     "none": public.authenticate,
 }
 

@@ -53,9 +53,14 @@ def test_a_machine(place: Place) -> None:
 
 def test_a_client_with_keys(place: Place) -> None:
     """A JWK Set or one JWK; `show` names the keys; a private one is refused before it is kept."""
-    made = answered(place, *WEB, "--auth-method", "private_key_jwt", "--jwks", keys(place, public("EC", kid="a"), public("RSA", kid="b")))
+    made = answered(
+        place, *WEB, "--auth-method", "private_key_jwt", "--jwks", keys(place, public("EC", kid="a", use="sig"), public("RSA", kid="b"))
+    )
     assert made["client_secret"] is None
-    assert made["keys"] == [{"kid": "a", "kty": "EC", "alg": ["ES256"]}, {"kid": "b", "kty": "RSA", "alg": ["RS256", "PS256"]}]
+    assert made["keys"] == [
+        {"kid": "a", "kty": "EC", "alg": ["ES256"]},
+        {"kid": "b", "kty": "RSA", "alg": ["RS256", "PS256", "RSA-OAEP", "RSA-OAEP-256"]},
+    ]
     one = place.folder / "one.json"
     one.write_text(json.dumps(public("OKP", kid="c")))
     assert [key["kid"] for key in answered(place, "clients", "update", "shop", "--jwks", str(one))["keys"]] == ["c"]
@@ -75,6 +80,25 @@ def test_a_client_with_keys(place: Place) -> None:
         assert (done.code, done.out) == (1, ""), done.err
         assert reason in done.err
         assert "AAAA" not in done.err
+
+
+def test_a_secret_as_a_key(place: Place) -> None:
+    """The way from a secret that is hashed to one that is a key; the address of keys; what request objects are like."""
+    answered(place, *WEB)
+    answered(place, "clients", "add-secret", "shop", "--as-key")
+    assert answered(place, "clients", "update", "shop", "--auth-method", "client_secret_jwt", "--auth-signing-alg", "HS256")
+    words = (
+        *("--jwks-uri", "https://shop.example/keys", "--request-object-alg", "ES256", "--require-signed-request-object"),
+        *("--request-uri", "https://shop.example/r1", "--request-uri", "https://shop.example/r2#abc"),
+        *("--request-object-encryption-alg", "RSA-OAEP-256", "--request-object-encryption-enc", "A256GCM"),
+    )
+    shown = answered(place, "clients", "update", "shop", *words)
+    assert (shown["jwks_uri"], shown["request_object_signing_alg"]) == ("https://shop.example/keys", "ES256")
+    assert shown["require_signed_request_object"] is True
+    assert shown["request_uris"] == ["https://shop.example/r1", "https://shop.example/r2#abc"]
+    assert (shown["request_object_encryption_alg"], shown["request_object_encryption_enc"]) == ("RSA-OAEP-256", "A256GCM")
+    without = answered(place, "clients", "update", "shop", "--no-require-signed-request-object", "--request-uri", "", "--jwks-uri", "")
+    assert (without["require_signed_request_object"], without["request_uris"], without["jwks_uri"]) == (None, None, None)
 
 
 def test_update(place: Place) -> None:
@@ -181,7 +205,7 @@ REFUSED = [
     ("clients update shop --pkce plain", 2),
     ("clients update shop --providers vk", 1),
     ("clients update shop --kind native", 2),
-    ("clients update shop --auth-method client_secret_jwt", 2),
+    ("clients update shop --auth-method client_secret_jwt", 1),
     ("clients update shop --name-in Shop", 2),
     ("clients update shop", 2),
     ("clients update shop --redirect-uri javascript:alert(1)", 1),

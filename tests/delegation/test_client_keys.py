@@ -24,7 +24,7 @@ def test_what_is_kept() -> None:
     more = {"x5c": ["MIIB"], "x5t": "x", "key_ops": ["verify"], "d2": "x"}
     stored = client_keys.require_registrable({"keys": [{**EC, "kid": "a", **more}, {**RSA, "use": "sig", "alg": "PS256"}, OKP], "x": 1})
     assert set(stored) == {"keys"}
-    assert stored["keys"][0] == {**EC, "kid": "a", "use": "sig"}
+    assert stored["keys"][0] == {**EC, "kid": "a"}
     assert stored["keys"][1] == {**RSA, "kid": stored["keys"][1]["kid"], "use": "sig", "alg": "PS256"}
     assert len({key["kid"] for key in stored["keys"]}) == 3
 
@@ -81,14 +81,19 @@ UNSOUND: list[Any] = [
             {**EC, "x": "AA"},
             {"kty": "EC", "crv": "P-256", "x": EC["x"]},
             {**OKP, "crv": "Ed448"},
-            {**OKP, "crv": "X25519"},
             {**OKP, "x": "AA"},
-            {**EC, "use": "enc"},
+            {**EC, "use": "x"},
+            {**EC, "use": ["sig"]},
+            {**EC, "use": "enc", "alg": "ES256"},
+            {**RSA, "use": "enc", "alg": "RSA1_5"},
+            {**OKP, "use": "enc"},
+            {**OKP, "crv": "X25519", "use": "sig"},
             {**EC, "key_ops": ["encrypt"]},
             {**EC, "key_ops": "verify"},
             {**EC, "alg": "RS256"},
             {**RSA, "alg": "HS256"},
-            {**RSA, "alg": "RSA-OAEP"},
+            {**RSA, "use": "sig", "alg": "RSA-OAEP"},
+            {**RSA, "alg": "ECDH-ES"},
             {**EC, "kid": ""},
             {**EC, "kid": "a\n"},
             {**EC, "kid": "x" * 201},
@@ -123,16 +128,14 @@ def test_short_rsa_keys(bits: int) -> None:
 
 
 def test_keys_go_with_the_method(world: World) -> None:
-    """Who proves nothing has no keys; who proves itself by a key has some."""
+    """Who proves itself by a key has some; who can keep no secret has none, and proves itself by nothing."""
     given = {"name": "App", "kind": "web", "redirect_uris": ["https://a.example/cb"], "scopes": ["openid"]}
     for wrong in (
         {"token_endpoint_auth_method": "private_key_jwt"},
-        {"token_endpoint_auth_method": "none", "jwks": {"keys": [EC]}},
-        {"kind": "native", "jwks": {"keys": [EC]}},
         {"kind": "native", "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [EC]}},
         {"kind": "single_page", "token_endpoint_auth_method": "secret"},
         {"kind": "machine", "redirect_uris": [], "scopes": [], "token_endpoint_auth_method": "none"},
-        {"token_endpoint_auth_method": "client_secret_jwt"},
+        {"kind": "native", "token_endpoint_auth_method": "client_secret_jwt"},
         {"token_endpoint_auth_method": "tls_client_auth"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [EC]}, "secret": "x" * 43},
     ):

@@ -144,24 +144,32 @@ def test_times(world: World, party: Party) -> None:
 
 
 def test_for_whom(world: World, party: Party) -> None:
-    """`aud` is this issuer alone, as text or as a list of one: what another provider was shown, or asks for, is no proof here."""
-    assert ask(world, signed(says(party, aud=[ISSUER]))).status_code == 200
+    """`aud` is this issuer or its token endpoint, as text or in a list of nothing else: what another provider was shown is no proof here.
+
+    oidcc-ensure-client-assertion-with-iss-aud-succeeds, and what the official suite and most libraries send otherwise: the endpoint (Core
+    §9); older ones send both.
+    """
+    token = f"{ISSUER}/token"
+    for audience in (ISSUER, [ISSUER], token, [token], [ISSUER, token]):
+        assert ask(world, signed(says(party, aud=audience))).status_code == 200
     for audience in (
         None,
         "",
         [],
         f"{ISSUER}/",
-        f"{ISSUER}/token",
+        f"{ISSUER}/token/",
+        f"{ISSUER}/introspect",
         ISSUER.upper(),
         "https://other.example",
         [ISSUER, "https://other.example"],
-        [ISSUER, ISSUER],
+        ["https://other.example", f"{ISSUER}/token"],
+        [ISSUER, 1],
         [[ISSUER]],
         {"0": ISSUER},
         True,
     ):
         refused(ask(world, signed(says(party, aud=audience))))
-    assert ISSUER in refused(ask(world, signed(says(party, aud=f"{ISSUER}/token"))))
+    assert ISSUER in refused(ask(world, signed(says(party, aud="https://other.example/token"))))
 
 
 def test_of_whom(world: World, party: Party) -> None:

@@ -8,7 +8,8 @@ from urllib.parse import unquote_plus
 
 from idp.errors import OAuthRefusal
 
-SUPPORTED = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+SUPPORTED = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+SIGNED = "assertion"  # client_secret_jwt or private_key_jwt: they look alike, and the registration says which it must be
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 # `secret` is what clients get that an operator registers: by Basic or in the body, as their library likes it.
 ACCEPTED = {"secret": frozenset({"client_secret_basic", "client_secret_post"})}
@@ -53,7 +54,7 @@ def _assertion(form: dict[str, str]) -> Sent:
         raise invalid_client("Two ways of client authentication at once. Use one.", basic=False)
     if form.get("client_assertion_type") != ASSERTION or "client_assertion" not in form:
         raise invalid_client(f"Send client_assertion together with client_assertion_type={ASSERTION}.", basic=False)
-    return Sent("private_key_jwt", form.get("client_id", ""), assertion=form["client_assertion"])
+    return Sent(SIGNED, form.get("client_id", ""), assertion=form["client_assertion"])
 
 
 def _basic(authorization: str) -> Sent:

@@ -25,4 +25,4 @@ def authenticate(sent: Sent) -> Client:
     if sent.method not in ACCEPTED.get(method, {method}):
         raise invalid_client(f"This client is registered for {method}.", basic=basic)
     clients.note_use(secret_id)
-    return client
+    return client.having_used(secret_id)

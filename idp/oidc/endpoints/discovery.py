@@ -10,10 +10,10 @@ from functools import lru_cache
 
 from idp import languages
 from idp.config import settings
-from idp.delegation import client_keys, registering, sectors
+from idp.delegation import registering, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
-from idp.oidc.client_auth import methods
+from idp.oidc.client_auth import assertion, methods
 from idp.oidc.endpoints import cors
 from idp.oidc.endpoints.token import GRANT_TYPES
 from idp.web.http import Request, Response
@@ -91,11 +91,11 @@ def _document(issuer: str) -> bytes:
         "subject_types_supported": list(sectors.TYPES),
         "id_token_signing_alg_values_supported": list(registering.ALGORITHMS),
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
-        "token_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
+        "token_endpoint_auth_signing_alg_values_supported": list(assertion.ALGORITHMS),
         "introspection_endpoint_auth_methods_supported": [method for method in methods.SUPPORTED if method != "none"],
-        "introspection_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(assertion.ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": list(methods.SUPPORTED),
-        "revocation_endpoint_auth_signing_alg_values_supported": list(client_keys.ALGORITHMS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(assertion.ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],
