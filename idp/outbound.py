@@ -52,14 +52,22 @@ class Fetched(NamedTuple):
 
 
 def fetch(
-    address: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+    address: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    bounded: bool = True,
 ) -> Fetched:
-    """GET `address`, or POST `form` to it; raises OutboundFailed. `query` is added to what stands in the address."""
+    """GET `address`, or POST `form` to it; raises OutboundFailed. `query` is added to what stands in the address.
+
+    `bounded`: one of so many at once; False where the caller's own threads are what bounds it, and no request waits for it.
+    """
     limits = settings().outbound
     if not is_address(address) or (address.startswith("http:") and not limits.allow_private_addresses):
         raise OutboundFailed("address")
-    room = _room(limits.at_once)
-    if not room.acquire(timeout=PATIENCE):
+    room = _room(limits.at_once) if bounded else None
+    if room is not None and not room.acquire(timeout=PATIENCE):
         raise OutboundFailed("busy")
     until = time.monotonic() + limits.timeout
     answered: queue.SimpleQueue[Fetched | OutboundFailed] = queue.SimpleQueue()
@@ -73,7 +81,8 @@ def fetch(
         except Exception as e:
             answered.put(OutboundFailed(_word(e)))
         finally:
-            room.release()
+            if room is not None:
+                room.release()
 
     threading.Thread(target=run, name="outbound", daemon=True).start()
     try:

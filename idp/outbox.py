@@ -3,6 +3,9 @@
 A row waits sealed, is claimed by one conditional UPDATE with a lease, and is tried again with growing pauses when it fails, until it is
 dead. Who claims and dies gives it back when the lease ends: so everything is done at least once, and whatever does it takes the row's id as
 the mark of "done already". What is done or expired is wiped: no code stays behind (threats: case 42, promise R2).
+
+A kind may have lanes, `<kind>:<lane>`, one for each receiver: rows of one lane are claimed apart, so that a receiver that hangs holds up
+its own and nobody else's (promise R21).
 """
 
 from __future__ import annotations
@@ -128,17 +131,33 @@ def put(
     )
     if not added:
         return None
-    if is_postgresql():  # delivered when the transaction commits, dropped when it rolls back; same texts are merged
-        session.execute(sa.text(f"NOTIFY {CHANNEL}"))
+    wake()
     return row_id
 
 
-def is_due(only: str | None = None, but: str | None = None) -> bool:
-    """Whether there is anything to claim (of the kind `only`, of any kind `but` one): a look that takes no lock. In a `reads()` unit."""
+def wake() -> None:
+    """Have the worker look once the present transaction is committed, for what hangs off an event and is no row yet."""
+    if is_postgresql():  # delivered when the transaction commits, dropped when it rolls back; same texts are merged
+        session.execute(sa.text(f"NOTIFY {CHANNEL}"))
+
+
+def lane(kind: str, receiver: str) -> str:
+    """The kind of a row that goes to this receiver and is to hold up no other."""
+    return f"{kind}:{crypto.digest(receiver)[:16]}"
+
+
+def lanes_due(kind: str) -> list[str]:
+    """The lanes of a kind in which something is to be done now. In a `reads()` unit."""
+    due = _due(clock.now()).with_only_columns(Outbox.kind).where(Outbox.kind.startswith(f"{kind}:", autoescape=True))
+    return sorted(session.scalars(due.distinct()))
+
+
+def is_due(only: str | None = None, but: tuple[str, ...] = ()) -> bool:
+    """Whether there is anything to claim (of the kind `only`, of any kind `but` some): a look that takes no lock. In a `reads()` unit."""
     return session.scalar(_due(clock.now(), only, but).limit(1)) is not None
 
 
-def claim(limit: int = 10, lease_seconds: float = 60, *, only: str | None = None, but: str | None = None) -> list[Job]:
+def claim(limit: int = 10, lease_seconds: float = 60, *, only: str | None = None, but: tuple[str, ...] = ()) -> list[Job]:
     """Take up to `limit` rows that are due, oldest first, for `lease_seconds`; of kinds as in `is_due`. In a `writes()` unit.
 
     Until the lease ends nobody else gets them; then anybody may, whatever became of us.
@@ -163,9 +182,11 @@ def keep(jobs: Sequence[Job], lease_seconds: float) -> int:
     return changed(ours.values(leased_until=clock.now() + timedelta(seconds=lease_seconds)))
 
 
-def done(job: Job) -> bool:
-    """It is done: wipe what it said. False when the lease was lost meanwhile (and another may be doing it again)."""
-    return _finish(job, "done")
+def done(job: Job, said: str | None = None) -> bool:
+    """It is done: wipe what it said. False when the lease was lost meanwhile (and another may be doing it again). `said`: how it ended,
+    in a word, where nobody will do it again although it did not go well.
+    """
+    return _finish(job, "done", said)
 
 
 def expire(job: Job) -> bool:
@@ -237,8 +258,9 @@ _LOOK = sa.select(
 )
 
 
-def _due(now: datetime, only: str | None = None, but: str | None = None) -> sa.Select[str]:
-    of_kind = Outbox.kind == only if only is not None else Outbox.kind != but if but is not None else sa.true()
+def _due(now: datetime, only: str | None = None, but: tuple[str, ...] = ()) -> sa.Select[str]:
+    others = [sa.and_(Outbox.kind != each, ~Outbox.kind.startswith(f"{each}:", autoescape=True)) for each in but]
+    of_kind = Outbox.kind == only if only is not None else sa.and_(sa.true(), *others)
     return sa.select(Outbox.id).where(
         of_kind,
         Outbox.state == "waiting",
@@ -252,5 +274,5 @@ def _ours(job: Job) -> sa.Update:
     return sa.update(Outbox).where(Outbox.id == job.id, Outbox.lease == job.lease, Outbox.state == "waiting")
 
 
-def _finish(job: Job, state: str) -> bool:
-    return changed(_ours(job).values(state=state, sealed=None, lease=None, leased_until=None, done_at=clock.now(), last_error=None)) == 1
+def _finish(job: Job, state: str, said: str | None = None) -> bool:
+    return changed(_ours(job).values(state=state, sealed=None, lease=None, leased_until=None, done_at=clock.now(), last_error=said)) == 1

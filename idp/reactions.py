@@ -27,6 +27,7 @@ from idp.login import session as sessions
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
 from idp.oidc import reset_factors, sign_out_browser, sign_out_everywhere
+from idp.oidc.logout import backchannel
 
 NOTICE_LIFETIME = timedelta(days=1)  # a warning that comes later frightens more than it helps
 NOTICES = 5  # a day to one person: whoever holds tokens of their own can have them reused on purpose, and each text costs (case 66)
@@ -275,6 +276,18 @@ def end_what_a_withdrawn_app_got_meanwhile(event: Event) -> None:
         apps.end(event.user_id, event.client_id, before=event.at)
 
 
+def tell_relying_parties(event: Event) -> None:
+    """A session has ended, whatever ended it: the servers of those it had signed in to are told (threats: case 85)."""
+    if event.user_id is not None and event.session_id is not None:
+        backchannel.tell(event.session_id, event.user_id, cause=event.id)
+
+
+def tell_relying_parties_of_blocked_person(event: Event) -> None:
+    """Nobody lets them in any more: their sessions wait, the relying parties' end."""
+    if event.user_id is not None:
+        backchannel.tell_of_person(event.user_id, cause=event.id)
+
+
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     passkey.ADDED: (tell_of_new_passkey,),
     passkey.REMOVED: (tell_of_removed_passkey,),
@@ -312,6 +325,8 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     users.EMAIL_CONFIRMED: (tell_of_added_email,),
     users.EMAIL_REMOVED: (tell_of_changed_email,),
     users.EMAIL_UNDONE: (tell_of_undone_email,),
+    sessions.ENDED: (tell_relying_parties,),
+    users.BLOCKED: (tell_relying_parties_of_blocked_person,),
     sign_out_everywhere.EVENT: (revoke_what_was_given_meanwhile, tell_of_sign_out_everywhere),
 }
 

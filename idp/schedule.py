@@ -29,7 +29,17 @@ from idp.credentials import (
 )
 from idp.db.columns import Base, Instant, table
 from idp.db.session import SOME, changed, insert_or_ignore, reads, session, writes
-from idp.delegation import access_tokens, account_choices, client_keys, codes, device_authorizations, fetched, requests, tokens
+from idp.delegation import (
+    access_tokens,
+    account_choices,
+    client_keys,
+    codes,
+    device_authorizations,
+    fetched,
+    requests,
+    session_clients,
+    tokens,
+)
 from idp.directory import deletion, invitations
 from idp.login import flow_row
 from idp.login import session as sign_ins
@@ -99,6 +109,7 @@ SCHEDULE = (
     Job("used_assertions", 10 * MINUTE, _sweep(client_keys.sweep)),
     Job("fetched_documents", DAY, _sweep(fetched.sweep)),
     Job("token_families", DAY, _sweep(tokens.sweep)),
+    Job("session_clients", DAY, _sweep(session_clients.sweep)),
     Job("sign_ins", HOUR, _sweep(flow_row.sweep)),
     Job("sessions", DAY, _sweep(sign_ins.sweep)),
     Job("phone_codes", HOUR, _sweep(phone_code.sweep)),

@@ -30,7 +30,7 @@ from idp.credentials.tables import (
 )
 from idp.db.columns import Base, table
 from idp.db.session import changed, session
-from idp.delegation.tables import AccountChoice, Code, Consent, OpaqueToken, TokenFamily
+from idp.delegation.tables import AccountChoice, Code, Consent, OpaqueToken, SessionClient, TokenFamily
 from idp.directory import deletion, users
 from idp.directory.tables import Account, Picture, User
 from idp.languages import negotiate
@@ -38,6 +38,7 @@ from idp.login import session as sessions
 from idp.login.tables import PasswordReset, Session
 from idp.messages import gateways, spend, wording
 from idp.messages.channels import is_carried, send
+from idp.oidc.logout import backchannel
 
 WORDS = "id_deleted"
 LAST_WORD = timedelta(days=1)  # later the outbox forgets number and address as well
@@ -86,6 +87,7 @@ ERASED: tuple[Erased, ...] = (
     Erased(OpaqueToken, _of_families),
     _by_user(Code),
     _by_user(TokenFamily),
+    _by_user(SessionClient),
     _by_user(AccountChoice),
     _by_user(Consent),
 )
@@ -130,6 +132,7 @@ def erase(user_id: str) -> bool:
     if not deletion.begin(user_id):
         return False
     browsers = _browsers_of(user_id)
+    backchannel.tell_of_person(user_id, cause=user_id)  # while it is known where they are signed in
     for each in ERASED:
         changed(sa.delete(each.model).where(each.theirs(user_id)))
     _forget_places(browsers)

@@ -96,6 +96,16 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--policy-uri", help="What it does with what it learns."),
     click.option("--terms-uri", "tos_uri", help="Its terms."),
     click.option("--support-uri", help="Where its people get help."),
+    click.option("--backchannel-logout-uri", help="Its server is told there that somebody has signed out."),
+    click.option(
+        "--backchannel-logout-session-required/--no-backchannel-logout-session-required", default=None, help="And in which session (sid)."
+    ),
+    click.option("--frontchannel-logout-uri", help="This page of it is loaded in a frame when somebody signs out."),
+    click.option(
+        "--frontchannel-logout-session-required/--no-frontchannel-logout-session-required",
+        default=None,
+        help="With iss and sid. They are always sent.",
+    ),
 )
 
 

@@ -14,9 +14,9 @@ from idp import outbox
 class Crew:
     """`size` threads that `do` one job each, in an application context of its own."""
 
-    def __init__(self, app: Flask, size: int, do: Callable[[outbox.Job], None]) -> None:
+    def __init__(self, app: Flask, size: int, do: Callable[[outbox.Job], None], *, name: str = "message") -> None:
         self.app, self.size, self.do = app, size, do
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="message")
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix=name)
         self._changed = threading.Condition()
         self._jobs: set[outbox.Job] = set()
         self._failure: BaseException | None = None
@@ -40,6 +40,12 @@ class Crew:
         """Wait until somebody is free, or `seconds` are over."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._jobs) < self.size, seconds)
+
+    def wait_for_one(self, seconds: float) -> None:
+        """Wait until a job is done, or `seconds` are over."""
+        with self._changed:
+            if self._jobs:
+                self._changed.wait(seconds)
 
     def say_what_went_wrong(self) -> None:
         """Raise what a job could not deal with itself: the database went away."""

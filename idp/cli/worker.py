@@ -2,7 +2,8 @@
 
 It wakes when a transaction that put something into the outbox is committed (PostgreSQL's NOTIFY), or looks ten times a second (SQLite).
 Each thing is done in an application context and a unit of its own. Messages are handed over in threads, as many as `[messages] at_once`
-says, and are claimed only when one is free; everything else is done in between. When the database goes away it waits and comes back by
+says, and are claimed only when one is free; relying parties are told of sign-outs in threads of their own, each receiver in its lane
+(`lanes`); everything else is done in between. When the database goes away it waits and comes back by
 itself; when it is told to stop it finishes what it is doing.
 """
 
@@ -23,16 +24,19 @@ from flask import Flask, current_app
 
 from idp import outbox, reactions, schedule, telemetry
 from idp.cli.crew import Crew
+from idp.cli.lanes import Lanes
 from idp.cli.setting import at_work
 from idp.config import settings
 from idp.db.session import engine, is_postgresql, reads, writes
 from idp.messages import channels, gateways
+from idp.oidc.logout import backchannel
 
 POLL = 0.1  # seconds between two looks where nobody wakes us
 NAP = 1.0  # seconds, where somebody does: reactions and the schedule still want a look
 SCHEDULE_EVERY = 1.0
 BURST = 1.0  # seconds in which several signals are one: of a parent's death the kernel tells once for each of its threads
-AT_ONCE = 5  # outbox rows, messages apart, that are claimed together
+AT_ONCE = 5  # outbox rows, messages and logouts apart, that are claimed together
+TELLING = 24  # threads in which relying parties are told; most wait for an answer
 LEASE = (
     15.0  # seconds: so long waits what a worker had in its hands when it died; in half of it all that was claimed is begun, or given back
 )
@@ -40,10 +44,12 @@ KEPT_EVERY = 3.0  # seconds after which the lease of what takes longer is prolon
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 LONGEST_WAIT = 5.0  # seconds between two tries to reach a database that is away
 
-HANDLERS: Mapping[str, Callable[..., object]] = {channels.KIND: channels.deliver}
-"""Kind of outbox row: who does it, given the row's id and what was put in; `expires_at`: when it would be too late."""
+HANDLERS: Mapping[str, Callable[..., object]] = {channels.KIND: channels.deliver, backchannel.KIND: backchannel.deliver}
+"""Kind of outbox row: who does it, given the row's id and what was put in; `expires_at`: when it would be too late. A text that comes back
+stays with the row: how it ended.
+"""
 
-FAILED: Mapping[str, Callable[..., None]] = {channels.KIND: channels.note_failure}
+FAILED: Mapping[str, Callable[..., None]] = {channels.KIND: channels.note_failure, backchannel.KIND: backchannel.note_failure}
 """Kind of outbox row: who writes down that a try failed, as `channels.note_failure` does."""
 
 _log = logging.getLogger("idp.worker")
@@ -57,7 +63,7 @@ def run(app: Flask | None = None, stop: threading.Event | None = None, *, beside
         _work(app, stopping)
         return
     _listen(stopping, patient=beside)
-    with at_work(threads=settings().messages.at_once + 2):
+    with at_work(threads=settings().messages.at_once + 6):
         telemetry.set_up()
         _work(current_app._get_current_object(), stopping)  # type: ignore[attr-defined] # the application behind the proxy
 
@@ -97,6 +103,7 @@ def _listen(stop: threading.Event, *, patient: bool) -> None:
 def _work(app: Flask, stop: threading.Event) -> None:
     ear = _Ear(app)
     crew = Crew(app, settings().messages.at_once, _do)
+    lanes = Lanes(app, backchannel.KIND, TELLING, _do, LEASE)
     pause = POLL
     looked = kept = float("-inf")
     _log.info("the worker begins")
@@ -106,14 +113,17 @@ def _work(app: Flask, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 crew.say_what_went_wrong()
+                lanes.crew.say_what_went_wrong()
                 if time.monotonic() - kept >= KEPT_EVERY:
                     kept = time.monotonic()
-                    _keep(app, crew.under_way())
-                busy = _turn(app, stop, crew)
+                    _keep(app, [*crew.under_way(), *lanes.crew.under_way()])
+                busy = _turn(app, stop, crew, lanes)
                 if time.monotonic() - looked >= SCHEDULE_EVERY:
                     looked = time.monotonic()
                     _run_schedule(app, stop)
-                if not busy and crew.free():
+                if not busy and lanes.backed_up:
+                    lanes.crew.wait_for_one(POLL)
+                elif not busy and crew.free():
                     ear.wait(stop)
                 elif not busy:
                     crew.wait(POLL)
@@ -129,13 +139,14 @@ def _work(app: Flask, stop: threading.Event) -> None:
     finally:
         ear.close()
         crew.finish()
+        lanes.crew.finish()
         gateways.close_lines()
         _log.info("the worker has ended")
 
 
-def _turn(app: Flask, stop: threading.Event, crew: Crew | None = None) -> bool:
-    """Everything that is due now, once; answers whether there was anything. Messages are given to the `crew`, as many as it has hands free;
-    without one they are handed over here, one after the other."""
+def _turn(app: Flask, stop: threading.Event, crew: Crew | None = None, lanes: Lanes | None = None) -> bool:
+    """Everything that is due now, once; answers whether there was anything. Messages are given to the `crew`, as many as it has hands free,
+    logouts to the `lanes`; without them they are handed over here, one after the other."""
     with app.app_context():
         busy = reactions.react() + gateways.write_down_reports() > 0
     hands = AT_ONCE if crew is None else crew.free()
@@ -143,7 +154,8 @@ def _turn(app: Flask, stop: threading.Event, crew: Crew | None = None) -> bool:
     if crew is not None:
         for job in messages:
             crew.take(job)
-    others = _claim(app, AT_ONCE, but=channels.KIND)
+    busy = (lanes.begin() if lanes is not None else _tell_here(app)) or busy
+    others = _claim(app, AT_ONCE, but=(channels.KIND, backchannel.KIND))
     begin_before = time.monotonic() + LEASE / 2
     for job in others if crew is not None else messages + others:
         if stop.is_set() or time.monotonic() > begin_before:
@@ -155,7 +167,17 @@ def _turn(app: Flask, stop: threading.Event, crew: Crew | None = None) -> bool:
     return busy or bool(messages or others)
 
 
-def _claim(app: Flask, limit: int, **which: str) -> list[outbox.Job]:
+def _tell_here(app: Flask) -> bool:
+    with app.app_context(), reads():
+        due = outbox.lanes_due(backchannel.KIND)
+    jobs = [job for lane in due for job in _claim(app, AT_ONCE, only=lane)]
+    for job in jobs:
+        with app.app_context():
+            _do(job)
+    return bool(jobs)
+
+
+def _claim(app: Flask, limit: int, **which: Any) -> list[outbox.Job]:
     with app.app_context():
         with reads():
             if not outbox.is_due(**which):
@@ -178,19 +200,24 @@ def _do(job: outbox.Job) -> None:
                 outbox.expire(job)
             else:
                 # First the work, which may be slow, then the unit's first statement. The inbox writes in the same unit as `done`.
-                HANDLERS[job.kind](job.id, job.payload(), expires_at=job.expires_at)
-                outbox.done(job)
+                said = HANDLERS[_handler(job)](job.id, job.payload(), expires_at=job.expires_at)
+                outbox.done(job, said if isinstance(said, str) else None)
     except AWAY:  # nothing is known of the job: its lease will end
         raise
     except Exception as e:
         word = channels.word_of(e)
         _log.warning("outbox row %s (%s) failed, try %d: %s", job.id, job.kind, job.attempts, word)
         with writes():
-            if outbox.failed(job, word) and job.kind in FAILED:
+            if outbox.failed(job, word) and _handler(job) in FAILED:
                 with suppress(KeyError, ValueError):  # a row that nobody can read has failed as well
-                    FAILED[job.kind](job.id, job.payload(), e, given_up=outbox.is_last(job), expires_at=job.expires_at)
+                    FAILED[_handler(job)](job.id, job.payload(), e, given_up=outbox.is_last(job), expires_at=job.expires_at)
     finally:
         telemetry.forget()
+
+
+def _handler(job: outbox.Job) -> str:
+    """The kind of a row without its lane."""
+    return job.kind.partition(":")[0]
 
 
 def _run_schedule(app: Flask, stop: threading.Event) -> None:

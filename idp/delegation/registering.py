@@ -12,6 +12,7 @@ from typing import Any
 from idp.config import settings
 from idp.delegation import claim_mapping, redirects, registering_keys, sectors
 from idp.delegation.registering_keys import BY_KEY, BY_SECRET
+from idp.delegation import claim_mapping, client_keys, logout_addresses, redirects, sectors
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
@@ -69,6 +70,7 @@ FIELDS = (
     "support_uri",
     *sectors.FIELDS,
     "claim_mapping",
+    *logout_addresses.FIELDS,
 )
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
 
@@ -109,6 +111,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     _require_proof(kind, values)
     values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
     registering_keys.require(values, by_person=kind != MACHINE)
+    logout_addresses.require(kind, values)
     return values
 
 

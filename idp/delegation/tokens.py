@@ -373,12 +373,6 @@ def revoke_of_user(user_id: str, *, reason: str, before: datetime | None = None,
     return changed(theirs.values(revoked_at=clock.now(), revoked_reason=reason))
 
 
-def clients_of_session(session_id: str) -> list[str]:
-    """The ids of the clients that hold live tokens of this session, for the page that says what signing out ended."""
-    rows = session.execute(sa.select(_T.c.client_id).distinct().where(_T.c.session_id == session_id, _T.c.revoked_at.is_(None)))
-    return [row.client_id for row in rows]
-
-
 def _mac(family_id: str, counter: int) -> str:
     return crypto.derive_text(PURPOSE, family_id, counter)
 

@@ -53,6 +53,7 @@ _BY_ID_ALONE, _BY_PHONE_ALONE = (Ready(_WANTED[column].with_for_update(key_share
 _SIGNED_IN = Ready(sa.update(table(User)).where(table(User).c.id == sa.bindparam("user_id")))
 
 NOBODY = N_("There is no such person here.")
+BLOCKED = "user.blocked"
 EMAIL_CONFIRMED, EMAIL_CHANGED, EMAIL_REMOVED = "user.email_confirmed", "user.email_changed", "user.email_removed"
 EMAIL_UNDONE = "user.email_undone"
 EMAIL_TAKEN = N_("This e-mail address belongs to another ID.")
@@ -138,7 +139,7 @@ def note_sign_in(user_id: str) -> None:
 def block(user_id: str, reason: str, *, actor_id: str | None = None) -> bool:
     """Keep the person out of everything, from the next request on; answers whether they were not until now. Raises NotFound."""
     values = {"status": "blocked", "blocked_at": clock.now(), "blocked_reason": clean_name(reason, longest=500)}
-    return _move(user_id, "active", values, "user.blocked", actor_id)
+    return _move(user_id, "active", values, BLOCKED, actor_id)
 
 
 def unblock(user_id: str, *, actor_id: str | None = None) -> bool:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 
-from idp import clock, crypto, events
+from idp import clock, crypto, events, outbox
 from idp.config import settings
 from idp.credentials import trusted_device
 from idp.db.columns import table
@@ -29,6 +29,9 @@ TOUCH = timedelta(seconds=60)  # last_seen_at is that exact, and no request writ
 KEPT = timedelta(days=180)  # longer than any refresh token that was given in it
 SECRET_LENGTH = 43
 LATELY = 20  # sign-ins that a new one is compared with
+
+ENDED = "session.ended"
+"""The event of every end but two: a session that ran out unseen, and that of an ID that was erased."""
 
 BLOCKED_TITLE = N_("This ID is blocked")
 BLOCKED = N_("You cannot sign in with it. Write to support to learn why.")
@@ -276,7 +279,9 @@ def _end(which: sa.ColumnElement[bool], reason: str, actor_id: str | None) -> in
     for row in rows:
         lived = row.expires_at > now and row.idle_expires_at > now
         details = {"reason": reason, "expired": not lived}
-        events.record("session.ended", user_id=row.user_id, actor_id=actor_id, session_id=row.id, details=details)
+        events.record(ENDED, user_id=row.user_id, actor_id=actor_id, session_id=row.id, details=details)
+    if rows:
+        outbox.wake()
     return len(rows)
 
 

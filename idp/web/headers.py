@@ -19,8 +19,8 @@ PAGE = (
 )
 
 
-def policy(nonce: str, *, parked: bool, works: bool = False) -> str:
-    """The content security policy of a page; `works`: its script has workers, which are ours.
+def policy(nonce: str, *, parked: bool, works: bool = False, frames: tuple[str, ...] = ()) -> str:
+    """The content security policy of a page; `works`: its script has workers, which are ours. `frames`: origins that it frames.
 
     NOTE: a page of a parked request has no `form-action`: Chromium applies it to the whole chain of redirects after the form, the relying
     party's own included, and would stop the person on the way back. Elsewhere a form may only go to us.
@@ -37,14 +37,16 @@ def policy(nonce: str, *, parked: bool, works: bool = False) -> str:
     ]
     if works:
         parts.append("worker-src 'self'")
+    if frames:
+        parts.append(f"frame-src {' '.join(frames)}")
     if not parked:
         parts.append("form-action 'self'")
     return "; ".join(parts)
 
 
-def page_headers(nonce: str, *, parked: bool, works: bool = False) -> list[tuple[str, str]]:
+def page_headers(nonce: str, *, parked: bool, works: bool = False, frames: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """The headers of a page."""
-    return [*PAGE, ("Content-Security-Policy", policy(nonce, parked=parked, works=works)), *every_headers()]
+    return [*PAGE, ("Content-Security-Policy", policy(nonce, parked=parked, works=works, frames=frames)), *every_headers()]
 
 
 def every_headers() -> list[tuple[str, str]]:

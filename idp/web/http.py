@@ -252,7 +252,7 @@ class Page(Answer):
 
     `parked`: an unfinished authorization request waits behind it, so its policy carries no `form-action` (Chromium applies that directive
     to the whole chain of redirects, the relying party's own included). `ui_locales`: languages the relying party asked for. `works`: its
-    script has workers.
+    script has workers. `frames`: origins of what it frames; nothing else can be framed.
     """
 
     def __init__(
@@ -262,11 +262,13 @@ class Page(Answer):
         status: int = 200,
         parked: bool = False,
         works: bool = False,
+        frames: tuple[str, ...] = (),
         ui_locales: tuple[str, ...] = (),
         **context: Any,
     ) -> None:
         super().__init__(status)
         self.works = works
+        self.frames = frames
         self.template = template
         self.parked = parked
         self.ui_locales = ui_locales

@@ -16,6 +16,7 @@ from wtforms import BooleanField, PasswordField, StringField
 from idp.account.picture import Picture
 from idp.credentials import recovery_codes, totp
 from idp.credentials.phone_sendings import Sending, Way
+from idp.oidc.logout.browser_session import Ended
 from idp.web import forms, languages
 from idp.web.pages import environment
 
@@ -603,9 +604,29 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "signed_out": (
         "oidc/signed_out.html",
-        lambda: {"ended": ["Кабинет продавца", "Полка"], "return_url": "https://seller.example/", "client_name": "Кабинет продавца"},
+        lambda: {
+            "ended": [Ended("Кабинет продавца", told=True), Ended("Полка", told=False)],
+            "frame_urls": [],
+            "return_url": "https://seller.example/",
+            "goes_on": False,
+            "client_name": "Кабинет продавца",
+        },
     ),
-    "signed_out-alone": ("oidc/signed_out.html", lambda: {"ended": [], "return_url": None}),
+    "signed_out-frames": (
+        "oidc/signed_out.html",
+        lambda: {
+            "ended": [Ended("Кабинет продавца", told=True)],
+            "frame_urls": ["https://seller.example/logout?a=b&iss=https%3A%2F%2Fid.example&sid=ses_1"],
+            "return_url": "https://seller.example/signed-out?state=a%26b",
+            "goes_on": True,
+            "patience": 4,
+            "client_name": "Кабинет продавца",
+        },
+    ),
+    "signed_out-alone": (
+        "oidc/signed_out.html",
+        lambda: {"ended": [], "frame_urls": [], "return_url": None, "goes_on": False, "client_name": None},
+    ),
     "profile": ("account/profile.html", lambda: {**PROFILE, "form": About(data={"name": "Анна Смирнова", "gender": "female"})}),
     "profile-wrong": (
         "account/profile.html",

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from idp import clock
-from idp.delegation import clients, codes, tokens
+from idp.delegation import clients, codes, session_clients, tokens
 from idp.delegation.tables import Code, TokenFamily
 from idp.directory import companies, users
 from idp.login import session as sessions
@@ -253,13 +253,13 @@ def test_whose_tokens_end(world: World, story, zimin: str) -> None:
         elsewhere = world.tokens(world.browser(), other, phone(story, "lazareva"))["refresh_token"]
         here = next(row.session_id for row in rows(world, TokenFamily) if row.id == first.partition(".")[0])
         with world.reads():
-            assert sorted(tokens.clients_of_session(here)) == sorted([party.client.id, other.client.id])
+            assert sorted(session_clients.of_session(here, living=True)) == sorted([party.client.id, other.client.id])
         with world.writes():
             tokens.revoke(second.partition(".")[0], reason="test")
-            assert tokens.clients_of_session(here) == [party.client.id]
+            assert session_clients.of_session(here, living=True) == [party.client.id]
             assert tokens.revoke_of_session(here, reason="session_test") == 1
             assert tokens.revoke_of_session(here, reason="again") == 0
-            assert tokens.clients_of_session(here) == []
+            assert session_clients.of_session(here, living=True) == []
         family = next(row for row in rows(world, TokenFamily) if row.id == first.partition(".")[0])
         assert (family.revoked_reason, family.revoked_at) == ("session_test", clock.now())
         later(10)
