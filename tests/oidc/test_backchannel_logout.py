@@ -108,6 +108,15 @@ def test_the_clients_algorithm(world: World, story) -> None:
         assert at.header()["alg"] == "ES256"
 
 
+def test_pairwise(world: World, story) -> None:
+    """OpenID Connect Core §8.1: whom and which session, in the client's own words; and its hint ends the session."""
+    with receiver() as at:
+        here = Here(world, story, at, subject_type="pairwise")
+        assert here.claims["sub"] != here.user_id
+        assert here.leaves(post_logout_redirect_uri=SIGNED_OUT).headers["Location"] == SIGNED_OUT
+        assert [(each["sub"], each["sid"]) for each in here.told()] == [(here.claims["sub"], here.claims["sid"])]
+
+
 def test_no_id_token_and_no_hint(world: World, story) -> None:
     """Case 34: a logout token is neither an access token nor a hint nor a proof."""
     with receiver() as at:

@@ -1,14 +1,22 @@
-"""Signing out at a relying party's wish (OpenID Connect RP-Initiated Logout 1.0). Case 84 of threats.md."""
+"""Signing out at a relying party's wish (OpenID Connect RP-Initiated Logout 1.0). Cases 80, 84 and 86 of threats.md.
+
+Official plan: oidcc-rp-initiated-logout; each of its modules is named where it is kept.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from idp import clock, keyring
 from tests.oidc.asking import error_at, is_page_of_ours, phone, signed_in
-from tests.world import SIGNED_OUT, Browser, Party, World
+from tests.world import SIGNED_OUT, Browser, Party, World, claims_of
 
 
 class Here:
@@ -34,8 +42,14 @@ def here(world: World, story) -> Here:
     return Here(world, story)
 
 
+def test_rp_initiated_logout_discovery_endpoint_verification(world: World) -> None:
+    """Conformance: oidcc-rp-initiated-logout-discovery-endpoint-verification."""
+    document = world.browser().get("/.well-known/openid-configuration").json()
+    assert document["end_session_endpoint"] == f"{document['issuer']}/end_session"
+
+
 def test_with_hint_address_and_state(here: Here) -> None:
-    """§2, §3 (conformance: rp-initiated-logout): at once, back to the registered address with `state` and nothing else; then signed out."""
+    """§2, §3 (conformance: oidcc-rp-initiated-logout): to the registered address with `state` and nothing else; then signed out."""
     state = "s" * 128 + " &=+"
     answer = here.leaves(id_token_hint=here.hint, post_logout_redirect_uri=SIGNED_OUT, state=state)
     assert answer.status_code == 303
@@ -46,13 +60,17 @@ def test_with_hint_address_and_state(here: Here) -> None:
 
 
 def test_without_state(here: Here) -> None:
-    """§3: then without any."""
+    """§3: then without any (conformance: oidcc-rp-initiated-logout-no-state)."""
     answer = here.leaves(id_token_hint=here.hint, post_logout_redirect_uri=SIGNED_OUT)
     assert answer.headers["Location"] == SIGNED_OUT
+    assert error_at(here.browser.authorize(here.party, prompt="none"), here.party) == "login_required"
 
 
 def test_only_a_hint(here: Here) -> None:
-    """§2: signed out at once, on a page of ours that names the apps which that ended."""
+    """§2: signed out at once, on a page of ours that names the apps which that ended.
+
+    Conformance: oidcc-rp-initiated-logout-no-post-logout-redirect-uri.
+    """
     answer = here.leaves(id_token_hint=here.hint)
     assert is_page_of_ours(answer, 200)
     assert "You are signed out" in answer.text
@@ -77,7 +95,10 @@ def test_a_hint_of_a_key_that_has_rotated(here: Here) -> None:
 
 
 def test_without_a_hint_somebody_is_asked(here: Here) -> None:
-    """Case 84 (`<img src=…/end_session>`): nobody is signed out by a request alone; a button of ours does it."""
+    """Case 84 (`<img src=…/end_session>`): nobody is signed out by a request alone; a button of ours does it.
+
+    Conformance: oidcc-rp-initiated-logout-no-params, -only-state, -no-id-token-hint: no redirect, our page.
+    """
     for params in ({}, {"post_logout_redirect_uri": SIGNED_OUT}, {"client_id": here.party.client.id}, {"state": "x"}, {"logout_hint": "x"}):
         page = here.leaves(**params)
         assert is_page_of_ours(page, 200)
@@ -134,7 +155,10 @@ def test_addresses_that_are_not_registered(world: World, here: Here) -> None:
 
 @pytest.mark.parametrize("uri", NOT_REGISTERED[::5])
 def test_nor_with_a_good_hint(here: Here, uri: str) -> None:
-    """Case 84: the person is signed out, and stays with us."""
+    """Case 84: the person is signed out, and stays with us.
+
+    Conformance: oidcc-rp-initiated-logout-bad-post-logout-redirect-uri, -query-added-to-post-logout-redirect-uri.
+    """
     answer = here.leaves(id_token_hint=here.hint, post_logout_redirect_uri=uri, state="x")
     assert is_page_of_ours(answer, 200)
     assert f'href="{uri}' not in answer.text
@@ -163,9 +187,22 @@ def test_another_clients_hint(world: World, story) -> None:
     assert is_page_of_ours(answer, 200)
 
 
-@pytest.mark.parametrize("hint", ["x", "a.b.c", "", "eyJhbGciOiJub25lIn0.e30."])
-def test_hints_that_are_none(here: Here, hint: str) -> None:
-    """Case 84 (conformance: bad-id-token-hint): asked, never sent anywhere."""
+def _unsigned(hint: str) -> str:
+    """The same claims under `alg` none."""
+    return f"eyJhbGciOiJub25lIn0.{hint.split('.')[1]}."
+
+
+def _strangers(hint: str) -> str:
+    """The same claims, signed by somebody else under our key's name."""
+    segment = hint.split(".", maxsplit=1)[0]
+    header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    return jwt.encode({"alg": "RS256", "kid": header["kid"], "typ": "JWT"}, claims_of(hint), RSAKey.generate_key(2048))
+
+
+@pytest.mark.parametrize("made", [_unsigned, _strangers, lambda _: "x", lambda _: "a.b.c", lambda _: ""])
+def test_hints_that_are_none(here: Here, made: Callable[[str], str]) -> None:
+    """Case 84 (conformance: oidcc-rp-initiated-logout-modified-id-token-hint, -bad-id-token-hint): asked, never sent anywhere."""
+    hint = made(here.hint)
     page = here.leaves(id_token_hint=hint, post_logout_redirect_uri=SIGNED_OUT)
     assert is_page_of_ours(page, 200)
     assert "/end_session/confirm" in page.text
@@ -212,6 +249,54 @@ def test_parameters_twice(here: Here) -> None:
         answer = here.browser.get("/end_session", params=[*pairs, (name, dict(pairs)[name])])
         assert is_page_of_ours(answer, 400), name
     assert here.is_in
+
+
+def test_a_hint_of_a_session_elsewhere(world: World, story) -> None:
+    """Case 84, §2: a `sid` that is not this session's is suspect; the same person is asked. One of before in this browser is recent."""
+    here, elsewhere = Here(world, story), Here(world, story)
+    page = here.leaves(id_token_hint=elsewhere.hint, post_logout_redirect_uri=SIGNED_OUT, state="x")
+    assert is_page_of_ours(page, 200)
+    assert "/end_session/confirm" in page.text
+    assert here.is_in
+    assert elsewhere.is_in
+    assert here.browser.press(page, "/end_session/confirm").headers["Location"] == SIGNED_OUT + "?state=x"
+    assert not here.is_in
+    with clock.freeze(clock.now()) as later:
+        later(600)
+        page = here.browser.authorize(here.party)
+        again = here.browser.onward(here.browser.press(page, "/people"))
+        assert "code=" in again.headers["Location"]
+    assert here.leaves(id_token_hint=here.hint, post_logout_redirect_uri=SIGNED_OUT).headers["Location"] == SIGNED_OUT
+    assert not here.is_in
+
+
+def test_ui_locales(here: Here) -> None:
+    """§2: the page that asks, and the one after it, in the languages of the relying party, as far as we have them."""
+    page = here.leaves(ui_locales="fr zh-CN ru", client_id=here.party.client.id)
+    assert '<html lang="zh">' in page.text
+    assert '<html lang="zh">' in here.browser.press(page, "/end_session/confirm").text
+
+
+def test_logout_hint_decides_nothing(here: Here) -> None:
+    """§2: it may name anybody, and proves nobody."""
+    for hint in ("+79005553510", "zimin@post.example", "ses_0", ""):
+        assert "/end_session/confirm" in here.leaves(logout_hint=hint, client_id=here.party.client.id).text
+    assert here.is_in
+
+
+def test_the_way_back_to_the_app(world: World, story) -> None:
+    """Without an address to go to: the app's own page, where it is known who asks; never for who was only named in a link."""
+    here = Here(world, story, client_uri="https://rp.example/", initiate_login_uri="https://rp.example/sign-in")
+    assert 'href="https://rp.example/"' in here.leaves(id_token_hint=here.hint).text
+    assert 'href="https://rp.example/"' not in world.browser().get("/end_session", params={"client_id": here.party.client.id}).text
+
+
+def test_nothing_of_it_is_kept(here: Here) -> None:
+    """Case 86: the Back button and shared caches show nobody what was there."""
+    page = here.leaves(id_token_hint=here.hint)
+    for shown in (page, here.browser.get("/signed-out"), here.browser.get("/end_session"), here.leaves(id_token_hint="x")):
+        assert shown.headers["Cache-Control"] == "no-store"
+        assert "Cookie" in shown.headers["Vary"]
 
 
 def test_the_copied_cookie_is_dead(here: Here) -> None:

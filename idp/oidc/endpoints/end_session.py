@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from idp import keyring
 from idp.delegation import clients
 from idp.delegation.clients import Client
-from idp.delegation.subjects import subject
+from idp.delegation.subjects import session_of, subject
 from idp.errors import TooLarge
 from idp.login import session
 from idp.login.session import SignedIn
@@ -113,9 +113,10 @@ def _is_meant(asked: Asked, signed_in: SignedIn) -> bool:
     """
     if asked.client is None or not asked.is_sure or asked.sub != subject(asked.client, signed_in.user_id):
         return False
-    if asked.sid == signed_in.id:
-        return True
-    former = session.with_id(asked.sid, signed_in.user_id)
+    sid = session_of(asked.client, asked.sid)
+    if sid is None or sid == signed_in.id:
+        return sid is not None
+    former = session.with_id(sid, signed_in.user_id)
     return former is not None and former.browser_id is not None and former.browser_id == signed_in.browser_id
 
 

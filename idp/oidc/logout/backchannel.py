@@ -56,12 +56,13 @@ def _put(client_id: str, session_id: str, user_id: str, cause: str) -> bool:
     client = clients.find(client_id)
     if client is None or client.backchannel_logout_uri is None:
         return False
-    payload = {"client": client.id, "sub": subjects.subject(client, user_id), "sid": session_id}
+    payload = {"client": client.id, "session": session_id}
+    payload |= {"sub": subjects.subject(client, user_id), "sid": subjects.session_id(client, session_id)}
     kind = outbox.lane(KIND, redirects.origin(client.backchannel_logout_uri) or "")
     return outbox.put(kind, payload, key=f"{cause}:{session_id}:{client_id}") is not None
 
 
-def logout_token(client: Client, sub: str, session_id: str) -> str:
+def logout_token(client: Client, sub: str, sid: str) -> str:
     """§2.4: whom it is about (`sub` and `sid`), signed as the client's ID tokens are; never with a nonce, so that it is none."""
     now = clock.timestamp()
     claims = {
@@ -71,7 +72,7 @@ def logout_token(client: Client, sub: str, session_id: str) -> str:
         "iat": now,
         "exp": now + LIFETIME,
         "jti": crypto.new_id("lgt"),  # anew for each try: a relying party refuses one that it has seen, and may have lost its answer
-        "sid": session_id,
+        "sid": sid,
         "events": {EVENT: {}},
     }
     return keyring.sign(claims, typ=TYPE, algorithm=client.id_token_signed_response_alg)
@@ -94,7 +95,7 @@ def deliver(row_id: str, payload: Mapping[str, Any], *, expires_at: datetime | N
         return None
     if status != BAD_REQUEST:
         raise NotTaken(status)
-    events.record(REFUSED, outcome="refused", client_id=client.id, session_id=payload["sid"], details={"row": row_id})
+    _record(REFUSED, "refused", payload, {"row": row_id})
     return "refused"
 
 
@@ -103,4 +104,8 @@ def note_failure(row_id: str, payload: Mapping[str, Any], error: Exception, *, g
     del expires_at
     if given_up:
         details = {"row": row_id, "reason": str(getattr(error, "word", type(error).__name__))}
-        events.record(UNDELIVERED, outcome="failed", client_id=payload["client"], session_id=payload["sid"], details=details)
+        _record(UNDELIVERED, "failed", payload, details)
+
+
+def _record(name: str, outcome: str, payload: Mapping[str, Any], details: dict[str, str]) -> None:
+    events.record(name, outcome=outcome, client_id=payload["client"], session_id=payload["session"], details=details)

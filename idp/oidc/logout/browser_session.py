@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from idp.config import settings
-from idp.delegation import clients, redirects, session_clients
+from idp.delegation import clients, redirects, session_clients, subjects
 from idp.delegation.clients import Client
 from idp.login import session
 from idp.login.session import SignedIn
@@ -67,7 +67,8 @@ def after(
 def _frame(client: Client, session_id: str) -> str:
     """§3: what stood in its query stays, `iss` and `sid` come after it."""
     address = client.frontchannel_logout_uri or ""
-    return f"{address}{'&' if '?' in address else '?'}{urlencode({'iss': settings().server.issuer, 'sid': session_id})}"
+    shown = {"iss": settings().server.issuer, "sid": subjects.session_id(client, session_id)}
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(shown)}"
 
 
 def _is_told(client: Client) -> bool:
