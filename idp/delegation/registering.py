@@ -10,9 +10,8 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import claim_mapping, redirects, registering_keys, sectors
+from idp.delegation import claim_mapping, logout_addresses, redirects, registering_keys, sectors
 from idp.delegation.registering_keys import BY_KEY, BY_SECRET
-from idp.delegation import claim_mapping, client_keys, logout_addresses, redirects, sectors
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
 from idp.languages import LANGUAGES
