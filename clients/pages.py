@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from clients import person as people
 from clients import texts
-from clients.provider import Provider
+from clients.provider import Provider, SignedOut
 from clients.settings import LOOPBACK, Settings
 from clients.store import Session, Store
 from clients.texts import N_
@@ -53,7 +53,7 @@ def furnish(app: Flask, furniture: Furniture) -> None:
     def arrive() -> AnyResponse | None:
         g.visit, g.secret, g.person, g.new_secret = None, "", None, None
         g.language = _language(request.args.get("lang"), request.cookies.get(language_cookie))
-        if request.endpoint in {"static", "live"}:
+        if request.endpoint in {"static", "live", "backchannel_logout"}:
             return None
         # localhost and 127.0.0.1 are two hosts to a cookie: a sign-in begun at one would not be known at the other.
         own = settings.url.partition("//")[2]
@@ -61,6 +61,8 @@ def furnish(app: Flask, furniture: Furniture) -> None:
             return redirect(settings.url + request.full_path.rstrip("?"), 302)
         g.secret = request.cookies.get(cookie, "")
         g.visit = store.find(g.secret) if g.secret else None
+        if g.visit is not None and g.visit.ended and request.endpoint not in {"sign_in", "callback", "signed_out"}:
+            raise SignedOut  # the provider said so; who was here learns it from their next click
         if request.method == "POST":
             sent = request.form.get("form_token", "")
             if not g.visit or not hmac.compare_digest(sent.encode(), form_token().encode()):

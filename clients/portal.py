@@ -6,10 +6,12 @@
     /company     POST: another company, silently by refresh, else by way of the browser
     /sign-out    POST: here first, then at the provider
     /signed-out  where the provider sends people after that
+    /backchannel-logout  POST, by the provider's server: somebody has signed out there, so they are signed out here at once
 
 Tokens stay on the server (`store.py`); all talk with the provider is in `provider.py`.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -21,6 +23,7 @@ from werkzeug.wrappers import Response
 
 from clients import pages
 from clients import person as people
+from clients.logout_token import BadToken
 from clients.provider import ASK_THE_PERSON, Provider, Refused, SignedOut, Unavailable
 from clients.settings import Settings
 from clients.store import Store
@@ -28,6 +31,7 @@ from clients.texts import N_
 
 # What /sign-in hands on to the provider; the rest of its query is nobody's business.
 PROMPTS = {"select_account", "login", "create"}
+log = logging.getLogger(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 Answer = Response | str | tuple[str, int]
 
@@ -147,6 +151,22 @@ def _share_routes(app: Flask, settings: Settings, store: Store, provider: Provid
             store.drop(g.visit.digest)
             pages.forget()
         return render_template("pages/signed_out.html", everywhere=bool(back), only_here=request.args.get("only") == "here")
+
+    @app.post("/backchannel-logout")
+    def backchannel_logout() -> tuple[dict[str, str], int]:
+        # OpenID Connect Back-Channel Logout §2.5 to §2.8. No cookie and no form token: who asks is the provider's server, and proves it by
+        # the signature alone. Nobody who has no session here is no error: they may have signed out here first.
+        try:
+            told = provider.logout_token(request.form.get("logout_token", ""))
+        except BadToken as bad:
+            log.warning("a logout token was refused: %s", bad)
+            return {"error": "invalid_request", "error_description": "This logout token is not valid."}, 400
+        except Unavailable:
+            return {"error": "temporarily_unavailable"}, 503  # its keys could not be fetched: the provider tries again
+        if not store.is_first(told.jti, told.expires_at):
+            return {"error": "invalid_request", "error_description": "This logout token was here before."}, 400
+        store.end(sub=told.sub, sid=told.sid)
+        return {}, 200
 
     @app.get("/health/live")
     def live() -> str:

@@ -17,8 +17,11 @@ import requests
 from authlib.integrations.flask_client import FlaskIntegration, OAuth, OAuthError
 from authlib.oauth2.rfc6749 import OAuth2Token
 from flask import Flask, g, request
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
 
+from clients import logout_token
+from clients.logout_token import BadToken, LogoutToken
 from clients.settings import Settings
 from clients.store import Session, Store, Tokens
 
@@ -27,6 +30,8 @@ LEEWAY = 30
 # Seconds to connect, to wait for an answer. A retry then still falls into the ten seconds in which the provider answers a
 # repeated refresh with the same tokens.
 TIMEOUT = (2, 4)
+# Seconds between two looks for a key that is not known here.
+KEYS_EVERY = 60.0
 # The codes by which a provider says that `prompt=none`, or a refresh, is not enough and the person has to be asked.
 ASK_THE_PERSON = {"interaction_required", "login_required", "consent_required", "account_selection_required"}
 
@@ -82,6 +87,7 @@ class Provider:
         self._store = store
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._locks_lock = threading.Lock()
+        self._looked = -KEYS_EVERY
         transport: dict[str, Any] = {"default_timeout": TIMEOUT}
         if settings.ca_file:
             # Without trust_env=False, REQUESTS_CA_BUNDLE would win over the file that was asked for.
@@ -189,7 +195,29 @@ class Provider:
         self._client.framework.set_state_data(None, leaving["state"], {"signed_out": True})
         return str(leaving["url"])
 
+    def logout_token(self, token: str) -> LogoutToken:
+        """Whom the provider says to be signed out, when it is the provider who says so. Raises BadToken, Unavailable."""
+        metadata = self._metadata()
+        offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        asymmetric = [each for each in offered if each != "none" and not each.startswith("HS")]
+        wanted = {"algorithms": asymmetric, "issuer": self._settings.issuer, "client_id": self._settings.client_id}
+        try:
+            try:
+                return logout_token.read(token, self._keys(), **wanted)
+            except InvalidKeyIdError:  # the provider may have a new key since we looked
+                return logout_token.read(token, self._keys(anew=True), **wanted)
+        except (JoseError, UnicodeError) as error:
+            raise BadToken(type(error).__name__) from error
+
     # The small print
+
+    def _keys(self, *, anew: bool = False) -> KeySet:
+        # Anybody can send a token that names a key which nobody knows: no more than one look a minute comes of it.
+        if anew and time.monotonic() - self._looked < KEYS_EVERY:
+            raise BadToken("unknown key")
+        if anew:
+            self._looked = time.monotonic()
+        return self._call(lambda: KeySet.import_key_set(self._client.fetch_jwk_set(force=anew)))
 
     def _metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = self._call(self._client.load_server_metadata)
@@ -251,6 +279,7 @@ class Provider:
         before = before or {}
         return {
             "sub": claims["sub"],
+            "sid": claims.get("sid") or before.get("sid"),
             "access_token": token["access_token"],
             "refresh_token": token.get("refresh_token") or before.get("refresh_token"),
             "id_token": token.get("id_token") or before.get("id_token"),

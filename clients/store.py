@@ -24,27 +24,40 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 SIGN_IN_LIFETIME = 60 * 60
 SESSION_LIFETIME = 24 * 60 * 60
 
+# How much later the provider's clock may say it, a logout token is remembered after it has expired.
+REPLAYS_KEPT = 5 * 60
+
+# NOTE: `sub` and `sid` are digests, like everything else that leads to a session. `ended`: by the provider; the browser is told once.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
-    digest TEXT PRIMARY KEY, sealed BLOB, expires_at INTEGER NOT NULL);
+    digest TEXT PRIMARY KEY, sealed BLOB, expires_at INTEGER NOT NULL, sub TEXT, sid TEXT, ended INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS sign_ins (
     digest TEXT PRIMARY KEY, session_digest TEXT NOT NULL, sealed BLOB NOT NULL, expires_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS logout_tokens (
+    digest TEXT PRIMARY KEY, expires_at INTEGER NOT NULL);
 """
+# What a file of an earlier version lacks.
+ADDED = {"sub": "TEXT", "sid": "TEXT", "ended": "INTEGER NOT NULL DEFAULT 0"}
 
 Tokens = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Session:
-    """A browser that this portal knows. `tokens` is None until it has signed in."""
+    """A browser that this portal knows. `tokens` is None until it has signed in, and when the provider `ended` what it had."""
 
     digest: str
     tokens: Tokens | None
+    ended: bool = False
 
 
 def digest_of(secret: str) -> str:
     """What is stored of a secret: its SHA-256 in hex. Enough for 256 random bits; nothing to guess."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _digest_of(name: str | None) -> str | None:
+    return digest_of(name) if name else None
 
 
 class Store:
@@ -58,6 +71,10 @@ class Store:
         with self._open() as db:
             db.execute("PRAGMA journal_mode=WAL")
             db.executescript(SCHEMA)
+            known = {row[1] for row in db.execute("PRAGMA table_info(sessions)")}
+            for column in ADDED.keys() - known:
+                db.execute(f"ALTER TABLE sessions ADD COLUMN {column} {ADDED[column]}")
+            db.executescript("CREATE INDEX IF NOT EXISTS by_sub ON sessions (sub); CREATE INDEX IF NOT EXISTS by_sid ON sessions (sid)")
 
     def begin(self) -> tuple[str, Session]:
         """A new browser, not signed in: (the secret for its cookie, its session)."""
@@ -65,7 +82,7 @@ class Store:
         session = Session(digest_of(secret), None)
         with self._open() as db:
             self._sweep(db)
-            db.execute("INSERT INTO sessions VALUES (?, NULL, ?)", (session.digest, _now() + SIGN_IN_LIFETIME))
+            db.execute("INSERT INTO sessions (digest, expires_at) VALUES (?, ?)", (session.digest, _now() + SIGN_IN_LIFETIME))
         return secret, session
 
     def find(self, secret: str) -> Session | None:
@@ -75,11 +92,11 @@ class Store:
     def get(self, digest: str) -> Session | None:
         """The living session with this digest, as it is now."""
         with self._open() as db:
-            row = db.execute("SELECT sealed FROM sessions WHERE digest = ? AND expires_at > ?", (digest, _now())).fetchone()
+            row = db.execute("SELECT sealed, ended FROM sessions WHERE digest = ? AND expires_at > ?", (digest, _now())).fetchone()
         if row is None:
             return None
         if row[0] is None:
-            return Session(digest, None)
+            return Session(digest, None, ended=bool(row[1]))
         tokens = self._unseal("sessions", digest, row[0])
         return Session(digest, tokens) if tokens is not None else None
 
@@ -92,7 +109,8 @@ class Store:
             db.execute("DELETE FROM sign_ins WHERE session_digest = ?", (session.digest,))
             db.execute("DELETE FROM sessions WHERE digest = ?", (session.digest,))
             sealed = self._seal("sessions", digest, tokens)
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?)", (digest, sealed, _now() + SESSION_LIFETIME))
+            told = (digest, sealed, _now() + SESSION_LIFETIME, _digest_of(tokens.get("sub")), _digest_of(tokens.get("sid")))
+            db.execute("INSERT INTO sessions (digest, sealed, expires_at, sub, sid) VALUES (?, ?, ?, ?, ?)", told)
         return secret, Session(digest, tokens)
 
     def replace(self, digest: str, tokens: Tokens) -> bool:
@@ -110,6 +128,26 @@ class Store:
         with self._open() as db:
             db.execute("DELETE FROM sign_ins WHERE session_digest = ?", (digest,))
             db.execute("DELETE FROM sessions WHERE digest = ?", (digest,))
+
+    def end(self, *, sub: str | None, sid: str | None) -> int:
+        """End what the provider says is over: the session `sid`, or without one all of the person `sub`; how many there were.
+
+        The row stays without its tokens, so that the browser can be told; a refresh under way finds nothing to write to.
+        """
+        named = {name: digest_of(value) for name, value in (("sub", sub), ("sid", sid)) if value}
+        if not named:
+            return 0
+        which = " AND ".join(f"{name} = ?" for name in named)
+        with self._open() as db:
+            over = f"UPDATE sessions SET sealed = NULL, ended = 1 WHERE {which} AND sealed IS NOT NULL"  # noqa: S608 - our own names
+            return db.execute(over, tuple(named.values())).rowcount
+
+    def is_first(self, jti: str, expires_at: int) -> bool:
+        """Take note of a logout token by its `jti`; False when it was here before."""
+        with self._open() as db:
+            db.execute("DELETE FROM logout_tokens WHERE expires_at <= ?", (_now(),))
+            row = (digest_of(jti), expires_at + REPLAYS_KEPT)
+            return db.execute("INSERT OR IGNORE INTO logout_tokens VALUES (?, ?)", row).rowcount == 1
 
     def remember(self, session: Session, state: str, data: dict[str, Any]) -> None:
         """Keep what the callback will need for this `state`, for this browser only."""

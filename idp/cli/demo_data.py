@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from idp import config, crypto
 from idp.cli import demo_story
@@ -68,6 +69,7 @@ def environment(port: int) -> dict[str, str]:
         "IDP_SERVER__WORKERS": "1",
         "IDP_DATABASE__URL": f"sqlite:///{DATABASE}",
         "IDP_MESSAGES__CHANNEL": "inbox",
+        "IDP_OUTBOUND__ALLOW_PRIVATE_ADDRESSES": "true",  # the portals are on loopback, and are told there who has signed out
         "IDP_TELEMETRY__LOG_LEVEL": "WARNING",
         "IDP_TELEMETRY__LOG_FORMAT": "console",
     }
@@ -108,9 +110,15 @@ def secrets() -> dict[str, str]:
     return made
 
 
+def logout_fields(address: str) -> dict[str, Any]:
+    """Where the portal at `address` is told that somebody has signed out."""
+    return {"backchannel_logout_uri": f"{address}/backchannel-logout", "backchannel_logout_session_required": True}
+
+
 def _register(portal: Portal, secret: str, port: int) -> None:
     """Have the client as it is described here, whatever an earlier run (on other ports, with another secret) left."""
     address = url(portal.at, port)
+    told = logout_fields(address)
     found = clients.find(portal.key)
     if found is None:
         clients.register(
@@ -126,6 +134,7 @@ def _register(portal: Portal, secret: str, port: int) -> None:
             secret=secret,
             client_uri=address,
             initiate_login_uri=f"{address}/sign-in",
+            **told,
             purpose=next((app.description for app in demo_story.PARTNERS if app.name == portal.name), None),
         )
         return
@@ -135,6 +144,7 @@ def _register(portal: Portal, secret: str, port: int) -> None:
         post_logout_redirect_uris=[f"{address}/signed-out"],
         client_uri=address,
         initiate_login_uri=f"{address}/sign-in",
+        **told,
     )
     if not found.has_secret(secret):
         for old in found.secrets:

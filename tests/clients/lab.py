@@ -65,6 +65,7 @@ class Lab:
     issuer: str = ""
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "lab", "use": "sig"}))
     name: str = "Анна Смирнова"
+    sid: str = "ses_lab"
     roles: dict[str, tuple[list[str], list[str]]] = field(
         default_factory=lambda: {
             "cmp_romashka": (["accountant"], ["documents:read", "finance:read"]),
@@ -85,6 +86,7 @@ class Lab:
     asked: list[dict[str, str]] = field(default_factory=list)  # authorization requests
     tokens_asked: list[dict[str, str]] = field(default_factory=list)
     userinfo_asked: int = 0
+    jwks_asked: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     access: dict[str, str] = field(default_factory=dict)  # access token: company
     refresh: dict[str, str] = field(default_factory=dict)  # living refresh token: company
@@ -118,7 +120,7 @@ class Lab:
         access, refresh = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
         self.access[access], self.refresh[refresh] = company, company
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": "portal", "exp": now + 300, "iat": now, **self.claims(company, scope)}
+        claims = {"iss": self.issuer, "aud": "portal", "exp": now + 300, "iat": now, "sid": self.sid, **self.claims(company, scope)}
         claims |= ({"nonce": nonce} if nonce else {}) | self.lie_id_token
         return {
             "access_token": access,
@@ -127,6 +129,14 @@ class Lab:
             "expires_in": self.lifetime,
             "id_token": jwt.encode({"alg": "RS256", "kid": "lab"}, claims, self.key),
         }
+
+    def logout_token(self, typ: str | None = "logout+jwt", key: RSAKey | None = None, **changes: Any) -> str:
+        """What the provider's server sends when a session has ended; `changes` replace claims, or (None) take them out."""
+        now = int(time.time())
+        claims = {"iss": self.issuer, "aud": "portal", "iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(8)}
+        claims |= {"sub": "usr_anna", "sid": self.sid, "events": {"http://schemas.openid.net/event/backchannel-logout": {}}, **changes}
+        header = {"alg": "RS256", "kid": "lab"} | ({"typ": typ} if typ else {})
+        return jwt.encode(header, {name: value for name, value in claims.items() if value is not None}, key or self.key)
 
     def app(self) -> Flask:
         app = Flask("lab")
@@ -147,6 +157,7 @@ class Lab:
 
         @app.get("/jwks")
         def jwks() -> dict[str, Any]:
+            self.jwks_asked += 1
             return {"keys": [self.key.as_dict(private=False)]}
 
         @app.get("/authorize")

@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from idp import crypto
-from idp.cli.demo_data import PORTALS
+from idp.cli.demo_data import PORTALS, logout_fields
 from idp.cli.demo_story import PARTNERS
 from idp.delegation import clients
 from tests import machine
@@ -80,6 +80,8 @@ class Stage:
                     secret=secrets[portal.key],
                     client_uri=at,
                     initiate_login_uri=f"{at}/sign-in",
+                    # Over TLS the sites have names that only the browser and the portals know.
+                    **({} if self.tls else logout_fields(at)),
                     purpose=next((app.description for app in PARTNERS if app.name == portal.name), None),
                 )
         return secrets
@@ -95,6 +97,7 @@ class Stage:
             "login": dict.fromkeys(LIMITS, 10**6),
             "telemetry": {"log_level": "WARNING"},
             "spend": PLENTY,
+            "outbound": {"allow_private_addresses": True},
         }
         for name, given in self.changes.items():
             tables[name] = tables.get(name, {}) | given
@@ -143,7 +146,7 @@ class Stage:
         """The settings of `world`, as `idp` reads them from the environment."""
         found = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         found["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "keys", "brand", "login", "messages", "telemetry", "spend"):
+        for section in ("server", "database", "keys", "brand", "login", "messages", "telemetry", "spend", "outbound"):
             for name, value in getattr(self.world.settings, section).model_dump(exclude_unset=True, mode="json").items():
                 found[f"IDP_{section.upper()}__{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
         for key, provider in self.changes.get("providers", {}).items():
