@@ -59,8 +59,11 @@ class Wanted(First):
         refetch(self.address, every=self.every, sound=self.sound)
 
 
-def find(address: str, *, max_age: float = OLD, every: float = AGAIN, sound: Sound | None = None) -> str | None:
-    """What `address` held when it was last fetched, within a unit; None: nothing sound was ever there. Raises Wanted."""
+def find(address: str, *, max_age: float = OLD, every: float = AGAIN, sound: Sound | None = None, or_older: bool = True) -> str | None:
+    """What `address` held when it was last fetched, within a unit; None: nothing sound was ever there. Raises Wanted.
+
+    What is older than `max_age` is asked for anew. Where that brings nothing, what there was is the answer, unless `or_older` is false.
+    """
     row = _row(address)
     if row is None:
         raise Wanted(address, every=every, sound=sound)
@@ -73,6 +76,8 @@ def find(address: str, *, max_age: float = OLD, every: float = AGAIN, sound: Sou
         due = row.failed is None or (_age(row.tried_at) >= LATER if max_age >= LATER else _may_ask(row, every))
         if due:
             raise Wanted(address, every=every, sound=sound)
+        if not or_older:
+            return None
     body: str = row.body
     return body
 

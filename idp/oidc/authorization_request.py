@@ -2,7 +2,7 @@
 
     1  client_id, redirect_uri     wrong: a page of ours, never a redirect (RFC 9700 §4.11.2)
     2  response_type, response_mode
-    3  request objects, details    not supported, and never ignored
+    3  registration, details       not supported, and never ignored; a request object was opened before (`request_object`)
     4  scope                       unknown ones dropped, forbidden ones refused
     5  PKCE and nonce              as the client's registration says; only S256, never the silent `plain`
     6  prompt, max_age, hints, company, account
@@ -93,9 +93,8 @@ def _require_code_flow(sent: dict[str, str]) -> None:
         raise OAuthRefusal("unsupported_response_type", "response_type is: code.")
     if sent.get("response_mode", "query") != "query":
         raise OAuthRefusal("invalid_request", "response_mode is: query.")
-    for name in ("request", "request_uri", "registration"):
-        if name in sent:
-            raise OAuthRefusal(f"{name}_not_supported", f"The parameter {name} is not supported. Send the parameters themselves.")
+    if "registration" in sent:  # of providers that nobody registers at (Core §7.2.1)
+        raise OAuthRefusal("registration_not_supported", "The parameter registration is not supported. Register the client.")
     if (
         "authorization_details" in sent
     ):  # left aside, the client would take a plain token for one that allows what it described (RFC 9396 §5)

@@ -17,6 +17,8 @@ ASCII_ONLY = frozenset(
         "client_assertion",
         "client_assertion_type",
         "redirect_uri",
+        "request",
+        "request_uri",
         "response_type",
         "response_mode",
         "grant_type",

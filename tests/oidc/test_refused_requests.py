@@ -70,7 +70,7 @@ def test_what_a_relying_party_is_told(world: World) -> None:
         ("invalid_request", {"scope": "openid", "company": "cmp_" + "0" * 26}),
         ("invalid_request", {"id_token_hint": "x.y.z"}),
         ("request_not_supported", {"request": "eyJhbGciOiJub25lIn0.e30."}),
-        ("request_uri_not_supported", {"request_uri": "https://rp.example/request.jwt"}),
+        ("invalid_request_uri", {"request_uri": "https://rp.example/request.jwt"}),
         ("registration_not_supported", {"registration": "{}"}),
         ("login_required", {"prompt": "none"}),
     ):

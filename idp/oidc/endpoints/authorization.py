@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 from idp import crypto, events
 from idp.delegation import account_choices, clients, codes, requests, scopes
+from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
-from idp.oidc import arrivals, authorization_request, guard
+from idp.oidc import arrivals, authorization_request, guard, request_object
 from idp.oidc.response_modes import device, query
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
@@ -28,13 +29,34 @@ def begin(request: Request) -> Answer:
         sent = guard.one_of_each(request.query)
     except OAuthRefusal as refusal:
         return _refused_early(request, refusal)
+    refused: request_object.Refused | None = None
+    is_object = "request" in sent or "request_uri" in sent
+    if is_object:
+        try:
+            sent = request_object.opened(sent)
+        except request_object.Refused as refusal:
+            sent, refused = refusal.sent, refusal
     request.ui_locales = tuple(sent.get("ui_locales", "").split()[:10])
-    client = authorization_request.require_client(sent)
+    client = _client(sent, refused)
     try:
+        if refused is not None:
+            raise refused
+        if client.require_signed_request_object and not is_object:
+            raise OAuthRefusal("invalid_request", "This client sends its requests signed, as request objects (request, request_uri).")
         asked = authorization_request.read(client, sent)
         return _advance(Journey(request, client, asked))
     except OAuthRefusal as refusal:
         return query.answer(sent["redirect_uri"], sent.get("state"), error=refusal.error, error_description=refusal.description)
+
+
+def _client(sent: dict[str, str], refused: request_object.Refused | None) -> Client:
+    """Who asks, and may be answered; raises WrongClient, which says rather why a request object was refused than that it is missing."""
+    try:
+        return authorization_request.require_client(sent)
+    except authorization_request.WrongClient as wrong:
+        if refused is not None:
+            wrong.error, wrong.description = refused.error, refused.description
+        raise
 
 
 def _as_get(request: Request) -> Answer:

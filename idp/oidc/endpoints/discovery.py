@@ -13,6 +13,7 @@ from idp.config import settings
 from idp.delegation import registering, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
+from idp.oidc import request_object
 from idp.oidc.client_auth import assertion, methods
 from idp.oidc.endpoints import cors
 from idp.oidc.endpoints.token import GRANT_TYPES
@@ -106,8 +107,10 @@ def _document(issuer: str) -> bytes:
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": False,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
+        "request_object_signing_alg_values_supported": list(request_object.ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "ui_locales_supported": list(languages.LANGUAGES),
         "display_values_supported": ["page"],
