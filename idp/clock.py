@@ -33,9 +33,17 @@ def timestamp() -> int:
     return int(now().timestamp())
 
 
-def correct(reference: datetime) -> timedelta:
-    """Take `reference` (UTC, the database's clock just now) as right; answers the correction that holds from here on."""
-    _clock.offset = reference - datetime.now(UTC)
+def correct(ask: Callable[[], datetime]) -> timedelta:
+    """Take the clock that `ask` reads (UTC; the database's) as right; answers the correction that holds from here on.
+
+    NOTE: its answer is of some moment while we waited for it. A correction that fits is kept: were it made anew each time, two processes
+    of one machine would differ by what each of them had to wait, and the time of one would jump back.
+    """
+    before = datetime.now(UTC)
+    reference = ask()
+    least, most = reference - datetime.now(UTC), reference - before
+    if not least <= _clock.offset <= most:
+        _clock.offset = least + (most - least) / 2
     return _clock.offset
 
 

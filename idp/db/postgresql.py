@@ -10,6 +10,7 @@ import select
 import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -201,9 +202,14 @@ def _has_news(descriptor: int) -> bool:
 
 def _take_the_time(connection: Any, _record: object) -> None:
     """A new connection tells how late it is: machines agree with the database, and so with one another (`clock`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        clock.correct(cursor.fetchone()[0])
+
+    def ask() -> datetime:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            told: datetime = cursor.fetchone()[0]
+        return told
+
+    clock.correct(ask)
     connection.rollback()
 
 

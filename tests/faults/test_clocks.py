@@ -36,14 +36,14 @@ def on_a_machine(world: World, late: float) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch, world.app.app_context():
         patch.setattr(clock, "datetime", Off)
-        clock.correct(Off.now(UTC))
+        clock.correct(lambda: Off.now(UTC))
         engine().dispose()
         try:
             yield
         finally:
             engine().dispose()
             patch.undo()
-            clock.correct(datetime.now(UTC))
+            clock.correct(lambda: datetime.now(UTC))
 
 
 def lived(world: World, phone: str, seconds: float) -> None:
