@@ -374,7 +374,12 @@ def verify_hint(token: str, *, audience: str | Collection[str] | None = None) ->
     It says whom the asker means, and proves nobody.
     """
     claims = _opened(token, "JWT", (*PUBLISHED, "retired"))
-    return claims if claims is not None and _is_ours(claims, audience) and type(claims.get("exp")) is int else None
+    return claims if claims is not None and is_hint(claims, audience) else None
+
+
+def is_hint(claims: Claims, audience: str | Collection[str] | None) -> bool:
+    """Whether what we signed, with a key or a client's secret, is an ID token."""
+    return _is_ours(claims, audience) and type(claims.get("exp")) is int
 
 
 def _opened(token: str, typ: str, states: tuple[str, ...]) -> Claims | None:

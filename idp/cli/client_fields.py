@@ -10,12 +10,17 @@ from typing import Any
 import click
 
 from idp.cli.failures import Failure
-from idp.delegation import claim_mapping, client_keys, registering, registering_keys, sectors
+from idp.delegation import claim_mapping, client_keys, registering, registering_answers, registering_keys, sectors
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
 DEVICE = "device_code"  # as people write it; the specification's name is an URN
 Command = Callable[..., Any]
+ANSWERS = {
+    "id-token": ("ID tokens", "[default: RS256]"),
+    "userinfo": ("Answers of /userinfo", "[default: they are JSON]"),
+    "introspection": ("Signed answers of /introspect", "[default: RS256]"),
+}
 
 OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--name", help="What people read on the sign-in page."),
@@ -63,7 +68,22 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
     ),
     click.option("--request-uri", "request_uris", multiple=True, help="Where request objects of it may be fetched; more than once."),
     click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
-    click.option("--id-token-alg", "id_token_signed_response_alg", type=click.Choice(registering.ALGORITHMS), help="[default: RS256]"),
+    *(
+        click.option(
+            f"--{said}-alg", name, type=click.Choice(["", *registering_answers.ALGORITHMS]), help=f"{what} are signed by it {default}"
+        )
+        for said, name, (what, default) in zip(ANSWERS, registering_answers.SIGNED, ANSWERS.values(), strict=True)
+    ),
+    *(
+        click.option(
+            f"--{said}-encryption-alg", name, type=click.Choice(["", *client_keys.ENCRYPTION]), help=f"{what} are encrypted to it, so"
+        )
+        for said, name, (what, _) in zip(ANSWERS, registering_answers.ENCRYPTED, ANSWERS.values(), strict=True)
+    ),
+    *(
+        click.option(f"--{said}-encryption-enc", name, type=click.Choice(["", *client_keys.CONTENT]), help="[default: A128CBC-HS256]")
+        for said, name in zip(ANSWERS, registering_answers.CONTENT, strict=True)
+    ),
     click.option(
         "--subject-type",
         type=click.Choice(sectors.TYPES),

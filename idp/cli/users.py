@@ -10,6 +10,7 @@ from idp.cli.explain import explain_login
 from idp.cli.failures import Failure
 from idp.cli.operator import by_operator, paged, read_phone, require_user, tell_of_more, words
 from idp.cli.output import FORMAT, as_json, done, record, table, tell
+from idp.cli.profile import update
 from idp.cli.recoveries import recoveries
 from idp.cli.setting import at_work
 from idp.credentials import password, password_limits, phone_limits, trusted_device
@@ -243,6 +244,7 @@ def mark_test(who: str, off: bool, form: str) -> None:
 
 
 users.add_command(explain_login)
+users.add_command(update)
 users.add_command(recoveries)
 
 

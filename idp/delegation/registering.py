@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import claim_mapping, logout_addresses, redirects, registering_keys, sectors
+from idp.delegation import claim_mapping, logout_addresses, redirects, registering_answers, registering_keys, sectors
 from idp.delegation.registering_keys import BY_KEY, BY_SECRET
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
@@ -20,7 +20,6 @@ KINDS = ("web", "single_page", "native", "machine")
 MACHINE = "machine"
 ACCOUNT_TYPES = ("personal", "business", "employee")
 TOKEN_FORMATS = ("jwt", "opaque")
-ALGORITHMS = ("RS256", "ES256", "Ed25519", "EdDSA", "PS256")
 TOKEN_FORMATS = ("jwt", "opaque")
 PKCE = ("required", "or_nonce", "optional")
 
@@ -57,7 +56,7 @@ FIELDS = (
     "token_endpoint_auth_method",
     *registering_keys.FIELDS,
     "pkce",
-    "id_token_signed_response_alg",
+    *registering_answers.FIELDS,
     "access_token_format",
     "purpose",
     "new_browser",
@@ -108,9 +107,10 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         _require_addresses(kind, values)
         sectors.require(values)
     _require_proof(kind, values)
-    values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
     registering_keys.require(values, by_person=kind != MACHINE)
     logout_addresses.require(kind, values)
+    registering_answers.require(values, by_person=kind != MACHINE)
+    values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
     return values
 
 
@@ -152,9 +152,6 @@ def _require_words(values: dict[str, Any]) -> None:
         raise BadInput(N_("The purpose has at most 300 characters that can be seen."))
     if any(kind not in ACCOUNT_TYPES for kind in values["account_types"]):
         raise BadInput(N_("Account types are: %(kinds)s."), kinds=", ".join(ACCOUNT_TYPES))
-    values["id_token_signed_response_alg"] = values["id_token_signed_response_alg"] or ALGORITHMS[0]
-    if values["id_token_signed_response_alg"] not in ALGORITHMS:
-        raise BadInput(N_("ID tokens are signed by one of: %(kinds)s."), kinds=", ".join(ALGORITHMS))
     values["access_token_format"] = values["access_token_format"] or TOKEN_FORMATS[0]
     if values["access_token_format"] not in TOKEN_FORMATS:
         raise BadInput(N_("Access tokens are: %(kinds)s."), kinds=", ".join(TOKEN_FORMATS))

@@ -15,8 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from idp import keyring
-from idp.delegation import clients, codes, scopes
+from idp.delegation import clients, codes, hints, scopes
 from idp.delegation.clients import Client
 from idp.delegation.requests import Asked
 from idp.delegation.subjects import user_of
@@ -161,7 +160,7 @@ def _with_hint(client: Client, asked: Asked, id_token_hint: str | None) -> Asked
     """A hint says whom the client means; it may have expired, and it proves nobody (Core §3.1.2.1)."""
     if id_token_hint is None:
         return asked
-    hint = keyring.verify_hint(id_token_hint, audience=client.id)
+    hint = hints.find(id_token_hint, audience=client.id)
     user_id = user_of(client, hint["sub"]) if hint is not None else None
     if hint is None or user_id is None:
         raise OAuthRefusal("invalid_request", "id_token_hint is not an ID token that we issued to this client.")

@@ -21,6 +21,11 @@ def json_response(value: object, *, status: int = 200, headers: tuple[tuple[str,
     return Response(body, status=status, headers=[JSON_TYPE, NO_STORE, ("Pragma", "no-cache"), *every_headers(), *headers])
 
 
+def text_response(text: str, kind: str) -> Response:
+    """An answer that is a text of this media type, and that no cache keeps."""
+    return Response(text.encode(), headers=[("Content-Type", kind), NO_STORE, ("Pragma", "no-cache"), *every_headers()])
+
+
 def status_of(refusal: Refusal) -> int:
     """The HTTP status of a refusal."""
     return refusal.http_status if isinstance(refusal, OAuthRefusal) else refusal.status

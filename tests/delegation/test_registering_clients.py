@@ -178,7 +178,7 @@ def test_loopback_in_production(told, tmp_path) -> None:
         {"kind": "machine", "redirect_uris": [], "grant_types": [registering.DEVICE_CODE]},
         {"redirect_uris": [], "grant_types": ["authorization_code", registering.DEVICE_CODE]},
         {"id_token_signed_response_alg": "none"},
-        {"id_token_signed_response_alg": "HS256"},
+        {"id_token_signed_response_alg": "HS512"},
         {"client_id": "a b"},
         {"client_id": "../x"},
         {"client_id": "x"},

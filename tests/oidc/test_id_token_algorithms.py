@@ -16,13 +16,13 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from idp.delegation import registering
+from idp.delegation import registering_answers
 from idp.errors import BadInput
 from tests.oidc.asking import error_at, phone, signed_in
 from tests.oidc.test_discovery import OPENID
 from tests.world import World, answer_of, claims_of
 
-BY_KEY = [algorithm for algorithm in registering.ALGORITHMS if algorithm != "HS256"]
+BY_KEY = [algorithm for algorithm in registering_answers.ALGORITHMS if algorithm != "HS256"]
 
 
 def header_of(token: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_what_nobody_gets(world: World, algorithm: str) -> None:
 def test_discovery_lists_them(world: World) -> None:
     """Discovery §3: RS256 among them, first."""
     listed = world.browser().get(OPENID).json()["id_token_signing_alg_values_supported"]
-    assert listed == list(registering.ALGORITHMS)
+    assert listed == list(registering_answers.ALGORITHMS)
     assert listed[0] == "RS256"
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from idp import languages
 from idp.config import settings
-from idp.delegation import registering, sectors
+from idp.delegation import client_keys, registering_answers, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
 from idp.oidc import request_object
@@ -94,7 +94,12 @@ def _document(issuer: str) -> bytes:
         "device_authorization_endpoint": f"{issuer}/device_authorization",
         "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
         "subject_types_supported": list(sectors.TYPES),
-        "id_token_signing_alg_values_supported": list(registering.ALGORITHMS),
+        **{
+            f"{each}_signing_alg_values_supported": list(registering_answers.ALGORITHMS)
+            for each in ("id_token", "userinfo", "introspection")
+        },
+        **{f"{each}_encryption_alg_values_supported": list(client_keys.ENCRYPTION) for each in ("id_token", "userinfo", "introspection")},
+        **{f"{each}_encryption_enc_values_supported": list(client_keys.CONTENT) for each in ("id_token", "userinfo", "introspection")},
         "token_endpoint_auth_methods_supported": list(methods.SUPPORTED),
         "token_endpoint_auth_signing_alg_values_supported": list(assertion.ALGORITHMS),
         "introspection_endpoint_auth_methods_supported": [method for method in methods.SUPPORTED if method != "none"],

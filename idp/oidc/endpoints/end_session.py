@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from idp import keyring
-from idp.delegation import clients
+from idp.delegation import clients, hints
 from idp.delegation.clients import Client
 from idp.delegation.subjects import session_of, subject
 from idp.errors import TooLarge
@@ -89,7 +88,7 @@ def _locales(sent: dict[str, str]) -> tuple[str, ...]:
 
 def _read(sent: dict[str, str]) -> Asked:
     """NOTE: an address is kept only when it is registered, byte by byte, for a client that is named by a good hint or by `client_id`."""
-    hint = keyring.verify_hint(sent["id_token_hint"]) if "id_token_hint" in sent else None
+    hint = hints.find(sent["id_token_hint"]) if "id_token_hint" in sent else None
     named = sent.get("client_id")
     if hint is not None and named not in {None, hint["aud"]}:
         hint = None  # the hint is another client's: it counts for nothing

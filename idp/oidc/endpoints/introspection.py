@@ -1,21 +1,22 @@
-"""`POST /introspect` (RFC 7662): whether a token stands at this moment, and what it stands for now, not when it was made.
+"""`POST /introspect` (RFC 7662, RFC 9701): whether a token stands at this moment, and what it stands for now, not when it was made.
 
 Only for clients that prove themselves, and each about its own tokens alone: who holds somebody else's learns nothing from us.
 """
 
 from __future__ import annotations
 
-from idp.delegation import access_tokens, claims, tokens
+from idp.delegation import access_tokens, answers, claims, tokens
 from idp.delegation.tokens import Opened
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.client_auth.methods import invalid_client
 from idp.oidc.endpoints.token import server
 from idp.oidc.server import ProtocolRequest
-from idp.web.faces import json_response
+from idp.web.faces import json_response, text_response
 from idp.web.http import Request, Response
 
 INACTIVE = {"active": False}
+JWT = f"application/{answers.INTROSPECTION}"
 
 
 def introspect(request: Request) -> Response:
@@ -27,9 +28,15 @@ def introspect(request: Request) -> Response:
     if "token" not in asked.parameters:
         raise OAuthRefusal("invalid_request", "token is missing.")
     opened = _find(asked.parameters["token"])
-    if opened is None or opened.client.id != client.id:
-        return json_response(INACTIVE)
-    return json_response(claims.introspection(opened))
+    told = INACTIVE if opened is None or opened.client.id != client.id else claims.introspection(opened)
+    if not _wants_jwt(request.header("Accept")):
+        return json_response(told)
+    return text_response(answers.introspection(client, told), JWT)
+
+
+def _wants_jwt(accept: str) -> bool:
+    """Whether it asks for a signed answer by name (RFC 9701 §4); JSON is what everybody else gets."""
+    return JWT in accept.lower() and any(each.partition(";")[0].strip() == JWT for each in accept.lower().split(","))
 
 
 def _find(token: str) -> Opened | None:

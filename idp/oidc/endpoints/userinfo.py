@@ -1,14 +1,17 @@
-"""`/userinfo` (OpenID Connect Core §5.3, RFC 6750): who the person is at this moment, for a client that holds an access token."""
+"""`/userinfo` (OpenID Connect Core §5.3, RFC 6750): who the person is at this moment, for a client that holds an access token.
+
+JSON, or a JWT where the client is registered for one, signed or encrypted; its `Accept` decides nothing.
+"""
 
 from __future__ import annotations
 
 import re
 
-from idp.delegation import access_tokens, claims, scopes
+from idp.delegation import access_tokens, answers, claims, scopes
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
-from idp.web.faces import json_response
+from idp.web.faces import json_response, text_response
 from idp.web.http import Request, Response
 
 BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
@@ -36,7 +39,10 @@ def _answer(request: Request) -> Response:
         raise refuse("invalid_token", "This access token is a client's own. Nobody signed in.")
     if scopes.OPENID not in opened.scopes:
         raise refuse("insufficient_scope", "The access token needs the scope openid.", status=403)
-    return cors.allow(json_response(claims.userinfo(opened.client, opened.found, opened.scopes)), request, opened.client)
+    content = claims.userinfo(opened.client, opened.found, opened.scopes)
+    wrapped = answers.userinfo(opened.client, content)
+    answered = json_response(content) if wrapped is None else text_response(wrapped, "application/jwt")
+    return cors.allow(answered, request, opened.client)
 
 
 def _token(request: Request) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from idp import keyring, telemetry
 from idp.config import settings
-from idp.delegation import access_tokens, claims
+from idp.delegation import access_tokens, answers, claims
 from idp.delegation.clients import Client
 from idp.delegation.scopes import OPENID, remaining
 from idp.delegation.tokens import Present
@@ -16,13 +16,16 @@ from idp.errors import OAuthRefusal
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What was granted; nothing is signed yet. `opaque`: the access token, where the client has it so; else a JWT is still to be made."""
+    """What was granted; nothing is signed yet. `opaque`: the access token, where the client has it so; else a JWT is still to be made.
+    `envelope`: how the ID token is encrypted.
+    """
 
     client: Client
     found: Present
     scopes: tuple[str, ...]
     nonce: str | None
     opaque: str | None
+    envelope: answers.Envelope | None = None
 
 
 def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None) -> Granted:
@@ -31,7 +34,8 @@ def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str
     if not left:
         raise OAuthRefusal("invalid_scope", "This client may not ask for any of these scopes now.")
     opaque = access_tokens.issue_opaque(client, found, left) if client.access_token_format == "opaque" else None
-    return Granted(client, found, left, nonce, opaque)
+    envelope = answers.id_token_envelope(client) if OPENID in left else None
+    return Granted(client, found, left, nonce, opaque, envelope)
 
 
 def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
@@ -53,6 +57,6 @@ def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
         algorithm = client.id_token_signed_response_alg
         content = claims.id_token(client, found, scopes, nonce=granted.nonce)
         content["at_hash"] = claims.half_hash(access_token, algorithm)
-        body["id_token"] = keyring.sign(content, typ="JWT", algorithm=algorithm)
+        body["id_token"] = answers.id_token(client, content, granted.envelope)
     telemetry.count_token(grant_type)
     return body

@@ -7,7 +7,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import grants
 
 from idp import events
-from idp.delegation import codes, tokens
+from idp.delegation import answers, codes, tokens
 from idp.errors import OAuthRefusal
 from idp.oidc.grant_types.answer import answer, grant
 
@@ -24,6 +24,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
         for name in ("code", "redirect_uri"):
             if name not in sent:
                 raise OAuthRefusal("invalid_request", f"{name} is missing.")
+        answers.id_token_envelope(client)  # what cannot be answered is not spent
         verifier = sent.get("code_verifier", "")
         if client.is_public and not verifier:
             raise OAuthRefusal(

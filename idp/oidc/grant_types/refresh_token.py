@@ -6,7 +6,7 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import grants
 
-from idp.delegation import tokens
+from idp.delegation import answers, tokens
 from idp.delegation.scopes import SUPPORTED
 from idp.delegation.tokens import Family
 from idp.directory.accounts import Standing
@@ -26,6 +26,7 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             raise OAuthRefusal("unauthorized_client", "This client is not registered for refresh tokens.")
         if "refresh_token" not in sent:
             raise OAuthRefusal("invalid_request", "refresh_token is missing.")
+        answers.id_token_envelope(client)  # what cannot be answered is not spent
         # Many libraries repeat the scope of the authorization request here, words included that we never knew.
         narrowed = [scope for scope in sent.get("scope", "").split() if scope in SUPPORTED]
         found, given = tokens.refresh(

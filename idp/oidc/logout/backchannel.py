@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from idp import clock, crypto, events, keyring, outbound, outbox
+from idp import clock, crypto, events, outbound, outbox
 from idp.config import settings
 from idp.db.session import reads
-from idp.delegation import clients, redirects, session_clients, subjects
+from idp.delegation import answers, clients, redirects, session_clients, subjects
 from idp.delegation.clients import Client
 
 KIND = "logout"  # of the outbox rows, each in the lane of its receiver
@@ -75,7 +75,7 @@ def logout_token(client: Client, sub: str, sid: str) -> str:
         "sid": sid,
         "events": {EVENT: {}},
     }
-    return keyring.sign(claims, typ=TYPE, algorithm=client.id_token_signed_response_alg)
+    return answers.signed(client, claims, typ=TYPE, algorithm=client.id_token_signed_response_alg)
 
 
 def deliver(row_id: str, payload: Mapping[str, Any], *, expires_at: datetime | None = None) -> str | None:
