@@ -75,6 +75,7 @@ from idp.oidc.endpoints import (
     token,
     userinfo,
 )
+from idp.oidc.logout import session_state
 from idp.web import language, static_files
 from idp.web.http import Answer
 from idp.web.serve import Mode, Route
@@ -138,6 +139,7 @@ ROUTES: tuple[Route, ...] = (
     _foreign("/end_session", end_session.end_session, "writes"),
     _form("/end_session/confirm", end_session.confirm),
     _page("/signed-out", end_session.signed_out, "none"),
+    _machine("/check_session", session_state.check_session, "GET", "none"),
     # Signing in
     _page("/login/<flow>", flow.view, "writes"),
     _page("/login/<flow>/people", people.show, "reads"),

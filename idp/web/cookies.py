@@ -2,15 +2,21 @@
 
 With an https issuer they are `__Host-idp_…` and Secure; on http://localhost both are left off together. SameSite is Lax: a Strict one is
 not sent on the first navigation that comes from a relying party.
+
+One is for scripts, in a frame of ours on a relying party's page: `session_state` says that the session is another one than before, and
+nothing else (OpenID Connect Session Management 1.0). It goes wherever the session's own cookie goes; to us it proves nothing.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from idp import crypto
 from idp.config import settings
 
-SHORT_NAMES = ("session", "login", "browser", "language", "shared", "undo", "recovery")
+SHORT_NAMES = ("session", "login", "browser", "language", "shared", "undo", "recovery", "session_state")
+FOR_SCRIPTS = "session_state"
+PURPOSE = "browser state"
 
 
 @lru_cache(maxsize=32)
@@ -31,11 +37,18 @@ def cookie_name(short: str) -> str:
 def cookie_header(short: str, value: str, max_age: int | None) -> str:
     """The value of `Set-Cookie`."""
     parts = [f"{cookie_name(short)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if short == FOR_SCRIPTS:  # SameSite=None goes with Secure only; on http://localhost all ports are one site
+        parts[2:] = ["SameSite=None" if is_secure() else "SameSite=Lax"]
     if is_secure():
         parts.append("Secure")
     if max_age is not None:
         parts.append(f"Max-Age={max_age}")
     return "; ".join(parts)
+
+
+def browser_state(session_secret: str) -> str:
+    """What scripts may know of the session that `session_secret` opens: the same as long as it is the same; empty without one."""
+    return crypto.derive_text(PURPOSE, session_secret) if session_secret else ""
 
 
 def read_cookies(header: str) -> dict[str, str]:

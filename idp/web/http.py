@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from idp.config import settings
 from idp.errors import N_, BadInput, Refusal, TooLarge
 from idp.web import multipart
-from idp.web.cookies import cookie_header, cookie_name, read_cookies
+from idp.web.cookies import FOR_SCRIPTS, browser_state, cookie_header, cookie_name, read_cookies
 
 FORM = "application/x-www-form-urlencoded"
 FIELDS = 200  # of one query or form
@@ -233,10 +233,14 @@ class Answer:
     def set_cookie(self, name: str, value: str, max_age: int | None = None) -> None:
         """Give the browser one of our cookies by its short name; without `max_age` (seconds) it ends with the browser."""
         self.headers.append(("Set-Cookie", cookie_header(name, value, max_age)))
+        if name == "session":
+            self.headers.append(("Set-Cookie", cookie_header(FOR_SCRIPTS, browser_state(value), max_age)))
 
     def delete_cookie(self, name: str) -> None:
         """Take the cookie back."""
         self.headers.append(("Set-Cookie", cookie_header(name, "", 0)))
+        if name == "session":
+            self.headers.append(("Set-Cookie", cookie_header(FOR_SCRIPTS, "", 0)))
 
 
 class Response(Answer):

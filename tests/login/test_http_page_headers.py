@@ -206,15 +206,20 @@ def test_what_may_be_kept(world: World) -> None:
 
 
 def test_cookies(world: World, party: Party) -> None:
-    """ASVS 5.0 §3.3: each cookie of a sign-in is HttpOnly, Lax, for this host and every path; values are not to be read."""
+    """ASVS 5.0 §3.3: each cookie of a sign-in is HttpOnly, Lax, for this host and every path; values are not to be read.
+
+    One is for scripts, and opens nothing (`tests/oidc/test_session_management.py`).
+    """
     browser = world.browser()
     lines = browser.get("/authorize", params=party.asks()).headers.get_list("Set-Cookie")
     page = at_code(world, browser, party, ANNA)
     lines += browser.submit(page, code=right_code(world, page)).headers.get_list("Set-Cookie")
     lines += browser.get("/language?to=ru&next=/").headers.get_list("Set-Cookie")
-    assert [line.partition("=")[0] for line in lines] == ["idp_login", "idp_session", "idp_browser", "idp_language"]
+    assert [line.partition("=")[0] for line in lines] == ["idp_login", "idp_session", "idp_session_state", "idp_browser", "idp_language"]
     for line in lines:
-        assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(line.split("; "))
+        for_scripts = line.startswith("idp_session_state=")
+        assert {"Path=/", "SameSite=Lax"} <= set(line.split("; "))
+        assert ("HttpOnly" in line.split("; ")) is not for_scripts
         assert "Domain" not in line
         assert "usr_" not in line
         assert "ses_" not in line

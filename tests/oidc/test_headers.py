@@ -132,7 +132,13 @@ def test_cookies(world: World, story) -> None:
     assert sent[0].startswith("idp_login=")
     assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(sent[0].split("; "))
     assert "Domain" not in sent[0]
-    assert {cookie.name for cookie in browser.cookies.jar} <= {"idp_login", "idp_session", "idp_browser", "idp_language"}
+    assert {cookie.name for cookie in browser.cookies.jar} <= {
+        "idp_login",
+        "idp_session",
+        "idp_session_state",
+        "idp_browser",
+        "idp_language",
+    }
 
 
 def test_cookies_of_an_https_issuer(told) -> None:

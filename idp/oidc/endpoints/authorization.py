@@ -11,6 +11,8 @@ from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
 from idp.oidc import arrivals, authorization_request, guard, request_object
+from idp.oidc import arrivals, authorization_request, guard
+from idp.oidc.logout import session_state
 from idp.oidc.response_modes import device, query
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
@@ -169,7 +171,9 @@ def _issue(journey: Journey) -> Answer:
     if asked.device is not None:
         answered = device.allow(asked.device, asked, **issued)
     else:
-        answered = query.answer(asked.redirect_uri, asked.state, code=codes.issue(asked, **issued))
+        said = session_state.parameters(journey)
+        answered = query.answer(asked.redirect_uri, asked.state, code=codes.issue(asked, **issued), **said)
+        session_state.settle(journey.request, answered, said)
     if journey.parked is not None:
         events.record(
             "authorization.granted",
