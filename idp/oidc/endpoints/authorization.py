@@ -11,7 +11,6 @@ from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
 from idp.oidc import arrivals, authorization_request, guard, request_object
-from idp.oidc import arrivals, authorization_request, guard
 from idp.oidc.logout import session_state
 from idp.oidc.response_modes import device, query
 from idp.oidc.steps.journey import Journey
