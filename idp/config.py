@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from idp import config_passkeys, config_source
+from idp import config_passkeys, config_resources, config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
 from idp.config_outbound import Outbound
 from idp.config_providers import Provider, problem_with
 from idp.config_redis import Redis
+from idp.config_resources import Resource
 from idp.config_source import TextList
 from idp.config_spend import Spend
 
@@ -326,6 +327,7 @@ class Settings(BaseSettings):
     spend: Spend = Spend()
     outbound: Outbound = Outbound()
     providers: dict[str, Provider] = {}
+    resources: dict[str, Resource] = {}
 
     @model_validator(mode="after")
     def _pairs(self) -> Settings:
@@ -339,6 +341,8 @@ class Settings(BaseSettings):
             raise ValueError(f"[login] {misfit}")
         if confused := problem_with(self.providers):
             raise ValueError(f"[providers] {confused}")
+        if unclear := config_resources.problem_with(self.resources, self.server.issuer):
+            raise ValueError(f"[resources] {unclear}")
         if len(self.login.code_pauses) < self.login.code_sends:
             raise ValueError("[login] code_pauses needs one pause for each of code_sends")
         return self

@@ -7,7 +7,7 @@ from typing import Any
 from idp import languages
 from idp.account import entry, shell
 from idp.account.entry import Me
-from idp.delegation import apps, clients
+from idp.delegation import apps, clients, resources
 from idp.delegation.apps import App
 from idp.directory import accounts
 from idp.errors import N_, NotFound
@@ -42,7 +42,7 @@ def show_one(request: Request, client_id: str) -> Answer:
     shown: dict[str, Any] = {
         **_shown(app, client, language),
         "see": items(SEEN) or [{"title": say(language, N_("That you have an ID here")), "detail": None}],
-        "do": items(DONE),
+        "do": [*items(DONE), *({"title": text, "detail": where} for text, where in resources.described(app.scopes))],
         "accounts": [row(standing, language) for standing in standings if standing.user_id == me.id],
         "purpose": client.purpose,
         "policy_url": client.policy_uri,

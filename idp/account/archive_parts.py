@@ -174,6 +174,7 @@ def _app(client_id: str, language: str) -> str:
 def consents(user_id: str, language: str) -> Rows:
     """What apps were allowed, also what was withdrawn."""
     said = {scope: languages.gettext(language, title) for scope, title, _ in (*SEEN, *DONE)}
+    said |= {scope: text for each in settings().resources.values() for scope, text in each.scopes.items() if text}
     theirs = sa.select(Consent).where(Consent.user_id == user_id).order_by(Consent.granted_at.desc()).limit(MOST)
     return [
         {

@@ -30,7 +30,7 @@ from idp.credentials.tables import (
 )
 from idp.db.columns import Base, table
 from idp.db.session import changed, session
-from idp.delegation.tables import AccountChoice, Code, Consent, OpaqueToken, SessionClient, TokenFamily
+from idp.delegation.tables import AccountChoice, Code, Consent, DeviceAuthorization, OpaqueToken, SessionClient, TokenFamily
 from idp.directory import deletion, users
 from idp.directory.tables import Account, Picture, User
 from idp.languages import negotiate
@@ -86,6 +86,7 @@ ERASED: tuple[Erased, ...] = (
     # What apps were given
     Erased(OpaqueToken, _of_families),
     _by_user(Code),
+    Erased(DeviceAuthorization, lambda user_id: table(DeviceAuthorization).c.issued["user_id"].as_string() == user_id),
     _by_user(TokenFamily),
     _by_user(SessionClient),
     _by_user(AccountChoice),

@@ -36,7 +36,7 @@ def check(form: str) -> None:
         (
             f"[{section}] {key}",
             _written(value),
-            "" if section == "providers" or key in getattr(settings, section).model_fields_set else "default",
+            "" if section in {"providers", "resources"} or key in getattr(settings, section).model_fields_set else "default",
         )
         for section, part in values.items()
         for key, value in part.items()

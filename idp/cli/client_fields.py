@@ -14,6 +14,7 @@ from idp.delegation import claim_mapping, client_keys, registering, registering_
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
+MORE_LISTS = ("request_uris", "resources")  # that may be none at all
 DEVICE = "device_code"  # as people write it; the specification's name is an URN
 Command = Callable[..., Any]
 ANSWERS = {
@@ -30,6 +31,9 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, help="Where they come back to after signing out."
     ),
     click.option("--scope", help=f"What it may ask for, separated by spaces [default: {SCOPES}; of a machine: nothing]"),
+    click.option(
+        "--resource", "resources", multiple=True, metavar="ADDRESS", help='A [resources."<address>"] that it may get tokens for (RFC 8707).'
+    ),
     click.option(
         "--grant-type",
         "grant_types",
@@ -144,9 +148,9 @@ def said(given: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in registering.FIELDS:
         value = given.get(name)
-        if name in (*registering.LISTS, "request_uris") and value:
+        if name in (*registering.LISTS, *MORE_LISTS) and value:
             found[name] = [each for each in value if each]
-        elif name not in {*registering.LISTS, "request_uris", "names", "jwks", "providers", "claim_mapping"} and value is not None:
+        elif name not in {*registering.LISTS, *MORE_LISTS, "names", "jwks", "providers", "claim_mapping"} and value is not None:
             found[name] = value
     if "grant_types" in found:
         found["grant_types"] = [registering.DEVICE_CODE if each == DEVICE else each for each in found["grant_types"]]

@@ -19,8 +19,9 @@ from idp.config import settings
 from idp.db.columns import table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, insert_or_ignore, session
-from idp.delegation import clients, tokens
+from idp.delegation import clients, resources, tokens
 from idp.delegation.clients import Client
+from idp.delegation.resources import Target
 from idp.delegation.scopes import asks_for_account, remaining
 from idp.delegation.subjects import session_of, user_of
 from idp.delegation.tables import OpaqueToken, RevokedToken, TokenFamily
@@ -44,12 +45,13 @@ class _Said(NamedTuple):
     account_id: object
     issued_at: int
     expires_at: int
+    audience: str | None  # none: our own API
 
 
-def issue_opaque(client: Client, found: Present | None, scopes: Collection[str]) -> str:
+def issue_opaque(client: Client, found: Present | None, scopes: Collection[str], target: Target | None = None) -> str:
     """One more opaque access token, of a family or (`found` is None) for the client itself; only its digest is kept.
 
-    It is good for `[oidc] access_token_lifetime` seconds.
+    It is good as long as `target` says; without one it is for our own API, for `[oidc] access_token_lifetime` seconds.
     """
     family = found.family if found else None
     token, now = crypto.new_secret(), clock.now()
@@ -62,8 +64,9 @@ def issue_opaque(client: Client, found: Present | None, scopes: Collection[str])
             "family_id": family.id if family else None,
             "account_id": family.account_id if family and asks_for_account(tuple(scopes)) else None,
             "scopes": list(scopes),
+            "audience": [target.audience] if target else None,
             "created_at": now,
-            "expires_at": now + timedelta(seconds=settings().oidc.access_token_lifetime),
+            "expires_at": now + timedelta(seconds=target.lifetime if target else settings().oidc.access_token_lifetime),
         },
     )
     return token
@@ -85,13 +88,15 @@ _BY_JTI = tokens.LOOK.where(_families.c.id == sa.bindparam("family_id"), ~sa.exi
 _IS_REVOKED = Ready(sa.select(sa.exists().where(_revoked.c.jti == sa.bindparam("jti"))))
 
 
-def find(token: str) -> Opened | None:
-    """An access token that stands now, in one statement (one more where an account was chosen); None for whatever reason.
+def find(token: str, *, for_any: bool = False) -> Opened | None:
+    """An access token that stands now, in one statement (one more where an account was chosen); None for whatever reason, one that is for
+    another resource server among them, unless it is `for_any`.
 
     It stands while its signature, its time, its client, its person, its account and, without `offline_access`, its session do (case 30),
     and for as many of its scopes as the client is still registered for.
     """
-    return _find_opaque(token) if OPAQUE.fullmatch(token) else _find_jwt(token)
+    opened = _find_opaque(token) if OPAQUE.fullmatch(token) else _find_jwt(token, for_any)
+    return opened if opened is None or opened.audience is None or for_any else None
 
 
 def _find_opaque(token: str) -> Opened | None:
@@ -99,7 +104,8 @@ def _find_opaque(token: str) -> Opened | None:
     if row is None or row.t_expires_at <= clock.now():
         return None
     issued, expires = int(row.t_created_at.timestamp()), int(row.t_expires_at.timestamp())
-    said = _Said(row.t_jti, tuple(row.t_scopes), row.t_account_id, issued, expires)
+    audience = row.t_audience[0] if row.t_audience else None
+    said = _Said(row.t_jti, tuple(row.t_scopes), row.t_account_id, issued, expires, audience)
     client = clients.find(row.t_client_id)
     if client is None:
         return None
@@ -108,15 +114,16 @@ def _find_opaque(token: str) -> Opened | None:
     return _standing(row, said, client) if row.f_id is not None else None
 
 
-def _find_jwt(token: str) -> Opened | None:
-    claims = _open(token)
+def _find_jwt(token: str, for_any: bool) -> Opened | None:
+    claims = _open(token, for_any=for_any)
     match = JTI.fullmatch(claims["jti"]) if claims else None
     if claims is None or match is None:
         return None
     client = clients.find(claims["client_id"])
     if client is None:
         return None
-    said = _Said(match[0], tuple(claims["scope"].split()), claims.get("account_id"), claims["iat"], claims["exp"])
+    audience = None if claims["aud"] == settings().server.issuer else claims["aud"]
+    said = _Said(match[0], tuple(claims["scope"].split()), claims.get("account_id"), claims["iat"], claims["exp"], audience)
     if match[1] is None:
         revoked = session.execute(_IS_REVOKED, {"jti": match[0]}).scalar()
         return None if revoked or claims["sub"] != client.id else _for_itself(said, client)
@@ -124,9 +131,9 @@ def _find_jwt(token: str) -> Opened | None:
     return _standing(row, said, client) if row is not None and row.f_user_id == user_of(client, claims["sub"]) else None
 
 
-def _open(token: str) -> dict[str, Any] | None:
+def _open(token: str, *, for_any: bool) -> dict[str, Any] | None:
     """The claims of a JWT of ours that has not run out."""
-    claims = keyring.verify(token, typ=TYPE, audience=settings().server.issuer)
+    claims = keyring.verify(token, typ=TYPE, audience=None if for_any else settings().server.issuer)
     if claims is None or not all(type(claims.get(name)) is str for name in ("jti", "sub", "client_id", "scope")):
         return None
     return claims
@@ -137,21 +144,30 @@ def _standing(row: Any, said: _Said, client: Client) -> Opened | None:
         found = tokens.require_present(row, client.scopes)
     except OAuthRefusal:
         return None
-    scopes = remaining(said.scopes, client.scopes)
+    scopes = _left(said, client)
     if found.family.client_id != client.id or not scopes:
         return None
     # A token is for one account: it does not follow when the family is switched to another company.
     named = asks_for_account(said.scopes) or said.account_id is not None
     if named and said.account_id != found.family.account_id:
         return None
-    return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, found)
+    return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, found, said.audience)
+
+
+def _left(said: _Said, client: Client) -> tuple[str, ...]:
+    """The scopes that it is still good for; none, too, where its client may not name its resource any more, or there is none."""
+    scopes = remaining(said.scopes, client.scopes)
+    if said.audience is None:
+        return scopes
+    resource = resources.stands(client, said.audience)
+    return remaining(scopes, resource.scopes) if resource else ()
 
 
 def _for_itself(said: _Said, client: Client) -> Opened | None:
-    scopes = remaining(said.scopes, client.scopes)
+    scopes = _left(said, client)
     if FOR_ITSELF not in client.grant_types or not scopes:
         return None
-    return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, None)
+    return Opened(said.jti, "Bearer", client, scopes, said.issued_at, said.expires_at, None, said.audience)
 
 
 def revoke(token: str, *, client: Client) -> None:
@@ -161,7 +177,7 @@ def revoke(token: str, *, client: Client) -> None:
     """
     if OPAQUE.fullmatch(token):
         _revoke_opaque(token, client)
-    elif claims := _open(token):
+    elif claims := _open(token, for_any=True):
         _revoke_jwt(claims, client)
 
 

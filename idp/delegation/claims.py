@@ -14,6 +14,7 @@ from idp import clock, crypto
 from idp.config import settings
 from idp.delegation.claim_mapping import applied
 from idp.delegation.clients import Client
+from idp.delegation.resources import Target
 from idp.delegation.scopes import ACCOUNT, COMPANIES, COMPANY, asks_for_account
 from idp.delegation.subjects import session_id, subject
 from idp.delegation.tokens import Opened, Present
@@ -25,26 +26,26 @@ LISTED_COMPANIES = 100
 EDWARDS = frozenset({"Ed25519", "EdDSA"})
 
 
-def access_token(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
-    """The claims of a JWT access token (RFC 9068 §2.2) for our own API."""
+def access_token(client: Client, found: Present, scopes: tuple[str, ...], target: Target | None = None) -> Claims:
+    """The claims of a JWT access token (RFC 9068 §2.2) for `target`; None: our own API."""
     now = clock.timestamp()
     claims = {
-        **_registered(client, scopes),
+        **_registered(client, scopes, target.audience if target else None),
         "iat": now,
-        "exp": now + settings().oidc.access_token_lifetime,
+        "exp": now + (target.lifetime if target else settings().oidc.access_token_lifetime),
         "jti": found.family.new_jti(),
         **_acting(client, found, scopes),
     }
     return claims if client.mapping is None else applied(client.mapping, claims)
 
 
-def machine_access_token(client: Client, scopes: tuple[str, ...]) -> Claims:
+def machine_access_token(client: Client, scopes: tuple[str, ...], target: Target | None = None) -> Claims:
     """The claims of an access token that a client asked for itself (RFC 9068 §2.2): no person, no session. `sub` is the client."""
     now = clock.timestamp()
     return {
-        **_registered(client, scopes),
+        **_registered(client, scopes, target.audience if target else None),
         "iat": now,
-        "exp": now + settings().oidc.access_token_lifetime,
+        "exp": now + (target.lifetime if target else settings().oidc.access_token_lifetime),
         "jti": crypto.new_id("tok"),
         "sub": client.id,
     }
@@ -55,7 +56,7 @@ def introspection(opened: Opened) -> Claims:
     claims = {
         "active": True,
         "token_type": opened.token_type,
-        **_registered(opened.client, opened.scopes),
+        **_registered(opened.client, opened.scopes, opened.audience),
         "iat": opened.issued_at,
         "exp": opened.expires_at,
         "jti": opened.jti,
@@ -64,9 +65,9 @@ def introspection(opened: Opened) -> Claims:
     return claims if opened.client.mapping is None else applied(opened.client.mapping, claims)
 
 
-def _registered(client: Client, scopes: tuple[str, ...]) -> Claims:
+def _registered(client: Client, scopes: tuple[str, ...], audience: str | None) -> Claims:
     issuer = settings().server.issuer
-    return {"iss": issuer, "aud": issuer, "client_id": client.id, "scope": " ".join(scopes)}
+    return {"iss": issuer, "aud": audience or issuer, "client_id": client.id, "scope": " ".join(scopes)}
 
 
 def _acting(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:

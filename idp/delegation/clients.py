@@ -231,6 +231,7 @@ def register(
     """
     values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
     registering.require_providers(kind, values["providers"])
+    registering.require_resources(values["resources"])
     if client_id is not None:
         registering.require_id(client_id)
     by_secret = values["token_endpoint_auth_method"] in BY_SECRET
@@ -269,6 +270,7 @@ def update(client_id: str, **changes: Any) -> Client:
             kept[other] = None
     after = registering.require(before["kind"], kept | _known(changes))
     registering.require_providers(before["kind"], changes.get("providers"))
+    registering.require_resources(changes.get("resources"))
     sectors.require_same(before, after)
     differing = [name for name in (*FIELDS, "sector_identifier") if after[name] != before[name]]
     if not differing:

@@ -51,6 +51,7 @@ FIELDS = (
     "redirect_uris",
     "post_logout_redirect_uris",
     "scopes",
+    "resources",
     "grant_types",
     "account_types",
     "token_endpoint_auth_method",
@@ -95,8 +96,9 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     values["new_browser"] = values["new_browser"] or NEW_BROWSER[0]
     if values["new_browser"] not in NEW_BROWSER:
         raise BadInput(N_("What a new browser shows is one of: %(ways)s."), ways=", ".join(NEW_BROWSER))
+    values["resources"] = list(dict.fromkeys(values["resources"] or ())) or None
     _require_words(values)
-    _require_scopes(kind, values["scopes"])
+    _require_scopes(kind, values)
     _require_grant_types(kind, values)
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
@@ -172,14 +174,27 @@ def require_providers(kind: str, keys: list[str] | None) -> None:
         raise BadInput(N_("Nobody signs in at a machine: it offers no other providers."))
 
 
-def _require_scopes(kind: str, scopes: list[str]) -> None:
+def require_resources(named: list[str] | None) -> None:
+    """Raise BadInput for a resource server that is not configured. Asked only when they are named, as above."""
+    configured = settings().resources
+    if unknown := [address for address in named or () if address not in configured]:
+        raise BadInput(
+            N_("There is no resource %(resource)s. Configured are: %(known)s."),
+            resource=unknown[0][:200],
+            known=", ".join(configured) or "-",
+        )
+
+
+def _require_scopes(kind: str, values: dict[str, Any]) -> None:
+    configured, scopes = settings().resources, values["scopes"]
+    known = [*SUPPORTED, *(scope for each in values["resources"] or () if each in configured for scope in configured[each].scopes)]
     if kind == MACHINE:
         for scope in scopes:
             if reason := why_not_for_a_machine(scope):
                 raise BadInput(N_("A machine cannot have the scope %(scope)s: %(reason)s"), scope=scope[:100], reason=reason)
-    elif not scopes or not set(scopes) <= set(SUPPORTED):
-        unknown = [scope for scope in scopes if scope not in SUPPORTED]
-        raise BadInput(N_("Unknown scope: %(scopes)s. Known are: %(known)s."), scopes=", ".join(unknown) or "-", known=", ".join(SUPPORTED))
+    elif not scopes or not set(scopes) <= set(known):
+        unknown = [scope for scope in scopes if scope not in known]
+        raise BadInput(N_("Unknown scope: %(scopes)s. Known are: %(known)s."), scopes=", ".join(unknown) or "-", known=", ".join(known))
 
 
 def _require_addresses(kind: str, values: dict[str, Any]) -> None:

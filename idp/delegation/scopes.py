@@ -49,12 +49,12 @@ def asks_for_account(scopes: tuple[str, ...] | list[str]) -> bool:
     return ACCOUNT in scopes or COMPANY in scopes
 
 
-def granted(requested: str, allowed: list[str]) -> tuple[str, ...]:
-    """The scopes of `requested` (parted by spaces) that exist, in the order asked, each once.
+def granted(requested: str, allowed: list[str], also: Collection[str] = ()) -> tuple[str, ...]:
+    """The scopes of `requested` (parted by spaces) that exist, in the order asked, each once; `also`: those of resources that were named.
 
     A scope that the provider does not know is ignored (Core §3.1.2.1); one that this client may not ask for is `invalid_scope`.
     """
-    known = tuple(dict.fromkeys(scope for scope in requested.split(" ") if scope in SUPPORTED))
+    known = tuple(dict.fromkeys(scope for scope in requested.split(" ") if scope in SUPPORTED or scope in also))
     refused = [scope for scope in known if scope not in allowed]
     if refused:
         raise OAuthRefusal("invalid_scope", f"This client may not ask for: {' '.join(refused)}. Its operator can allow it.")

@@ -86,7 +86,7 @@ class Opened:
     """A token that was shown to us and stands at this moment. `scopes`: what it was given for and its client is still registered for.
 
     `token_type` is that of RFC 6749 §7.1; a refresh token is `N_A`, as RFC 8693 §2.2.1 calls what opens no resource. Times are seconds.
-    `found`: who acts; None where the client does so for itself.
+    `found`: who acts; None where the client does so for itself. `audience`: the resource it is for; None: our own API.
     """
 
     jti: str
@@ -96,6 +96,7 @@ class Opened:
     issued_at: int
     expires_at: int
     found: Present | None
+    audience: str | None = None
 
 
 def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Family:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from idp.delegation import clients, codes, hints, scopes
+from idp.delegation import clients, codes, hints, resources, scopes
 from idp.delegation.clients import Client
 from idp.delegation.requests import Asked
 from idp.delegation.subjects import user_of
@@ -64,7 +64,10 @@ def read(client: Client, sent: dict[str, str]) -> Asked:
 
 def wishes(client: Client, sent: dict[str, str]) -> Asked:
     """Checks 4 and 6: what is wanted of the person, wherever the answer goes then; raises OAuthRefusal."""
-    granted = scopes.granted(sent.get("scope", ""), client.scopes)
+    named = resources.require(client, sent["resource"]) if "resource" in sent else ()
+    granted = scopes.granted(sent.get("scope", ""), client.scopes, resources.scopes_of(named) if named else ())
+    if named or client.resources:
+        resources.require_scopes(client, named, granted, sent.get("scope", ""))
     asked = Asked(
         client_id=client.id,
         redirect_uri="",
@@ -79,6 +82,7 @@ def wishes(client: Client, sent: dict[str, str]) -> Asked:
         ui_locales=_words(sent, "ui_locales"),
         company_id=_id(sent, "company", "cmp"),
         account_id=_id(sent, "account", "acc"),
+        resources=named,
     )
     if (asked.company_id or asked.account_id) and not scopes.asks_for_account(granted):
         raise OAuthRefusal("invalid_request", "company and account need the scope account or company.")

@@ -33,6 +33,7 @@ ASCII_ONLY = frozenset(
         "acr_values",
         "company",
         "account",
+        "resource",
         "id_token_hint",
         "access_token",
         "token",
@@ -43,11 +44,15 @@ ASCII_ONLY = frozenset(
 def one_of_each(parameters: Parameters) -> dict[str, str]:
     """The parameters by name. Raises OAuthRefusal `invalid_request` when one stands twice, or is not what its specification allows.
 
-    An empty value counts as left out (RFC 6749 §3.1).
+    An empty value counts as left out (RFC 6749 §3.1). Of what may repeat, the values stand in one text, apart by spaces: they are addresses
+    and names, which hold none.
     """
     found: dict[str, str] = {}
     for name, value in parameters.pairs:
-        if name in found and name not in MAY_REPEAT:
+        if name in found and name in MAY_REPEAT:
+            found[name] = f"{found[name]} {value}".strip()
+            continue
+        if name in found:
             raise OAuthRefusal("invalid_request", f"The parameter {_quoted(name)} was sent more than once.")
         if name in ASCII_ONLY and not value.isascii():
             raise OAuthRefusal("invalid_request", f"The parameter {name} holds characters outside ASCII.")

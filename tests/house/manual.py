@@ -12,13 +12,16 @@ from pydantic_core import PydanticUndefined
 from idp.config import Settings
 from idp.config_gateways import AppriseGateway, SmppGateway, Smtp, SmtpGateway, WebhookGateway
 from idp.config_providers import Provider
+from idp.config_resources import Resource
 
 FILE = Path(__file__).parents[2] / "config.example.toml"
 
 
 def sections() -> dict[str, type[BaseModel]]:
     """Each table and the model that describes it, in the order of the file."""
-    return {name: field.annotation for name, field in Settings.model_fields.items() if name != "providers"}  # which is many tables
+    return {
+        name: field.annotation for name, field in Settings.model_fields.items() if name not in {"providers", "resources"}
+    }  # which are many tables
 
 
 def written(value: Any) -> str:
@@ -68,6 +71,13 @@ def providers() -> str:
     """The part on `[providers.<key>]`, likewise."""
     lines = textwrap.wrap(" ".join((Provider.__doc__ or "").split()), 116)
     lines += [line for key, field in Provider.model_fields.items() for line in _said(key, field)]
+    return "\n".join(f"# {line}" for line in lines)
+
+
+def resources() -> str:
+    """The part on `[resources."<address>"]`, likewise."""
+    lines = textwrap.wrap(" ".join((Resource.__doc__ or "").split()), 116)
+    lines += [line for key, field in Resource.model_fields.items() for line in _said(key, field)]
     return "\n".join(f"# {line}" for line in lines)
 
 

@@ -73,6 +73,38 @@ def test_the_manual_says_what_a_provider_may_be_told() -> None:
     }
 
 
+def test_the_manual_says_what_a_resource_may_be_told() -> None:
+    """Every key of `[resources."<address>"]` with its default and reason, and an example that can be used as it stands."""
+    assert manual.resources() in TEXT
+    example = TEXT.split(manual.resources(), 1)[1].split("What stands in a table", 1)[0]
+    settings = Settings(**tomllib.loads(re.sub(r"(?m)^#( {4}|$)", "", example.rpartition("\n")[0])))
+    assert {address: each.title for address, each in settings.resources.items()} == {"https://orders.bazar.example": "Orders"}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[resources."http://orders.example"]\nscopes = {a = "x"}', "https address"),
+        ('[resources."https://orders.example#x"]\nscopes = {a = "x"}', "https address"),
+        ('[resources."orders"]\nscopes = {a = "x"}', "https address"),
+        ('[resources."http://localhost:8000/"]\nscopes = {a = "x"}', "this provider itself"),
+        ('[resources."https://orders.example"]\n', "scopes"),
+        ('[resources."https://orders.example"]\nscopes = {}', "scopes"),
+        ('[resources."https://orders.example"]\nscopes = {"a b" = "x"}', "is no scope"),
+        ('[resources."https://orders.example"]\nscopes = {openid = "x"}', "scope of this provider"),
+        ('[resources."https://orders.example"]\nscopes = {"admin:users" = "x"}', "scope of this provider"),
+        ('[resources."https://orders.example"]\nscopes = {a = ""}', "what do people read"),
+        (
+            '[resources."https://a.example"]\nscopes = {a = "x"}\n[resources."https://b.example"]\nscopes = {a = "y"}',
+            "one consent would open both",
+        ),
+        ('[resources."https://a.example"]\nscopes = {a = "x"}\nlifetime = 5', "lifetime"),
+    ],
+)
+def test_resources_that_are_refused(written, table: str, said: str) -> None:
+    assert said in problems(path=written(table))
+
+
 def test_the_manual_knows_no_more_than_the_code(written) -> None:
     """Every key set to its default gives the defaults: so none is unknown, and none has another value."""
     all_set = re.sub(r"(?m)^#(\w+ = )", r"\1", TEXT)

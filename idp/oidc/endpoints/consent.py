@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp import crypto, languages
-from idp.delegation import consents, requests, scopes
+from idp.delegation import consents, requests, resources, scopes
 from idp.delegation.requests import Device
 from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
@@ -64,7 +64,7 @@ def show(request: Request, request_id: str) -> Answer:
         },
         company=row(standing, language) if standing and standing.kind == "employee" else None,
         see=items(SEEN) or [{"title": languages.gettext(language, N_("That you have an ID here")), "detail": None}],
-        do=items(DONE),
+        do=[*items(DONE), *({"title": text, "detail": where} for text, where in resources.described(journey.asked.scopes))],
         return_host="" if journey.asked.device else urlsplit(journey.asked.redirect_uri).netloc or client.name,
         device=_device(journey.asked.device, request) if journey.asked.device else None,
         action=f"/authorize/{request_id}/consent",

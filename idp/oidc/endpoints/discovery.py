@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from idp import languages
 from idp.config import settings
-from idp.delegation import client_keys, registering_answers, sectors
+from idp.delegation import client_keys, registering_answers, resources, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
 from idp.oidc import request_object
@@ -69,11 +69,11 @@ def openid_configuration(request: Request) -> Response:
     if request.method == "OPTIONS":
         return cors.preflight(request)
     headers = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *cors.ANYBODY]
-    return Response(_document(settings().server.issuer), headers=headers)
+    return Response(_document(settings().server.issuer, tuple(settings().resources)), headers=headers)
 
 
 @lru_cache(maxsize=4)
-def _document(issuer: str) -> bytes:
+def _document(issuer: str, addresses: tuple[str, ...]) -> bytes:
     login, brand = settings().login, settings().brand
     document = {
         "issuer": issuer,
@@ -89,7 +89,7 @@ def _document(issuer: str) -> bytes:
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
-        "scopes_supported": list(SUPPORTED),
+        "scopes_supported": list(dict.fromkeys((*SUPPORTED, *sorted(resources.scopes_of(addresses))))),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "device_authorization_endpoint": f"{issuer}/device_authorization",

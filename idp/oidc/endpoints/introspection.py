@@ -1,11 +1,13 @@
 """`POST /introspect` (RFC 7662, RFC 9701): whether a token stands at this moment, and what it stands for now, not when it was made.
 
-Only for clients that prove themselves, and each about its own tokens alone: who holds somebody else's learns nothing from us.
+Only for clients that prove themselves, and each about its own tokens, or those for the resource that it is the server of: who holds
+somebody else's learns nothing from us.
 """
 
 from __future__ import annotations
 
-from idp.delegation import access_tokens, answers, claims, tokens
+from idp.delegation import access_tokens, answers, claims, resources, tokens
+from idp.delegation.clients import Client
 from idp.delegation.tokens import Opened
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
@@ -28,7 +30,7 @@ def introspect(request: Request) -> Response:
     if "token" not in asked.parameters:
         raise OAuthRefusal("invalid_request", "token is missing.")
     opened = _find(asked.parameters["token"])
-    told = INACTIVE if opened is None or opened.client.id != client.id else claims.introspection(opened)
+    told = claims.introspection(opened) if opened is not None and _may_ask(client, opened) else INACTIVE
     if not _wants_jwt(request.header("Accept")):
         return json_response(told)
     return text_response(answers.introspection(client, told), JWT)
@@ -41,4 +43,12 @@ def _wants_jwt(accept: str) -> bool:
 
 def _find(token: str) -> Opened | None:
     """Each kind is known by its form, so `token_type_hint` (RFC 7662 §2.1) has nothing to add, right or wrong."""
-    return tokens.find_refresh_token(token) if tokens.REFRESH_TOKEN.fullmatch(token) else access_tokens.find(token)
+    return tokens.find_refresh_token(token) if tokens.REFRESH_TOKEN.fullmatch(token) else access_tokens.find(token, for_any=True)
+
+
+def _may_ask(client: Client, opened: Opened) -> bool:
+    """Its own tokens; and the resource server, those that are for it, whoever got them: no other one's, so none but its own scopes."""
+    if opened.client.id == client.id:
+        return True
+    resource = resources.stands(opened.client, opened.audience) if opened.audience else None
+    return resource is not None and client.id in resource.introspected_by

@@ -7,8 +7,9 @@ from typing import Any
 
 from idp import keyring, telemetry
 from idp.config import settings
-from idp.delegation import access_tokens, answers, claims
+from idp.delegation import access_tokens, answers, claims, resources
 from idp.delegation.clients import Client
+from idp.delegation.resources import Target
 from idp.delegation.scopes import OPENID, remaining
 from idp.delegation.tokens import Present
 from idp.errors import OAuthRefusal
@@ -17,7 +18,8 @@ from idp.errors import OAuthRefusal
 @dataclass(frozen=True, slots=True)
 class Granted:
     """What was granted; nothing is signed yet. `opaque`: the access token, where the client has it so; else a JWT is still to be made.
-    `envelope`: how the ID token is encrypted.
+    `envelope`: how the ID token is encrypted. `target`, `allowed`: what the access token is for and the scopes that it has there; None: our
+    own API, and all of `scopes`.
     """
 
     client: Client
@@ -25,31 +27,42 @@ class Granted:
     scopes: tuple[str, ...]
     nonce: str | None
     opaque: str | None
-    envelope: answers.Envelope | None = None
+    envelope: answers.Envelope | None
+    target: Target | None
+    allowed: tuple[str, ...]
 
 
-def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None) -> Granted:
-    """What of `scopes` the client is registered for now, with an opaque access token where it has those; within the transaction."""
+def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None, resource: str = "") -> Granted:
+    """What of `scopes` the client is registered for now, with an opaque access token where it has those; within the transaction.
+
+    `resource`: the parameter of this request (RFC 8707 §2.2).
+    """
     left = remaining(scopes, client.scopes)
     if not left:
         raise OAuthRefusal("invalid_scope", "This client may not ask for any of these scopes now.")
-    opaque = access_tokens.issue_opaque(client, found, left) if client.access_token_format == "opaque" else None
+    target, allowed = None, left
+    if resource or found.family.resources:
+        target, allowed = resources.choose(client, found.family.resources, resource, left)
+    is_opaque = target.is_opaque if target else client.access_token_format == "opaque"
+    opaque = access_tokens.issue_opaque(client, found, allowed, target) if is_opaque else None
     envelope = answers.id_token_envelope(client) if OPENID in left else None
-    return Granted(client, found, left, nonce, opaque, envelope)
+    return Granted(client, found, left, nonce, opaque, envelope, target, allowed)
 
 
 def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
     """Sign the tokens and name them."""
     oidc = settings().oidc
-    client, found, scopes = granted.client, granted.found, granted.scopes
+    client, found, scopes, target = granted.client, granted.found, granted.scopes, granted.target
     access_token = granted.opaque or keyring.sign(
-        claims.access_token(client, found, scopes), typ=access_tokens.TYPE, algorithm=oidc.access_token_algorithm
+        claims.access_token(client, found, granted.allowed, target),
+        typ=access_tokens.TYPE,
+        algorithm=target.algorithm if target else oidc.access_token_algorithm,
     )
     body: dict[str, Any] = {
         "access_token": access_token,
         "token_type": "Bearer",
-        "expires_in": oidc.access_token_lifetime,
-        "scope": " ".join(scopes),
+        "expires_in": target.lifetime if target else oidc.access_token_lifetime,
+        "scope": " ".join(granted.allowed),
     }
     if found.family.refreshable:
         body["refresh_token"] = found.family.refresh_token

@@ -46,7 +46,7 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             company_id=family.company_id,
             details={"family": family.id},
         )
-        self.granted = grant(client, found, family.scopes, nonce=nonce)
+        self.granted = grant(client, found, family.scopes, nonce=nonce, resource=sent.get("resource", ""))
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""

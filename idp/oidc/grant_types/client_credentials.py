@@ -9,8 +9,9 @@ from authlib.oauth2.rfc6749 import grants
 
 from idp import keyring, telemetry
 from idp.config import settings
-from idp.delegation import access_tokens, claims, scopes
+from idp.delegation import access_tokens, claims, resources, scopes
 from idp.delegation.clients import Client
+from idp.delegation.resources import Target
 from idp.errors import OAuthRefusal
 
 
@@ -21,6 +22,7 @@ class Granted:
     client: Client
     scopes: tuple[str, ...]
     opaque: str | None
+    target: Target | None
 
 
 class ClientCredentialsGrant(grants.ClientCredentialsGrant):
@@ -41,20 +43,26 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
         if "authorization_details" in sent:
             raise OAuthRefusal("invalid_authorization_details", "authorization_details is not supported. Use scope.")
         granted = scopes.granted_to_a_machine(sent.get("scope", ""), client.scopes)
-        opaque = access_tokens.issue_opaque(client, None, granted) if client.access_token_format == "opaque" else None
-        self.granted = Granted(client, granted, opaque)
+        target = None
+        if "resource" in sent:
+            target, granted = resources.choose_for_a_machine(client, sent["resource"], sent.get("scope", ""), granted)
+        is_opaque = target.is_opaque if target else client.access_token_format == "opaque"
+        opaque = access_tokens.issue_opaque(client, None, granted, target) if is_opaque else None
+        self.granted = Granted(client, granted, opaque, target)
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""
-        client, granted = self.granted.client, self.granted.scopes
+        client, granted, target = self.granted.client, self.granted.scopes, self.granted.target
         oidc = settings().oidc
         access_token = self.granted.opaque or keyring.sign(
-            claims.machine_access_token(client, granted), typ=access_tokens.TYPE, algorithm=oidc.access_token_algorithm
+            claims.machine_access_token(client, granted, target),
+            typ=access_tokens.TYPE,
+            algorithm=target.algorithm if target else oidc.access_token_algorithm,
         )
         telemetry.count_token(self.GRANT_TYPE)
         return {
             "access_token": access_token,
             "token_type": "Bearer",
-            "expires_in": oidc.access_token_lifetime,
+            "expires_in": target.lifetime if target else oidc.access_token_lifetime,
             "scope": " ".join(granted),
         }

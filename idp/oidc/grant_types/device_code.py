@@ -7,7 +7,7 @@ from typing import Any
 from authlib.oauth2.rfc8628 import DeviceCodeGrant as Grant
 
 from idp import events
-from idp.delegation import device_authorizations, tokens
+from idp.delegation import answers, device_authorizations, tokens
 from idp.errors import OAuthRefusal
 from idp.oidc.grant_types.answer import answer, grant
 
@@ -23,6 +23,7 @@ class DeviceCodeGrant(Grant):
             raise OAuthRefusal("unauthorized_client", "This client is not registered for devices. Its operator can allow it (grant types).")
         if "device_code" not in sent:
             raise OAuthRefusal("invalid_request", "device_code is missing.")
+        answers.id_token_envelope(client)  # what cannot be answered is not spent
         refreshable = "refresh_token" in client.grant_types
         family = device_authorizations.redeem(sent["device_code"], client_id=client.id, refreshable=refreshable)
         found = tokens.present(family.id)
@@ -34,7 +35,7 @@ class DeviceCodeGrant(Grant):
             company_id=family.company_id,
             details={"family": family.id, "grant": "device_code"},
         )
-        self.granted = grant(client, found, family.scopes)
+        self.granted = grant(client, found, family.scopes, resource=sent.get("resource", ""))
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""

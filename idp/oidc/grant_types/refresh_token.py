@@ -6,8 +6,9 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import grants
 
-from idp.delegation import answers, tokens
-from idp.delegation.scopes import SUPPORTED
+from idp.delegation import answers, resources, tokens
+from idp.delegation.clients import Client
+from idp.delegation.scopes import SUPPORTED, remaining
 from idp.delegation.tokens import Family
 from idp.directory.accounts import Standing
 from idp.errors import OAuthRefusal
@@ -28,11 +29,14 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
             raise OAuthRefusal("invalid_request", "refresh_token is missing.")
         answers.id_token_envelope(client)  # what cannot be answered is not spent
         # Many libraries repeat the scope of the authorization request here, words included that we never knew.
-        narrowed = [scope for scope in sent.get("scope", "").split() if scope in SUPPORTED]
+        narrowed = [scope for scope in sent.get("scope", "").split() if scope in SUPPORTED or (client.resources and scope in client.scopes)]
+        resource = sent.get("resource", "")
+        if resource or client.resources:
+            _look_ahead(client, sent["refresh_token"], resource, narrowed)
         found, given = tokens.refresh(
             sent["refresh_token"], client=client, company_id=sent.get("company"), narrowed=narrowed, wants_more=_wants_more
         )
-        self.granted = grant(client, found, given)
+        self.granted = grant(client, found, given, resource=resource)
 
     def create_token_response(self) -> dict[str, Any]:
         """Sign; to be called after the commit."""
@@ -46,6 +50,15 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: Any) -> None:
         """Never asked: spending is the rotation."""
+
+
+def _look_ahead(client: Client, token: str, resource: str, narrowed: list[str]) -> None:
+    """A resource that cannot be had is refused before the token is spent: with the token the sign-in would be lost."""
+    opened = tokens.find_refresh_token(token)
+    if opened is not None and opened.found is not None and opened.client.id == client.id:
+        authorized = opened.found.family.resources
+        if resource or authorized:
+            resources.choose(client, authorized, resource, remaining(opened.scopes, opened.scopes, narrowed))
 
 
 def _wants_more(family: Family, standing: Standing) -> bool:
