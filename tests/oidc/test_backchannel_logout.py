@@ -6,6 +6,7 @@ Official plan: oidcc-backchannel-rp-initiated-logout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from idp.cli import worker
 from idp.credentials import trusted_device
 from idp.db.session import session
 from idp.delegation import clients, tokens
+from idp.delegation.tables import FetchedDocument
 from idp.directory import deletion, users
 from idp.directory.tables import User
 from idp.errors import BadInput
@@ -28,7 +30,9 @@ from idp.oidc.sign_out_browser import sign_out_browser
 from idp.oidc.sign_out_everywhere import sign_out_everywhere
 from idp.outbox import Outbox
 from tests.oidc.asking import error_at, person, phone, rows
+from tests.oidc.client_site import site
 from tests.oidc.receiver import Receiver, receiver
+from tests.oidc.receiving import decrypted, published, verified
 from tests.world import CALLBACK, ISSUER, SIGNED_OUT, Browser, Party, World, answer_of, claims_of
 
 
@@ -106,6 +110,31 @@ def test_the_clients_algorithm(world: World, story) -> None:
         here.leaves()
         assert here.told()
         assert at.header()["alg"] == "ES256"
+
+
+@pytest.mark.parametrize("site_has_keys", [False, True])
+def test_encrypted_as_id_tokens_are(world: World, story, site_has_keys: bool) -> None:
+    """§2.4: signed, then encrypted to the client's key, also one that has to be fetched first."""
+    with ExitStack() as stack:
+        at = stack.enter_context(receiver())
+        keys: dict[str, object] = {"jwks": published("RSA")}
+        if site_has_keys:
+            served = stack.enter_context(site())
+            keys = {"jwks_uri": served.put("/jwks", published("RSA"))}
+        party = world.party(backchannel_logout_uri=at.address, id_token_encrypted_response_alg="RSA-OAEP-256", **keys)
+        browser = world.browser()
+        world.tokens(browser, party, phone(story, "zimin"), scope="openid")
+        with world.writes():
+            session.execute(sa.delete(FetchedDocument.__table__))
+        _, hint = decrypted(str(world.redeem(party, answer_of(browser.authorize(party))["code"]).json()["id_token"]), "RSA-OAEP-256")
+        browser.get("/end_session", params={"id_token_hint": hint})
+        with world.writes():
+            session.execute(sa.delete(FetchedDocument.__table__))
+        world.deliver()
+        header, inner = decrypted(at.sent[0]["logout_token"], "RSA-OAEP-256")
+        assert header["cty"] == "JWT"
+        header, claims = verified(world, inner)
+        assert (header["typ"], claims["aud"]) == ("logout+jwt", party.client.id)
 
 
 def test_pairwise(world: World, story) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from idp import clock, crypto, events, outbound, outbox
 from idp.config import settings
 from idp.db.session import reads
-from idp.delegation import answers, clients, redirects, session_clients, subjects
+from idp.delegation import answers, clients, fetched, redirects, session_clients, subjects
 from idp.delegation.clients import Client
 
 KIND = "logout"  # of the outbox rows, each in the lane of its receiver
@@ -62,8 +62,8 @@ def _put(client_id: str, session_id: str, user_id: str, cause: str) -> bool:
     return outbox.put(kind, payload, key=f"{cause}:{session_id}:{client_id}") is not None
 
 
-def logout_token(client: Client, sub: str, sid: str) -> str:
-    """§2.4: whom it is about (`sub` and `sid`), signed as the client's ID tokens are; never with a nonce, so that it is none."""
+def logout_token(client: Client, sub: str, sid: str, envelope: answers.Envelope | None = None) -> str:
+    """§2.4: whom it is about (`sub` and `sid`), signed and encrypted as the client's ID tokens; without a nonce, so that it is none."""
     now = clock.timestamp()
     claims = {
         "iss": settings().server.issuer,
@@ -75,7 +75,8 @@ def logout_token(client: Client, sub: str, sid: str) -> str:
         "sid": sid,
         "events": {EVENT: {}},
     }
-    return answers.signed(client, claims, typ=TYPE, algorithm=client.id_token_signed_response_alg)
+    token = answers.signed(client, claims, typ=TYPE, algorithm=client.id_token_signed_response_alg)
+    return token if envelope is None else envelope.sealed(token, nested=True)
 
 
 def deliver(row_id: str, payload: Mapping[str, Any], *, expires_at: datetime | None = None) -> str | None:
@@ -84,11 +85,14 @@ def deliver(row_id: str, payload: Mapping[str, Any], *, expires_at: datetime | N
     Answers None, or the word under which the row is done although the client would not. Raises NotTaken, OutboundFailed: to be tried again.
     """
     del expires_at
-    with reads():
-        client = clients.find(payload["client"])
+    try:
+        client, envelope = _receiver(payload["client"])
+    except fetched.Wanted as first:
+        first.do()
+        client, envelope = _receiver(payload["client"])
     if client is None or client.backchannel_logout_uri is None:  # deleted, or wants to hear no more
         return "not_registered"
-    token = logout_token(client, payload["sub"], payload["sid"])
+    token = logout_token(client, payload["sub"], payload["sid"], envelope)
     status = outbound.fetch(client.backchannel_logout_uri, form={"logout_token": token}, bounded=False).status
     _log.info("logout", extra={"message_id": row_id, "client_id": client.id, "status": status})
     if 200 <= status < 300:
@@ -97,6 +101,13 @@ def deliver(row_id: str, payload: Mapping[str, Any], *, expires_at: datetime | N
         raise NotTaken(status)
     _record(REFUSED, "refused", payload, {"row": row_id})
     return "refused"
+
+
+def _receiver(client_id: str) -> tuple[Client | None, answers.Envelope | None]:
+    """The client as it is registered now, and how what it gets is encrypted. Raises OAuthRefusal, `fetched.Wanted`."""
+    with reads():
+        client = clients.find(client_id)
+        return client, answers.id_token_envelope(client) if client is not None else None
 
 
 def note_failure(row_id: str, payload: Mapping[str, Any], error: Exception, *, given_up: bool, expires_at: datetime | None) -> None:
