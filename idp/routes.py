@@ -71,6 +71,7 @@ from idp.oidc.endpoints import (
     end_session,
     introspection,
     jwks,
+    protected_resource,
     revocation,
     token,
     userinfo,
@@ -113,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
     # The protocol, for machines
     _machine("/.well-known/openid-configuration", discovery.openid_configuration, "GET OPTIONS", "none"),
     _machine("/.well-known/oauth-authorization-server", discovery.openid_configuration, "GET OPTIONS", "none"),
+    _machine("/.well-known/oauth-protected-resource", protected_resource.protected_resource, "GET OPTIONS", "none"),
     _machine("/.well-known/webauthn", well_known.webauthn, "GET", "none"),
     _machine("/.well-known/passkey-endpoints", well_known.passkey_endpoints, "GET", "none"),
     _machine("/.well-known/change-password", well_known.change_password, "GET", "none"),

@@ -10,7 +10,7 @@ from idp import clock
 from idp.delegation import clients
 from idp.delegation.tables import ClientRow
 from tests.oidc.asking import change, person, phone, raw, token_error
-from tests.world import World
+from tests.world import ISSUER, World
 
 CHALLENGE = 'Bearer realm="idp"'
 
@@ -49,7 +49,7 @@ def test_without_a_token(world: World) -> None:
         http.post("/userinfo", data={"access_token": ""}),
     ):
         assert token_error(answer, 401) == "invalid_token"
-        assert answer.headers["WWW-Authenticate"] == CHALLENGE
+        assert answer.headers["WWW-Authenticate"] == f'{CHALLENGE}, resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
 
 
 def test_in_the_address(world: World, token: str) -> None:

@@ -11,6 +11,7 @@ from idp.delegation import access_tokens, answers, claims, scopes
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
+from idp.oidc.endpoints.protected_resource import challenge
 from idp.web.faces import json_response, text_response
 from idp.web.http import Request, Response
 
@@ -60,11 +61,10 @@ def _token(request: Request) -> str:
         return match[1]
     if not sent:
         # Without any token: a challenge and no error code (RFC 6750 §3.1).
-        raise OAuthRefusal("invalid_token", "Send an access token.", status=401, headers=(("WWW-Authenticate", 'Bearer realm="idp"'),))
+        raise OAuthRefusal("invalid_token", "Send an access token.", status=401, headers=challenge())
     return sent
 
 
 def refuse(error: str, description: str, *, status: int = 401) -> OAuthRefusal:
     """A refusal with the challenge of RFC 6750 §3."""
-    challenge = f'Bearer realm="idp", error="{error}", error_description="{description}"'
-    return OAuthRefusal(error, description, status=status, headers=(("WWW-Authenticate", challenge),))
+    return OAuthRefusal(error, description, status=status, headers=challenge(error, description))
