@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,7 +18,10 @@ from idp.db.session import reads, writes
 from idp.delegation import client_keys, registering
 from idp.delegation import clients as registered
 from idp.delegation.clients import Client
+from idp.errors import First
 
+Made = TypeVar("Made")
+FIRSTS = 4  # how often a command may begin anew
 ONCE = "The secret is shown only now."
 
 
@@ -47,8 +51,7 @@ def create(**given: Any) -> None:
         raise click.UsageError("Missing option '--redirect-uri': where people come back to.")
     with at_work() as settings:
         values = {"scopes": [] if machine else SCOPES.split(), **said(given, {})}
-        with writes():
-            client, secret = registered.register(kind=given["kind"], client_id=given["client_id"], **values)
+        client, secret = _written(lambda: registered.register(kind=given["kind"], client_id=given["client_id"], **values))
         texts = snippets(client, secret, settings.server.issuer)
     if given["form"] == "json":
         as_json({**_shown(client), "client_secret": secret, "snippets": texts})
@@ -113,8 +116,7 @@ def update(client_id: str, form: str, **given: Any) -> None:
         changes = said(given, before.names)
         if not changes:
             raise click.UsageError("Say what to change. `idp clients update --help` names what can be.")
-        with writes():
-            after = registered.update(client_id, **changes)
+        after = _written(lambda: registered.update(client_id, **changes))
     if form == "json":
         as_json(_shown(after))
         return
@@ -173,6 +175,17 @@ def revoke_secret(client_id: str, secret_id: str, force: bool, form: str) -> Non
         as_json({"client_id": client_id, "secret_id": secret_id, "revoked": True})
         return
     remark(f"{secret_id} is revoked.")
+
+
+def _written(act: Callable[[], Made]) -> Made:
+    """In a unit of its own; what has to be fetched first is fetched, and the unit begins anew."""
+    for _ in range(FIRSTS):
+        try:
+            with writes():
+                return act()
+        except First as first:
+            first.do()
+    raise Failure("What has to be fetched for this client cannot be fetched now. Try again in a minute.")
 
 
 def _get(client_id: str) -> Client:

@@ -227,11 +227,12 @@ def register(
     `kind`: web (keeps a secret), single_page or native (public, always PKCE), machine (acts for itself: no person, no addresses).
     `more`: of `registering.FIELDS`; what is left out has its default. `names`: the name in other languages, by language code. `jwks`: a
     JWK Set of public keys. `secret`: a given one instead of a random one, at least 32 characters. Raises BadInput with the reason,
-    Conflict when the id is taken, also by one that was deleted.
+    Conflict when the id is taken, also by one that was deleted; `fetched.Wanted` where the list of its sector has to be fetched first.
     """
     values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
     registering.require_providers(kind, values["providers"])
     registering.require_resources(values["resources"])
+    sectors.require_claimed(None, values)
     if client_id is not None:
         registering.require_id(client_id)
     by_secret = values["token_endpoint_auth_method"] in BY_SECRET
@@ -258,7 +259,7 @@ def update(client_id: str, **changes: Any) -> Client:
     """Change some of `registering.FIELDS`; what is not named stays as it is. The event says each value before and after.
 
     A client that no longer proves itself by a secret loses its secrets: they would be good again, unnoticed, after the next change. Raises
-    BadInput with the reason, NotFound.
+    BadInput with the reason, NotFound, `fetched.Wanted` as `register` does.
     """
     before = _lock(client_id)
     now_public = changes.get("token_endpoint_auth_method", before["token_endpoint_auth_method"]) == "none"
@@ -272,6 +273,7 @@ def update(client_id: str, **changes: Any) -> Client:
     registering.require_providers(before["kind"], changes.get("providers"))
     registering.require_resources(changes.get("resources"))
     sectors.require_same(before, after)
+    sectors.require_claimed(before, after)
     differing = [name for name in (*FIELDS, "sector_identifier") if after[name] != before[name]]
     if not differing:
         return get(client_id)

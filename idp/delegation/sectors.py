@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from idp.delegation import redirects
+from idp.delegation import fetched, redirects
 from idp.errors import N_, BadInput
 
 TYPES = ("public", "pairwise")
@@ -57,6 +57,20 @@ def require_listed(document: str, redirect_uris: list[str]) -> None:
         raise BadInput(N_("sector_identifier_uri holds a JSON list of redirect addresses; here it does not."))
     if missing := [uri for uri in redirect_uris if uri not in listed]:
         raise BadInput(N_("sector_identifier_uri does not list %(uri)s. Every redirect address must stand there."), uri=missing[0][:200])
+
+
+def require_claimed(before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Look at the list of a sector that a client newly claims; within the unit that registers it, or changes it from `before`.
+
+    Raises BadInput, and `fetched.Wanted` where the list has to be fetched first: it is as it is now, not as it was an hour ago.
+    """
+    uri = list_to_fetch(before, after)
+    if uri is None:
+        return
+    document = fetched.find(uri, max_age=fetched.AGAIN)
+    if document is None:
+        raise BadInput(N_("sector_identifier_uri could not be read: %(uri)s"), uri=uri[:200])
+    require_listed(document, after["redirect_uris"])
 
 
 def list_to_fetch(before: dict[str, Any] | None, after: dict[str, Any]) -> str | None:

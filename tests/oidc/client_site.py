@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,15 +20,20 @@ class Site(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, pem: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "https" if pem else "http"
+        if pem:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.says: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
         self.hangs = 0.0
 
     def at(self, path: str) -> str:
         """The address of `path`."""
-        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}{path}"
 
     def put(self, path: str, body: Any, status: int = 200) -> str:
         """Let this stand there: bytes, a text, or what becomes JSON; answers its address."""
@@ -54,9 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def site() -> Iterator[Site]:
-    """A site for a while."""
-    server = Site()
+def site(pem: Path | None = None) -> Iterator[Site]:
+    """A site for a while; by TLS with this key and certificate."""
+    server = Site(pem)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

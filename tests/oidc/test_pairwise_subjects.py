@@ -6,14 +6,21 @@ import json
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from idp import crypto
+from idp import clock, crypto
 from idp.delegation import clients, sectors, subjects
+from idp.delegation.tables import ClientRow
 from idp.errors import BadInput
+from tests.cli.terminal import answer, idp
+from tests.oidc import over_tls
 from tests.oidc.asking import error_at, person, phone, rows, signed_in
+from tests.oidc.client_site import LABORATORY, Site, site
 from tests.oidc.test_discovery import OPENID
 from tests.world import Party, World, answer_of, claims_of
 
@@ -53,8 +60,8 @@ def test_sectors_cannot_compare(world: World, story) -> None:
     browser, found = world.browser(), []
     for uri in (SHOP, "https://shop.example/other", FORUM):
         party = pairwise(world, uri)
-        answer = world.sign_in(browser, party, phone(story, "zimin"), scope="openid") if not found else browser.authorize(party)
-        found.append(claims_of(world.redeem(party, answer_of(answer)["code"]).json()["id_token"]))
+        page = world.sign_in(browser, party, phone(story, "zimin"), scope="openid") if not found else browser.authorize(party)
+        found.append(claims_of(world.redeem(party, answer_of(page)["code"]).json()["id_token"]))
     shop, beside, forum = found
     assert shop["sub"] == beside["sub"] != forum["sub"]
     assert shop["sid"] == beside["sid"] != forum["sid"]
@@ -114,7 +121,7 @@ def test_the_same_for_ever(world: World, story, tmp_path: Path, told) -> None:
 
 
 def test_registering(world: World) -> None:
-    """Registration §5: several hosts, or none, need an address that lists them; the sector is its host."""
+    """Registration §5: several hosts, or none, need an address that lists them."""
     several = [SHOP, FORUM]
     for refused in (
         {"redirect_uris": several},
@@ -125,8 +132,6 @@ def test_registering(world: World) -> None:
     ):
         with pytest.raises(BadInput):
             world.party(**{"subject_type": "pairwise"} | refused)
-    party = world.party(redirect_uris=several, subject_type="pairwise", sector_identifier_uri="https://id.shop.example/list")
-    assert party.client.sector_identifier == "id.shop.example"
     assert pairwise(world).client.sector_identifier == "shop.example"
     assert world.party().client.sector_identifier is None
     with pytest.raises(BadInput):
@@ -137,12 +142,85 @@ def test_a_change_that_would_make_strangers_of_all(world: World, story) -> None:
     """Core §8: a sub is never given to another person, nor another one to the same, by a change of an address."""
     party = pairwise(world)
     before = subject_of(world, story, party)
-    with pytest.raises(BadInput), world.writes():
+    with pytest.raises(BadInput, match="sector"), world.writes():
         clients.update(party.client.id, redirect_uris=[FORUM])
     with world.writes():
-        moved = clients.update(party.client.id, redirect_uris=[FORUM, SHOP], sector_identifier_uri="https://shop.example/sector")
-    assert subject_of(world, story, Party(moved, party.secret, FORUM)) == before
-    assert [event.details["changed"].keys() for event in world.events("client.updated")][-1] == {"redirect_uris", "sector_identifier_uri"}
+        moved = clients.update(party.client.id, redirect_uris=["https://shop.example/new"])
+    assert subject_of(world, story, Party(moved, party.secret, "https://shop.example/new")) == before
+
+
+class TestAListOfAddresses:
+    """`sector_identifier_uri`, on a server of the client's (Core §8.1, Registration §5)."""
+
+    @pytest.fixture
+    def pem(self, tmp_path: Path) -> Path:
+        """A certificate of that server."""
+        return over_tls.certificate(tmp_path)
+
+    @pytest.fixture
+    def changed_settings(self, pem: Path) -> dict[str, dict[str, object]]:
+        """It may be asked, and its certificate is believed."""
+        return {"outbound": LABORATORY | {"certificate_authorities": [pem]}}
+
+    @pytest.fixture
+    def there(self, pem: Path) -> Iterator[Site]:
+        """The server."""
+        with site(pem) as server:
+            yield server
+
+    @staticmethod
+    def create(*uris: str, sector: str) -> dict[str, Any]:
+        """`idp clients create`."""
+        given = [word for uri in uris for word in ("--redirect-uri", uri)]
+        return answer(
+            "clients",
+            "create",
+            "--name",
+            "Shop",
+            "--first-party",
+            "--scope",
+            "openid",
+            *given,
+            "--subject-type",
+            "pairwise",
+            "--sector-identifier-uri",
+            sector,
+        )
+
+    def test_registered(self, world: World, story, there: Site) -> None:
+        """Conformance, registration-sector-uri: its host is the sector, for several clients on several hosts."""
+        address = there.put("/list", [SHOP, FORUM])
+        made = [self.create(*uris, sector=address) for uris in ([SHOP, FORUM], [SHOP], [FORUM])]
+        assert {each["sector_identifier"] for each in made} == {"127.0.0.1"}
+        found = []
+        for each, uri in zip(made, (FORUM, SHOP, FORUM), strict=True):
+            with world.reads():
+                party = Party(clients.get(each["client_id"]), each["client_secret"], uri)
+            page = world.sign_in(world.browser(), party, phone(story, "zimin"), scope="openid")
+            found.append(claims_of(world.redeem(party, answer_of(page)["code"]).json()["id_token"])["sub"])
+        assert len(set(found)) == 1
+
+    def test_not_listed(self, world: World, there: Site) -> None:
+        """Conformance, registration-sector-bad: refused with what is missing; nothing is registered, nor changed."""
+        wrong = there.put("/wrong", [SHOP])
+        for sector in (wrong, there.put("/broken", "{"), there.at("/nowhere")):
+            refused = idp("clients", "create", "--name", "Shop", "--redirect-uri", FORUM, "--sector-identifier-uri", sector)
+            assert (refused.code, "sector_identifier_uri" in refused.err) == (1, True)
+        assert not [row for row in rows(world, ClientRow) if row.name == "Shop"]
+        made = self.create(SHOP, sector=wrong)
+        changed = idp("clients", "update", made["client_id"], "--redirect-uri", SHOP, "--redirect-uri", FORUM)
+        assert (changed.code, FORUM in changed.err) == (1, True)
+        there.put("/wrong", [SHOP, FORUM])
+        with clock.freeze(clock.now() + timedelta(seconds=11)):
+            assert idp("clients", "update", made["client_id"], "--redirect-uri", SHOP, "--redirect-uri", FORUM).code == 0
+
+    def test_what_changes_nothing_asks_nobody(self, there: Site, world: World) -> None:
+        """A client whose sector is known is renamed although the server is away."""
+        made = self.create(SHOP, sector=there.put("/list", [SHOP]))
+        asked = len(there.asked)
+        assert idp("clients", "update", made["client_id"], "--name", "Other").code == 0
+        assert len(there.asked) == asked
+        assert world.events("client.updated")[-1].details["changed"].keys() == {"name"}
 
 
 def test_the_list_of_a_sector() -> None:
