@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 ALGORITHMS = ("RS256", "ES256", "Ed25519", "PS256")
+ENCRYPTION = ("RSA-OAEP-256", "ECDH-ES")
+"""Pairs that sign nothing: others encrypt to them (RFC 7518 §4), here and by the algorithms of the same kind that `jwe_received` names."""
 OLDER_NAMES = {"EdDSA": "Ed25519"}  # what RFC 8037 called it: many libraries know no other word (RFC 9864)
 LONGEST = 8192  # characters; more is not looked at (CVE-2025-61920)
 PUBLIC_MEMBERS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
@@ -40,11 +42,11 @@ def plain(algorithm: str) -> str:
 def generate(algorithm: str) -> tuple[str, dict[str, str]]:
     """A new key pair: the private half as PEM (PKCS 8), the public one as the members of a JWK. Slow for RSA: 100 ms and more."""
     private: Private
-    if algorithm in {"RS256", "PS256"}:
+    if algorithm in {"RS256", "PS256", "RSA-OAEP-256"}:
         private = rsa.generate_private_key(65537, 2048)
         modulus = private.public_key().public_numbers().n
         members = {"kty": "RSA", "n": encode(modulus.to_bytes(256, "big")), "e": "AQAB"}
-    elif algorithm == "ES256":
+    elif algorithm in {"ES256", "ECDH-ES"}:
         private = ec.generate_private_key(ec.SECP256R1())
         point = private.public_key().public_numbers()
         members = {"kty": "EC", "crv": "P-256", "x": encode(point.x.to_bytes(32, "big")), "y": encode(point.y.to_bytes(32, "big"))}

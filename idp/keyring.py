@@ -6,6 +6,9 @@
     retired   out of /jwks; still opens an `id_token_hint`, so that a sign-out goes on working after a rotation
     revoked   out of everything, at once
 
+Keys that others encrypt to (`use: enc`) are active as soon as they are made, since whoever encrypts looks them up; /jwks shows the active
+ones only, and the others open what was encrypted to them for KEPT seconds more (OpenID Connect Core §10.2.1). Then they are deleted.
+
 Every process holds the parsed keys in memory and looks once a second whether the table has changed. That look has a connection of its
 own, so it disturbs no unit of work, and when the database is away the keys in memory go on.
 
@@ -32,7 +35,7 @@ from idp.config import settings
 from idp.db.columns import Base, Instant, Json, table
 from idp.db.session import changed, insert_or_ignore, reading_engine, session
 from idp.errors import N_, Conflict, NotFound
-from idp.jws import ALGORITHMS, Claims, Pair
+from idp.jws import ALGORITHMS, ENCRYPTION, Claims, Pair
 
 STATES = ("next", "active", "retiring", "retired", "revoked")
 PUBLISHED = ("next", "active", "retiring")
@@ -41,6 +44,7 @@ LOOK_AGAIN = 1.0  # seconds
 LOOK_AT_MOST = 0.1  # seconds that a request waits for it
 LOOK_AGAIN_UNKNOWN = 0.1  # seconds; so seldom can a stranger's kid make us look
 PURPOSE = "signing key"
+KEPT = 7 * 86400  # seconds that somebody may go on encrypting to a key that is no longer in /jwks
 
 NOT_PUBLISHED = N_(
     "The next key has not been published for long enough. Wait, or rotate at once: relying parties then have to fetch it anew."
@@ -51,12 +55,12 @@ _log = logging.getLogger("idp.keyring")
 
 
 class SigningKey(Base):
-    """A key pair. NOTE: the private half is here only while it may sign; it is wiped when the key retires or is revoked."""
+    """A key pair. NOTE: the private half is here only while it may sign, or open; it is wiped when the key retires or is revoked."""
 
     __tablename__ = "signing_keys"
     __table_args__ = (
         sa.CheckConstraint(sa.column("state").in_(STATES), name="state"),
-        sa.CheckConstraint(sa.column("algorithm").in_(ALGORITHMS), name="algorithm"),
+        sa.CheckConstraint(sa.column("algorithm").in_((*ALGORITHMS, *ENCRYPTION)), name="algorithm"),
         # Two processes that make or rotate keys at once: the index decides which of them did.
         sa.Index(
             "uq_signing_keys_algorithm_state",
@@ -87,7 +91,8 @@ def generate(algorithm: str) -> dict[str, Any]:
     """The columns of a new key pair, its private half sealed. Slow (RSA: 100 ms and more): never within a transaction or a request."""
     kid = crypto.new_id("key")
     pem, members = jws.generate(algorithm)
-    public = {**members, "kid": kid, "use": "sig", "alg": algorithm}
+    purpose = {"use": "enc"} if algorithm in ENCRYPTION else {"use": "sig", "alg": algorithm}  # one key is for all algorithms of its kind
+    public = {**members, "kid": kid, **purpose}
     return {"kid": kid, "algorithm": algorithm, "public_jwk": public, "private_sealed": crypto.seal(PURPOSE, pem)}
 
 
@@ -108,10 +113,13 @@ def listing() -> Sequence[SigningKey]:
 
 
 def ensure() -> int:
-    """Make what is missing: an active and a next key of each algorithm. Answers how many were made. In a `writes()` unit, first."""
+    """Make what is missing: an active and a next key of each algorithm that signs, an active one of each that opens. Answers how many were
+    made. In a `writes()` unit, first.
+    """
     have = {(row.algorithm, row.state) for row in _rows()}
-    missing = [(algorithm, state) for algorithm in ALGORITHMS for state in ("active", "next") if (algorithm, state) not in have]
-    made = [(generate(algorithm), state) for algorithm, state in missing]
+    wanted = [(algorithm, state) for algorithm in ALGORITHMS for state in ("active", "next")]
+    wanted += [(algorithm, "active") for algorithm in ENCRYPTION]
+    made = [(generate(algorithm), state) for algorithm, state in wanted if (algorithm, state) not in have]
     count = sum(_add(key, state) for key, state in made)
     _changed_here()
     return count
@@ -124,7 +132,7 @@ def rotate(algorithm: str | None = None, *, at_once: bool = False) -> int:
     unless `at_once` (relying parties that cached /jwks fail until they fetch it again), and when somebody else has just rotated. In a
     `writes()` unit, first.
     """
-    algorithms = (algorithm,) if algorithm else ALGORITHMS
+    algorithms = (algorithm,) if algorithm else (*ALGORITHMS, *ENCRYPTION)
     rows = _rows()
     if not at_once and not all(_ready(rows, a) for a in algorithms):
         raise Conflict(NOT_PUBLISHED, detail="rotate: the next key is younger than keys.published_before")
@@ -169,11 +177,13 @@ def look() -> int:
     old = now - timedelta(seconds=settings().keys.lifetime)
     signing = {row.algorithm: row for row in rows if row.state == "active"}
     # In the order of `rotate`, or the two would wait for each other.
-    due = [a for a in ALGORITHMS if a in signing and (signing[a].active_at or signing[a].created_at) <= old and _ready(rows, a)]
+    every = (*ALGORITHMS, *ENCRYPTION)
+    due = [a for a in every if a in signing and (signing[a].active_at or signing[a].created_at) <= old and _ready(rows, a)]
     spares = {a: _spares(rows, a) for a in due}
     count = ensure()
     count += sum(_activate(a, spares[a], *_in_turn(rows, a)) for a in due)
-    count += changed(sa.delete(SigningKey).where(SigningKey.state == "retired", SigningKey.remove_at <= now))
+    gone = sa.or_(SigningKey.state == "retired", sa.and_(SigningKey.state == "retiring", SigningKey.algorithm.in_(ENCRYPTION)))
+    count += changed(sa.delete(SigningKey).where(gone, SigningKey.remove_at <= now))
     values = {"state": "retired", "remove_at": now + timedelta(seconds=settings().login.session_lifetime)}  # hints are opened until then
     count += changed(sa.update(SigningKey).where(SigningKey.state == "retiring", SigningKey.remove_at <= now).values(**values))
     _changed_here()
@@ -188,13 +198,15 @@ def _rows() -> list[_Row]:
 
 def _ready(rows: list[_Row], algorithm: str) -> bool:
     """Whether the next key of `algorithm` has stood in /jwks for long enough to sign."""
+    if algorithm in ENCRYPTION:
+        return True
     published = clock.now() - timedelta(seconds=settings().keys.published_before)
     return any(row.algorithm == algorithm and row.state == "next" and row.created_at <= published for row in rows)
 
 
 def _spares(rows: list[_Row], algorithm: str) -> list[dict[str, Any]]:
-    """New keys for a rotation: the one after the next, and the next where there is none."""
-    has_next = any(row.algorithm == algorithm and row.state == "next" for row in rows)
+    """New keys for a rotation: the one after the next, and the next where there is none. Keys that only open have none after them."""
+    has_next = algorithm in ENCRYPTION or any(row.algorithm == algorithm and row.state == "next" for row in rows)
     return [generate(algorithm) for _ in range(1 if has_next else 2)]
 
 
@@ -220,7 +232,8 @@ def _activate(algorithm: str, spares: list[dict[str, Any]], active: str | None, 
     now = clock.now()
     if active is not None:
         longest = max(settings().oidc.access_token_lifetime, settings().oidc.id_token_lifetime) + 300
-        values = {"state": "retiring", "retiring_at": now, "remove_at": now + timedelta(seconds=longest), "private_sealed": None}
+        values: dict[str, Any] = {"state": "retiring", "retiring_at": now, "remove_at": now + timedelta(seconds=longest)}
+        values |= {"remove_at": now + timedelta(seconds=KEPT)} if algorithm in ENCRYPTION else {"private_sealed": None}
         if changed(sa.update(SigningKey).where(SigningKey.kid == active, SigningKey.state == "active").values(**values)) == 0:
             return False
     left = list(spares)
@@ -246,6 +259,7 @@ class _Ring(NamedTuple):
     states: dict[str, str]
     signers: dict[str, Pair]
     sealed: dict[str, str]
+    openers: dict[str, tuple[str, str]]  # kid -> algorithm, and the private half, sealed; the newest first
     jwks: bytes
 
 
@@ -289,18 +303,22 @@ class _Store:
             version = frozenset((row.kid, row.state) for row in connection.execute(sa.select(keys.kid, keys.state).where(in_use)))
             if old is not None and old.version == version:
                 return old
-            rows = connection.execute(sa.select(table(SigningKey)).where(in_use).order_by(keys.created_at, keys.kid)).all()
+            every = connection.execute(sa.select(table(SigningKey)).where(in_use).order_by(keys.created_at, keys.kid)).all()
+        rows = [row for row in every if row.algorithm not in ENCRYPTION]
+        openers = [row for row in reversed(every) if row.algorithm in ENCRYPTION]
         known = old.pairs if old else {}
         pairs = {row.kid: known.get(row.kid) or Pair(row.kid, row.algorithm, row.public_jwk) for row in rows}
         published = [row.public_jwk for row in rows if row.state in PUBLISHED]
+        published += [row.public_jwk for row in openers if row.state == "active"]
         public = [_shown(jwk) for jwk in published]
         signers = {row.algorithm: pairs[row.kid] for row in rows if row.state == "active"}
         return _Ring(
-            frozenset((row.kid, row.state) for row in rows),
+            frozenset((row.kid, row.state) for row in every),
             pairs,
             {row.kid: row.state for row in rows},
             signers | {older: signers[name] for older, name in jws.OLDER_NAMES.items() if name in signers},
             {row.kid: row.private_sealed for row in rows if row.state == "active"},
+            {row.kid: (row.algorithm, row.private_sealed) for row in openers},
             json.dumps({"keys": public}, separators=(",", ":")).encode(),
         )
 
@@ -309,7 +327,7 @@ def _shown(jwk: dict[str, str]) -> dict[str, str]:
     """A key as /jwks shows it. One that goes by two names says neither (`alg` is optional, RFC 7517 §4.4): libraries that know the one
     pass over a key that bears the other.
     """
-    without = ("alg",) if jwk["alg"] in jws.OLDER_NAMES.values() else ()
+    without = ("alg",) if jwk.get("alg") in jws.OLDER_NAMES.values() else ()
     return {name: jwk[name] for name in jws.PUBLIC_MEMBERS if name in jwk and name not in without}
 
 
@@ -353,6 +371,14 @@ def sign(claims: Claims, *, typ: str, algorithm: str) -> str:
     if pair.private is None:
         pair.unlock(crypto.unseal(PURPOSE, ring.sealed[pair.kid]))
     return pair.token(claims, typ, algorithm)
+
+
+def private_keys(algorithm: str, kid: str | None) -> list[tuple[str, str]]:
+    """What may open what was encrypted to the key `kid`, or to any key of `algorithm`: kid and private half, sealed; the newest first."""
+    ring = _ring()
+    if kid is not None and kid not in ring.openers:  # perhaps another process has just made it
+        ring = _ring(LOOK_AGAIN_UNKNOWN)
+    return [(each, sealed) for each, (of, sealed) in ring.openers.items() if of == algorithm and kid in {None, each}]
 
 
 def verify(token: str, *, typ: str, audience: str | Collection[str] | None = None) -> Claims | None:

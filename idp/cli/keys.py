@@ -15,7 +15,7 @@ from idp.cli.setting import at_work
 from idp.config import Settings
 from idp.db.session import reads
 from idp.errors import Conflict
-from idp.jws import ALGORITHMS
+from idp.jws import ALGORITHMS, ENCRYPTION
 from idp.keyring import SigningKey
 
 MEANS = {
@@ -25,6 +25,9 @@ MEANS = {
     "retired": "opens id_token_hint only",
     "revoked": "out of everything",
 }
+
+
+OPENS = {"active": "others encrypt to it", "retiring": "in /jwks no more, opens what was encrypted to it", "revoked": "out of everything"}
 
 
 @click.group()
@@ -42,7 +45,7 @@ def list_all(form: str) -> None:
 
 
 @keys.command()
-@click.option("--algorithm", type=click.Choice(ALGORITHMS), help="Only the keys of this one [default: all].")
+@click.option("--algorithm", type=click.Choice((*ALGORITHMS, *ENCRYPTION)), help="Only the keys of this one [default: all].")
 @click.option("--now", is_flag=True, help="Also when relying parties may not have fetched the next key yet.")
 @FORMAT
 def rotate(algorithm: str | None, now: bool, form: str) -> None:
@@ -109,7 +112,7 @@ def _shown(key: SigningKey, settings: Settings) -> dict[str, Any]:
         "created_at": key.created_at,
         "since": since,
         "until": until,
-        "means": MEANS[key.state],
+        "means": (OPENS if key.algorithm in ENCRYPTION else MEANS)[key.state],
     }
 
 

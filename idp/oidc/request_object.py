@@ -23,7 +23,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from idp import clock, jws, jws_received
+from idp import clock, jwe_received, jws, jws_received
 from idp.config import settings
 from idp.delegation import client_keys, clients, fetched
 from idp.delegation.clients import Client
@@ -42,6 +42,7 @@ NOT_PARAMETERS = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
 STRUCTURED = frozenset({"claims", "authorization_details", "registration"})
 LONGEST_URI = 512  # Core §6.2
 FRESH = 2.0  # seconds that what stands at a `request_uri` without a fitting hash is good for
+NOT_OPENED = "-"  # in the place of what did not open
 SKEW = 10  # seconds that the client's clock may be ahead of ours
 
 
@@ -53,7 +54,10 @@ class Refused(OAuthRefusal):
 
 def opened(sent: dict[str, str]) -> dict[str, str]:
     """The parameters that a request with a request object means, by name. Raises Refused, and `fetched.Wanted`. Within a unit."""
-    jws_received.registry("RS256")  # before the transaction begins: the library takes its time to load
+    # Before the transaction begins: the library takes its time to load, and an RSA key to open.
+    jws_received.registry("RS256")
+    if jwe_received.is_one(sent.get("request", "")):
+        sent = sent | {"request": _inside(sent["request"])}
     client = clients.find(sent.get("client_id", ""))
     outside = {name: value for name, value in sent.items() if name not in PARAMETERS}
     if client is None:
@@ -122,6 +126,10 @@ def _hash(body: str) -> str:
 
 def _read(client: Client, token: str, parameter: str) -> tuple[dict[str, Any], bool]:
     """Its claims, and whether it is signed; raises OAuthRefusal."""
+    if jwe_received.is_one(token):
+        token = _inside(token)
+    if token == NOT_OPENED:
+        raise _invalid("it is not encrypted to a key that is in our jwks_uri, by algorithms that our metadata name")
     unsigned = UNSIGNED.fullmatch(token) if len(token) <= jws.LONGEST else None
     halves = (unsigned[1], unsigned[2]) if unsigned else jws_received.halves(token)
     if halves is None:
@@ -141,6 +149,12 @@ def _read(client: Client, token: str, parameter: str) -> tuple[dict[str, Any], b
     if not client_keys.has_signed(client, token, kid=kid, algorithm=algorithm):
         raise _invalid("no registered key of this client has signed it: look at kid, alg and the keys that are registered")
     return claims, True
+
+
+def _inside(token: str) -> str:
+    """What was encrypted to us, once: what is inside is signed, and nothing else (Core §6.1)."""
+    inside = jwe_received.opened(token)
+    return NOT_OPENED if inside is None or jwe_received.is_one(inside) else inside
 
 
 def _read_header(header: dict[str, Any]) -> tuple[str, str | None]:

@@ -38,6 +38,7 @@ PUBLIC = {
 def keys(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     """A ground with keys of two kinds, its context pushed."""
     monkeypatch.setattr(keyring, "ALGORITHMS", ALGORITHMS)
+    monkeypatch.setattr(keyring, "ENCRYPTION", ())
     monkeypatch.setattr(keyring, "LOOK_AT_MOST", 30)  # a request goes on with what it knows; here what stands in the database is wanted
     with ground.writes():
         assert keyring.ensure() == 4
@@ -70,12 +71,16 @@ def sign() -> str:
 def test_only_public_members_are_published(ground: Ground) -> None:
     """Case 38: of each key the members that its kind has in public, and no other; no symmetric key; no kid twice."""
     with ground.writes():
-        assert keyring.ensure() == 6
+        assert keyring.ensure() == 10
     with ground.app.app_context():
         found = published()
-    assert sorted((key["alg"], key["kty"]) for key in found) == sorted([("RS256", "RSA"), ("ES256", "EC"), ("Ed25519", "OKP")] * 2)
-    assert all(set(key) == PUBLIC[key["kty"]] and key["use"] == "sig" for key in found)
-    assert len({key["kid"] for key in found}) == 6
+    signs = [("RS256", "RSA"), ("ES256", "EC"), ("PS256", "RSA"), (None, "OKP")]  # one that goes by two names says neither
+    for use, expected in (("sig", signs * 2), ("enc", [(None, "RSA"), (None, "EC")])):
+        assert sorted((key.get("alg") or "", key["kty"]) for key in found if key["use"] == use) == sorted(
+            (alg or "", kty) for alg, kty in expected
+        )
+    assert all(set(key) | {"alg"} == PUBLIC[key["kty"]] for key in found)
+    assert len({key["kid"] for key in found}) == 10
     KeySet.import_key_set({"keys": found})
     with ground.writes():
         assert keyring.ensure() == 0
@@ -287,6 +292,7 @@ def test_without_keys_nothing_is_signed(ground: Ground) -> None:
 def test_two_processes_make_one_set_of_keys(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting or rotating at once: one active and one next key of each algorithm, whoever wins."""
     monkeypatch.setattr(keyring, "ALGORITHMS", ("ES256",))
+    monkeypatch.setattr(keyring, "ENCRYPTION", ())
 
     def start(_: int) -> int:
         with ground.writes():

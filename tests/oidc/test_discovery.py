@@ -23,6 +23,7 @@ KNOWN = set(
     "issuer authorization_endpoint token_endpoint userinfo_endpoint jwks_uri end_session_endpoint registration_endpoint scopes_supported "
     "response_types_supported response_modes_supported grant_types_supported subject_types_supported acr_values_supported "
     "id_token_signing_alg_values_supported userinfo_signing_alg_values_supported request_object_signing_alg_values_supported "
+    "request_object_encryption_alg_values_supported request_object_encryption_enc_values_supported "
     "id_token_encryption_alg_values_supported id_token_encryption_enc_values_supported userinfo_encryption_alg_values_supported "
     "userinfo_encryption_enc_values_supported introspection_signing_alg_values_supported introspection_encryption_alg_values_supported "
     "introspection_encryption_enc_values_supported "

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 from cryptography.hazmat.primitives import serialization
+from joserfc import jwe
+from joserfc.jwk import KeySet
 
 from idp import clock
 from idp.delegation import clients
@@ -313,3 +315,41 @@ def test_parked_and_resumed(world: World, story, party: Party) -> None:
         answer = back_at(visitor.onward(visitor.submit(page, code=world.code_for(phone(story, "zimin")))), CALLBACK)
     assert answer["state"] == "inside"
     assert world.redeem(party, answer["code"]).json()["scope"] == "openid email"
+
+
+def encrypted(world: World, token: str, algorithm: str, content: str, kid: bool = True) -> str:
+    """A token encrypted to the provider, as a client does it from /jwks."""
+    keys = world.browser().get("/jwks").json()["keys"]
+    jwk = next(key for key in keys if key["use"] == "enc" and key["kty"] == ("RSA" if algorithm.startswith("RSA") else "EC"))
+    header = {"alg": algorithm, "enc": content, "cty": "JWT", **({"kid": jwk["kid"]} if kid else {})}
+    return jwe.encrypt_compact(header, token.encode(), KeySet.import_key_set({"keys": [jwk]}).keys[0], algorithms=[algorithm, content])
+
+
+def test_encrypted(world: World, browser: Browser, party: Party) -> None:
+    """Core §6.1, §10.2: signed, then encrypted to our published key, by what discovery names."""
+    said = world.browser().get("/.well-known/openid-configuration").json()
+    contents = said["request_object_encryption_enc_values_supported"]
+    for algorithm in said["request_object_encryption_alg_values_supported"]:
+        token = encrypted(world, signed(holds(party)), algorithm, contents[0])
+        assert back_at(ask(browser, party, token), CALLBACK)["state"] == "inside"
+    for content in contents:
+        token = encrypted(world, signed(holds(party)), "ECDH-ES", content, kid=False)
+        assert back_at(ask(browser, party, token), CALLBACK)["state"] == "inside"
+
+
+def test_encrypted_and_not_sound(world: World, browser: Browser, party: Party) -> None:
+    """Anybody can encrypt to us: what is inside must be signed all the same; nothing twice; what does not open says no more than that."""
+    for inside in (
+        forge.compact({"alg": "none"}, holds(party), None),
+        signed(holds(party), key=private("EC", 7)),
+        encrypted(world, signed(holds(party)), "ECDH-ES", "A128GCM"),
+        json.dumps(holds(party)),
+        "x",
+        "",
+    ):
+        error = refused(browser, party, encrypted(world, inside, "RSA-OAEP-256", "A256GCM"))
+        assert error == ("request_not_supported" if inside.startswith("ey") and inside.endswith(".") else "invalid_request_object")
+    good = encrypted(world, signed(holds(party)), "RSA-OAEP-256", "A256GCM")
+    assert refused(browser, party, good[:-3] + "AAA") == "invalid_request_object"
+    assert refused(browser, party, good.replace(good.split(".")[1], "A" * 342)) == "invalid_request_object"
+    assert "code" in back_at(ask(browser, party, good), CALLBACK)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from idp import languages
+from idp import jwe_received, languages
 from idp.config import settings
 from idp.delegation import client_keys, registering_answers, resources, sectors
 from idp.delegation.scopes import SUPPORTED
@@ -117,6 +117,8 @@ def _document(issuer: str, addresses: tuple[str, ...]) -> bytes:
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": list(request_object.ALGORITHMS),
+        "request_object_encryption_alg_values_supported": list(jwe_received.ALGORITHMS),
+        "request_object_encryption_enc_values_supported": list(jwe_received.CONTENT),
         "authorization_response_iss_parameter_supported": True,
         "ui_locales_supported": list(languages.LANGUAGES),
         "display_values_supported": ["page"],
