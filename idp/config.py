@@ -283,6 +283,9 @@ class Oidc(_Section):
     """The same for a network (IPv4 /24, IPv6 /56). With a thousand devices waiting, a network guesses one of their codes in 29 years."""
     access_token_algorithm: Literal["ES256", "RS256", "Ed25519"] = "ES256"
     """How access tokens are signed. ES256 is ten times as quick to sign as RS256."""
+    legacy_response_types: bool = False
+    """`true` serves `id_token`, `code id_token` and their like, to clients that are registered for them. Their tokens pass through the
+    browser, its history and whatever runs in it (RFC 9700 §2.1.2): only for what cannot be changed."""
 
 
 class Languages(_Section):

@@ -1,7 +1,7 @@
 """What was asked at the authorization endpoint, check by check (OpenID Connect Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636, RFC 9700).
 
     1  client_id, redirect_uri     wrong: a page of ours, never a redirect (RFC 9700 §4.11.2)
-    2  response_type, response_mode
+    2  response_type, response_mode (`authorization_response`)
     3  registration, details       not supported, and never ignored; a request object was opened before (`request_object`)
     4  scope                       unknown ones dropped, forbidden ones refused
     5  PKCE and nonce              as the client's registration says; only S256, never the silent `plain`
@@ -15,11 +15,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from idp.delegation import clients, codes, hints, resources, scopes
+from idp.delegation import clients, codes, hints, resources, response_types, scopes
 from idp.delegation.clients import Client
 from idp.delegation.requests import Asked
 from idp.delegation.subjects import user_of
 from idp.errors import N_, OAuthRefusal
+from idp.oidc import authorization_response
 
 PROMPTS = ("none", "login", "consent", "select_account", "create")
 MAX_AGE = re.compile("[0-9]{1,9}")
@@ -56,10 +57,19 @@ def require_client(sent: dict[str, str]) -> Client:
 
 def read(client: Client, sent: dict[str, str]) -> Asked:
     """Checks 2 to 6; raises OAuthRefusal, which goes back to the relying party."""
-    _require_code_flow(sent)
+    response_type = _response_type(sent)
+    response_mode = authorization_response.require_mode(sent, response_type)
+    _require_supported(sent)
     asked = wishes(client, sent)
-    challenge = _code_challenge(client, sent, asked.scopes)
-    return replace(asked, redirect_uri=sent["redirect_uri"], state=sent.get("state"), nonce=_nonce(sent), code_challenge=challenge)
+    return replace(
+        asked,
+        redirect_uri=sent["redirect_uri"],
+        state=sent.get("state"),
+        nonce=_nonce(sent),
+        code_challenge=_code_challenge(client, sent, asked.scopes),
+        response_types=tuple(response_type.split(" ")),
+        response_mode=response_mode,
+    )
 
 
 def wishes(client: Client, sent: dict[str, str]) -> Asked:
@@ -89,13 +99,16 @@ def wishes(client: Client, sent: dict[str, str]) -> Asked:
     return _with_hint(client, asked, sent.get("id_token_hint"))
 
 
-def _require_code_flow(sent: dict[str, str]) -> None:
+def _response_type(sent: dict[str, str]) -> str:
     if not sent.get("response_type"):
-        raise OAuthRefusal("invalid_request", "response_type is missing; it is: code.")
-    if sent["response_type"] != "code":
-        raise OAuthRefusal("unsupported_response_type", "response_type is: code.")
-    if sent.get("response_mode", "query") != "query":
-        raise OAuthRefusal("invalid_request", "response_mode is: query.")
+        raise OAuthRefusal("invalid_request", f"response_type is missing; it is: {', '.join(response_types.supported())}.")
+    named = response_types.named(sent["response_type"])
+    if named is None or (named != response_types.CODE and named not in response_types.supported()):
+        raise OAuthRefusal("unsupported_response_type", f"response_type is: {', '.join(response_types.supported())}.")
+    return named
+
+
+def _require_supported(sent: dict[str, str]) -> None:
     if "registration" in sent:  # of providers that nobody registers at (Core §7.2.1)
         raise OAuthRefusal("registration_not_supported", "The parameter registration is not supported. Register the client.")
     if (

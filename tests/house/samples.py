@@ -577,6 +577,10 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
             "cancel_url": "/authorize/req_1/cancel",
         },
     ),
+    "form_post": (
+        "oidc/form_post.html",
+        lambda: {"action": "https://rp.example/callback", "host": "rp.example", "parameters": {"code": "c0de", "state": "a&b"}},
+    ),
     "consent": ("oidc/consent.html", lambda: CONSENT),
     "consent-person": ("oidc/consent.html", lambda: {**CONSENT, "company": None, "switch_url": None, "do": []}),
     "consent-device": (

@@ -363,6 +363,15 @@ def _astray(visitor: Visitor, look: Look) -> None:
     page, provider = visitor.page, visitor.stage.provider
     page.goto(f"{provider}/authorize?client_id=partner&redirect_uri=https://stranger.example/&response_type=code")
     look("errors-refusal")
+    page.route("**/form-post.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    back = f"{visitor.stage.portals['partner']}/callback"
+    page.goto(
+        f"{provider}/authorize?client_id=partner&redirect_uri={back}&response_type=code&response_mode=form_post"
+        f"&scope=openid&nonce=n&prompt=none&ui_locales={visitor.language}"
+    )
+    expect(page.locator(f"form[action='{back}']")).to_be_visible()
+    look("oidc-form_post")
+    page.unroute("**/form-post.js*")
     page.goto(f"{provider}/login/flw_00000000000000000000000000")
     look("errors-gone")
     page.goto(f"{provider}/nowhere")

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.delegation.tables import Code, ParkedRequest
+from tests.oidc.answers import came_back
 from tests.oidc.asking import back_at, error_at, is_page_of_ours, rows, signed_in
 from tests.world import CALLBACK, World
 
@@ -41,12 +42,17 @@ def test_an_unknown_client_is_a_page(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "response_type", ["token", "id_token", "id_token token", "code token", "code id_token", "none", "CODE", "code code", "x", '"']
+    ("response_type", "mode"),
+    [
+        *((each, "fragment") for each in ("id_token", "id_token token", "code token", "code id_token", "token id_token code")),
+        *((each, "query") for each in ("token", "none", "CODE", "code code", "x", '"')),
+    ],
 )
-def test_other_response_types_never_leave_for_a_strange_address(world: World, response_type: str) -> None:
-    """Case 2: an unsupported type is told to the registered address, and to no other."""
+def test_other_response_types_never_leave_for_a_strange_address(world: World, response_type: str, mode: str) -> None:
+    """Case 2: an unsupported type is told to the registered address, where its answer would have stood, and to no other."""
     party, browser = world.party(), world.browser()
-    assert error_at(browser.get("/authorize", params=party.asks(response_type=response_type)), party) == "unsupported_response_type"
+    answer = came_back(browser.get("/authorize", params=party.asks(response_type=response_type)), CALLBACK, mode)
+    assert (answer["error"], answer["state"]) == ("unsupported_response_type", "state-1")
     evil = browser.get("/authorize", params=party.asks(response_type=response_type, redirect_uri="https://evil.example/"))
     assert is_page_of_ours(evil)
 
@@ -77,7 +83,7 @@ def test_what_a_relying_party_is_told(world: World) -> None:
         assert error_at(browser.get("/authorize", params=party.asks(**changes)), party) == error, changes
 
 
-@pytest.mark.parametrize("mode", ["form_post", "fragment", "query.jwt", "web_message", "jwt", "QUERY", "x", '"><script>alert(1)</script>'])
+@pytest.mark.parametrize("mode", ["query.jwt", "form_post.jwt", "none", "web_message", "jwt", "QUERY", "x", '"><script>alert(1)</script>'])
 def test_other_response_modes(world: World, mode: str) -> None:
     """Case 5: a response_mode that is not supported is refused, by the mode that is; what was sent is never shown as it is."""
     party, browser = world.party(), world.browser()
@@ -150,7 +156,7 @@ def test_a_code_is_never_made_on_the_way(world: World, story) -> None:
     codes, parked = len(rows(world, Code)), len(rows(world, ParkedRequest))
     for changes in (
         {"response_type": "token"},
-        {"response_mode": "fragment"},
+        {"response_mode": "web_message"},
         {"scope": "x"},
         {"redirect_uri": "https://evil.example"},
         {"request": "x"},

@@ -10,12 +10,11 @@ from idp.delegation import account_choices, clients, codes, requests, scopes
 from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
-from idp.oidc import arrivals, authorization_request, guard, request_object
-from idp.oidc.logout import session_state
-from idp.oidc.response_modes import device, query
+from idp.oidc import arrivals, authorization_request, authorization_response, guard, request_object
+from idp.oidc.response_modes import device
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
-from idp.web.http import Answer, Request, Response, see_other
+from idp.web.http import Answer, Request, see_other
 from idp.web.language import KEPT as LANGUAGE_KEPT
 from idp.web.pages import language_of
 
@@ -47,7 +46,7 @@ def begin(request: Request) -> Answer:
         asked = authorization_request.read(client, sent)
         return _advance(Journey(request, client, asked))
     except OAuthRefusal as refusal:
-        return query.answer(sent["redirect_uri"], sent.get("state"), error=refusal.error, error_description=refusal.description)
+        return authorization_response.refuse(sent, refusal)
 
 
 def _client(sent: dict[str, str], refused: request_object.Refused | None) -> Client:
@@ -72,14 +71,16 @@ def _as_get(request: Request) -> Answer:
     return see_other(address)
 
 
-def _refused_early(request: Request, refusal: OAuthRefusal) -> Response:
-    """A request that the guard refused goes back only if client and address were each named once, and belong together."""
-    ids, uris, states = (request.query.all(name) for name in ("client_id", "redirect_uri", "state"))
-    if len(ids) == len(uris) == 1:
-        client = clients.find(ids[0])
-        if client is not None and client.may_return_to(uris[0]):
-            state = states[0] if len(states) == 1 else None
-            return query.answer(uris[0], state, error=refusal.error, error_description=refusal.description)
+def _refused_early(request: Request, refusal: OAuthRefusal) -> Answer:
+    """A request that the guard refused goes back only if client and address were each named once, and belong together.
+
+    Of what says how it goes back, too, only what stands once is believed.
+    """
+    found = {name: request.query.all(name) for name in ("client_id", "redirect_uri", "state", "response_mode", "response_type")}
+    once = {name: values[0] for name, values in found.items() if len(values) == 1 and values[0]}
+    client = clients.find(once.get("client_id", ""))
+    if client is not None and "redirect_uri" in once and client.may_return_to(once["redirect_uri"]):
+        return authorization_response.refuse(once, refusal)
     raise authorization_request.WrongClient(refusal.error, refusal.description)
 
 
@@ -123,9 +124,10 @@ def refuse(journey: Journey, error: str, description: str) -> Answer:
     """End the journey with an error for the relying party (OpenID Connect Core §3.1.2.6)."""
     if journey.parked is not None and not requests.finish(journey.parked):
         raise Gone(detail="finished meanwhile")
-    if journey.asked.device is not None:
-        return device.refuse(journey.asked.device, journey.asked, user_id=journey.signed_in.user_id if journey.signed_in else None)
-    return query.answer(journey.asked.redirect_uri, journey.asked.state, error=error, error_description=description)
+    asked = journey.asked
+    if asked.device is not None:
+        return device.refuse(asked.device, asked, user_id=journey.signed_in.user_id if journey.signed_in else None)
+    return authorization_response.answer(asked.redirect_uri, asked.response_mode, asked.state, error=error, error_description=description)
 
 
 def _advance(journey: Journey) -> Answer:
@@ -167,12 +169,11 @@ def _issue(journey: Journey) -> Answer:
         "amr": person.amr,
         "acr": person.acr,
     }
+    answered: Answer
     if asked.device is not None:
         answered = device.allow(asked.device, asked, **issued)
     else:
-        said = session_state.parameters(journey)
-        answered = query.answer(asked.redirect_uri, asked.state, code=codes.issue(asked, **issued), **said)
-        session_state.settle(journey.request, answered, said)
+        answered = authorization_response.grant(journey, code=codes.issue(asked, **issued))
     if journey.parked is not None:
         events.record(
             "authorization.granted",

@@ -13,7 +13,7 @@ from idp.config import settings
 from idp.delegation import client_keys, registering_answers, resources, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
-from idp.oidc import request_object
+from idp.oidc import authorization_response, request_object
 from idp.oidc.client_auth import assertion, methods
 from idp.oidc.endpoints import cors
 from idp.oidc.endpoints.token import GRANT_TYPES
@@ -91,7 +91,7 @@ def _document(issuer: str, addresses: tuple[str, ...]) -> bytes:
         "frontchannel_logout_session_supported": True,
         "scopes_supported": list(dict.fromkeys((*SUPPORTED, *sorted(resources.scopes_of(addresses))))),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(authorization_response.MODES),
         "device_authorization_endpoint": f"{issuer}/device_authorization",
         "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
         "subject_types_supported": list(sectors.TYPES),
