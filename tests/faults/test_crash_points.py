@@ -20,6 +20,7 @@ from tests.faults.conftest import BOTH, BOTH_AT_TIMES
 from tests.faults.crash import differences, swept
 from tests.faults.steps import STEPS, Step
 from tests.faults.steps_of_codes import STEPS_OF_CODES
+from tests.faults.steps_of_devices import STEPS_OF_DEVICES
 from tests.faults.steps_of_factors import STEPS_OF_FACTORS
 from tests.faults.steps_of_own_pages import STEPS_OF_OWN_PAGES
 from tests.faults.steps_of_passkeys import STEPS_OF_PASSKEYS
@@ -43,6 +44,7 @@ LOCKING = {
     "press name",
     "redeem",
     "refresh",
+    "fetch tokens on a device",
     "deliver",
     "react",
     "rotate keys",
@@ -50,6 +52,7 @@ LOCKING = {
 ALL = (
     *STEPS,
     *STEPS_OF_CODES,
+    *STEPS_OF_DEVICES,
     *STEPS_OF_FACTORS,
     *STEPS_OF_OWN_PAGES,
     *STEPS_OF_PASSKEYS,
