@@ -324,8 +324,8 @@ class _Store:
 
 
 def _shown(jwk: dict[str, str]) -> dict[str, str]:
-    """A key as /jwks shows it. One that goes by two names says neither (`alg` is optional, RFC 7517 §4.4): libraries that know the one
-    pass over a key that bears the other.
+    """A key as /jwks shows it. One that goes by two names says neither (`alg` is optional, RFC 7517 §4.4): libraries that look for the one
+    pass over a key that bears the other (npm's jose and openid-client, joserfc).
     """
     without = ("alg",) if jwk.get("alg") in jws.OLDER_NAMES.values() else ()
     return {name: jwk[name] for name in jws.PUBLIC_MEMBERS if name in jwk and name not in without}

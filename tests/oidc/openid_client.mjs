@@ -1,5 +1,6 @@
 // A sign-in with npm's openid-client, all defaults. Reads one JSON object from the first line of its input (issuer, client_id, secret,
-// redirect_uri, method, scope), writes the address to open, reads the address the browser came back to, writes what it got.
+// redirect_uri, method, scope; metadata of the client that the library has to know; decrypt, keys of its own; checked: also signatures that TLS
+// makes unnecessary), writes the address to open, reads the address the browser came back to, writes what it got.
 import { createInterface } from 'node:readline';
 import * as client from 'openid-client';
 
@@ -18,7 +19,13 @@ const methods = {
   none: () => client.None(),
   private_key_jwt: () => client.PrivateKeyJwt({ key, kid: given.kid }),
 };
-const config = await client.discovery(new URL(given.issuer), given.client_id, given.secret ?? undefined, methods[given.method]());
+const registered = given.metadata ? { ...given.metadata, client_secret: given.secret } : (given.secret ?? undefined);
+const config = await client.discovery(new URL(given.issuer), given.client_id, registered, methods[given.method]());
+if (given.decrypt) {
+  const { jwk, algorithm, usages, ...named } = given.decrypt;
+  client.enableDecryptingResponses(config, undefined, { key: await crypto.subtle.importKey('jwk', jwk, algorithm, false, usages), ...named });
+}
+if (given.checked) client.enableNonRepudiationChecks(config);
 
 const verifier = client.randomPKCECodeVerifier();
 const state = client.randomState();
