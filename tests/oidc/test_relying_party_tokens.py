@@ -19,7 +19,7 @@ from tests.oidc import over_tls, receiving
 from tests.oidc.asking import person, phone
 from tests.oidc.test_openid_client import Node
 from tests.oidc.test_relying_parties import sign_in
-from tests.world import Browser, World
+from tests.world import SIGNED_OUT, Browser, World
 
 pytestmark = pytest.mark.node
 DECRYPTING = {
