@@ -288,6 +288,12 @@ def tell_relying_parties_of_blocked_person(event: Event) -> None:
         backchannel.tell_of_person(event.user_id, cause=event.id)
 
 
+def tell_relying_party_of_withdrawal(event: Event) -> None:
+    """The person wants to be signed in there no more: where they still are, the app's own session ends too."""
+    if event.user_id is not None and event.client_id is not None:
+        backchannel.tell_of_person(event.user_id, cause=event.id, only=event.client_id)
+
+
 REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     passkey.ADDED: (tell_of_new_passkey,),
     passkey.REMOVED: (tell_of_removed_passkey,),
@@ -300,8 +306,8 @@ REACTIONS: dict[str, tuple[Callable[[Event], None], ...]] = {
     "browser.new": (tell_of_new_browser,),
     sign_out_browser.EVENT: (revoke_what_a_browser_got_meanwhile,),
     "browser.stolen": (stop_what_a_thief_may_have_begun, revoke_what_a_stolen_browser_got, tell_of_stolen_browser),
-    apps.WITHDRAWN: (end_what_a_withdrawn_app_got_meanwhile,),
-    apps.SIGNED_OUT: (end_what_a_withdrawn_app_got_meanwhile,),
+    apps.WITHDRAWN: (end_what_a_withdrawn_app_got_meanwhile, tell_relying_party_of_withdrawal),
+    apps.SIGNED_OUT: (end_what_a_withdrawn_app_got_meanwhile, tell_relying_party_of_withdrawal),
     deletion.REQUESTED: (tell_of_deletion,),
     deletion.DUE_SOON: (tell_of_deletion,),
     deletion.CANCELLED: (tell_of_cancelled_deletion,),

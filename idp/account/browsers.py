@@ -17,9 +17,11 @@ from idp.credentials import trusted_device
 from idp.errors import BadInput
 from idp.languages import format_date
 from idp.login import browser, session, situation
+from idp.oidc.logout import browser_session
 from idp.oidc.sign_out_browser import sign_out_browser
 from idp.oidc.sign_out_everywhere import REASON, sign_out_elsewhere, sign_out_everywhere
 from idp.web.http import Answer, Request, see_other
+from idp.web.pages import language_of
 
 HERE = "/account/security#browsers"
 MOST = 50  # rows of the page; whoever has more signs out everywhere
@@ -77,8 +79,9 @@ def sign_out_of_all(request: Request) -> Answer:
     if where not in {"elsewhere", "here_too"}:
         raise BadInput(detail="a way of signing out that is on no button")
     if where == "here_too":
+        went = browser_session.ends_with(me.session.id, language_of(request))
         sign_out_everywhere(me.id, personal=entry.place(request))
-        answer = see_other("/signed-out")
+        answer = browser_session.after(went) if went.frames else see_other("/signed-out")
         answer.delete_cookie("session")
         browser.drop_unknown(request, answer)
         return answer

@@ -13,6 +13,6 @@ def answer(request: Request) -> Answer:
     here, language = browser.signed_in(request), language_of(request)
     if here is not None:
         return browser_session.end(here, language=language)
-    page = browser_session.after(ended=[], frames=[], return_to=None, client=None, language=language)
+    page = browser_session.after()
     page.delete_cookie("session")
     return page

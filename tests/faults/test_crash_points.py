@@ -28,6 +28,7 @@ from tests.faults.steps_of_passwords import STEPS_OF_PASSWORDS
 from tests.faults.steps_of_profile import STEPS_OF_PROFILE
 from tests.faults.steps_of_providers import STEPS_OF_PROVIDERS
 from tests.faults.steps_of_recovery import STEPS_OF_RECOVERY
+from tests.faults.steps_of_sign_outs import STEPS_OF_SIGN_OUTS
 from tests.machine import count
 
 # What takes long, or is a hundred statements of one transaction, is sampled every day and swept in `make faults`.
@@ -60,6 +61,7 @@ ALL = (
     *STEPS_OF_PROFILE,
     *STEPS_OF_PROVIDERS,
     *STEPS_OF_RECOVERY,
+    *STEPS_OF_SIGN_OUTS,
 )
 CASES = [("sqlite", step) for step in ALL] + [
     pytest.param("postgresql", step, marks=pytest.mark.postgresql) for step in ALL if BOTH_AT_TIMES == BOTH or step.name in LOCKING

@@ -17,7 +17,7 @@ from idp.account import erasing
 from idp.cli import worker
 from idp.credentials import trusted_device
 from idp.db.session import session
-from idp.delegation import clients, tokens
+from idp.delegation import apps, clients, tokens
 from idp.delegation.tables import FetchedDocument
 from idp.directory import deletion, users
 from idp.directory.tables import User
@@ -226,6 +226,18 @@ def test_blocked_let_in_again_and_signed_out(world: World, story) -> None:
             users.unblock(here.user_id)
         here.leaves()
         assert len(here.told()) == 2
+
+
+def test_an_app_that_is_withdrawn(world: World, story) -> None:
+    """The session goes on; at this one app, and no other, the person is signed out."""
+    with receiver() as at, receiver() as other_at:
+        here, other = Here(world, story, at), world.party(backchannel_logout_uri=other_at.address)
+        assert world.redeem(other, answer_of(here.browser.authorize(other))["code"]).status_code == 200
+        with world.writes():
+            assert apps.withdraw(here.user_id, here.party.client.id)
+        assert [each["sid"] for each in here.told()] == [here.claims["sid"]]
+        assert other_at.sent == []
+        assert "code=" in here.browser.authorize(other, prompt="none").headers["Location"]
 
 
 def test_who_is_told(world: World, story) -> None:

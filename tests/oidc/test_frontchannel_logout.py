@@ -93,6 +93,10 @@ def test_the_button_and_the_account_pages(world: World, story) -> None:
     page = browser.press(browser.go("/account/security"), "/account/sign_out")
     assert len(frames(page.text)) == 1
     assert 'http-equiv="refresh"' not in page.text
+    world.tokens(browser := world.browser(), party, phone(story, "zimin"))
+    page = browser.submit(browser.go("/account/security"), where="here_too")
+    assert len(frames(page.text)) == 1
+    assert error_at(browser.authorize(party, prompt="none"), party) == "login_required"
 
 
 def test_pairwise(world: World, story) -> None:

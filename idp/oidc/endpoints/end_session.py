@@ -79,7 +79,8 @@ def confirm(request: Request) -> Answer:
 
 def signed_out(request: Request) -> Answer:
     """`/signed-out`: the last page, for whoever comes back to it."""
-    return browser_session.after(ended=[], frames=[], return_to=None, client=None, language=language_of(request))
+    del request
+    return browser_session.after()
 
 
 def _locales(sent: dict[str, str]) -> tuple[str, ...]:
@@ -126,4 +127,4 @@ def _end(request: Request, asked: Asked, signed_in: SignedIn) -> Answer:
 def _nobody(request: Request, asked: Asked, *, sure: bool) -> Answer:
     """Nobody is signed in: that is what was wanted. The way back to an app that only somebody's link names is no advice of ours."""
     client = asked.client if sure else None
-    return browser_session.after(ended=[], frames=[], return_to=asked.return_to, client=client, language=language_of(request))
+    return browser_session.after(return_to=asked.return_to, client=client, language=language_of(request))

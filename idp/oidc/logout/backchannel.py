@@ -47,9 +47,10 @@ def tell(session_id: str, user_id: str, *, cause: str) -> int:
     return sum(_put(client_id, session_id, user_id, cause) for client_id in session_clients.of_ended(session_id))
 
 
-def tell_of_person(user_id: str, *, cause: str) -> int:
-    """The same for every live session of a person who is let in nowhere any more."""
-    return sum(_put(client_id, session_id, user_id, cause) for session_id, client_id in session_clients.of_person(user_id))
+def tell_of_person(user_id: str, *, cause: str, only: str | None = None) -> int:
+    """The same for every live session of a person who is let in nowhere any more; `only`: at this client."""
+    theirs = [each for each in session_clients.of_person(user_id) if only in {None, each[1]}]
+    return sum(_put(client_id, session_id, user_id, cause) for session_id, client_id in theirs)
 
 
 def _put(client_id: str, session_id: str, user_id: str, cause: str) -> bool:

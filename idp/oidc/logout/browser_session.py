@@ -8,6 +8,7 @@ frames are loaded, or after a moment: a relying party that hangs keeps nobody he
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from idp.config import settings
@@ -28,35 +29,43 @@ class Ended:
     told: bool
 
 
+class Went(NamedTuple):
+    """What ends with a session: the apps that held something of it, by name, and the addresses of those that end it in a frame."""
+
+    apps: list[Ended]
+    frames: list[str]
+
+
+NOTHING = Went([], [])
+
+
 def end(signed_in: SignedIn, *, language: str, return_to: str | None = None, client: Client | None = None) -> Answer:
     """End the session; answers the way to `return_to`, or the page that says what has ended, with the way back to `client`."""
-    living = set(session_clients.of_session(signed_in.id, living=True))
-    known = [found for each in session_clients.of_session(signed_in.id) if (found := clients.find(each))]
+    went = ends_with(signed_in.id, language)
     session.end(signed_in.id, "signed_out")
-    frames = [_frame(each, signed_in.id) for each in known if each.frontchannel_logout_uri]
-    ended = [Ended(each.title(language), told=_is_told(each)) for each in known if each.id in living]
-    answer = after(ended=ended, frames=frames, return_to=return_to, client=client, language=language)
+    answer = after(went, return_to=return_to, client=client, language=language)
     answer.delete_cookie("session")
     return answer
 
 
-def after(
-    *,
-    ended: list[Ended],
-    frames: list[str],
-    return_to: str | None,
-    client: Client | None,
-    language: str,
-) -> Answer:
+def ends_with(session_id: str, language: str) -> Went:
+    """What will end with this session; names for a reader of `language`."""
+    living = set(session_clients.of_session(session_id, living=True))
+    known = [found for each in session_clients.of_session(session_id) if (found := clients.find(each))]
+    frames = [_frame(each, session_id) for each in known if each.frontchannel_logout_uri]
+    return Went([Ended(each.title(language), told=_is_told(each)) for each in known if each.id in living], frames)
+
+
+def after(went: Went = NOTHING, *, return_to: str | None = None, client: Client | None = None, language: str = "") -> Answer:
     """What is shown when nobody is signed in any more: frames first, where there are any, and then the way on."""
-    if return_to is not None and not frames:
+    if return_to is not None and not went.frames:
         return see_other(return_to)
     home = client.client_uri or client.initiate_login_uri if client is not None else None
     return Page(
         "oidc/signed_out.html",
-        frames=tuple(dict.fromkeys(origin for each in frames if (origin := redirects.origin(each)))),
-        ended=ended,
-        frame_urls=frames,
+        frames=tuple(dict.fromkeys(origin for each in went.frames if (origin := redirects.origin(each)))),
+        ended=went.apps,
+        frame_urls=went.frames,
         return_url=return_to or home,
         goes_on=return_to is not None,
         patience=PATIENCE,
