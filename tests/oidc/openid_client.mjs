@@ -27,6 +27,24 @@ if (given.decrypt) {
 }
 if (given.checked) client.enableNonRepudiationChecks(config);
 
+if (given.flow === 'device') {
+  const device = await client.initiateDeviceAuthorization(config, { scope: given.scope });
+  // It asks while the person is still on their way; whatever it hears too early, it goes on by itself.
+  const asking = client.pollDeviceAuthorizationGrant(config, device).then(
+    async (tokens) => {
+      const claims = tokens.claims();
+      const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+      const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
+      return { claims, userinfo, refreshed: refreshed.claims(), scope: tokens.scope };
+    },
+    (e) => ({ error: e.error ?? e.code ?? String(e) }),
+  );
+  write({ device });
+  await read();
+  write(await asking);
+  process.exit();
+}
+
 const verifier = client.randomPKCECodeVerifier();
 const state = client.randomState();
 const nonce = client.randomNonce();

@@ -17,6 +17,7 @@ import pytest
 from tests import machine
 from tests.oidc import over_tls
 from tests.oidc.asking import person, phone
+from tests.oidc.devices import GRANT_TYPES, television
 from tests.world import CALLBACK, SIGNED_OUT, Browser, Party
 
 pytestmark = pytest.mark.node
@@ -98,6 +99,40 @@ def test_a_whole_sign_in(told, story, tmp_path: Path, monkeypatch: pytest.Monkey
             assert got["gone"] == "invalid_grant"
             left = browser.get(got["leave"])
             assert left.headers["Location"] == f"{SIGNED_OUT}?state={got['state']}"
+
+
+@pytest.mark.parametrize("how", [("none", "allow"), ("none", "deny"), ("default", "allow")])
+def test_on_a_device(told, story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: tuple[str, str]) -> None:
+    """RFC 8628: codes, a person at another screen, the library asking in the pace that it was told; allowed, and refused."""
+    method, pressed = how
+    if reason := machine.relying_parties():
+        pytest.skip(reason)
+    pem = over_tls.certificate(tmp_path)
+    with over_tls.served(told, pem) as world:
+        issuer = world.settings.server.issuer
+        monkeypatch.setattr("tests.world.ISSUER", issuer)
+        party = television(world) if method == "none" else world.party(grant_types=GRANT_TYPES, redirect_uris=[])
+        given = {"issuer": issuer, "client_id": party.client.id, "secret": party.secret, "method": method, "flow": "device"}
+        node = Node(str(machine.node()), pem)
+        headers = {"Accept-Language": "en", "User-Agent": "Chrome/156.0"}
+        with Browser(verify=ssl.create_default_context(cafile=str(pem)), base_url=issuer, headers=headers) as browser:
+            try:
+                device = node.ask(json.dumps(given | {"scope": "openid email"}))["device"]
+                page = browser.go(device["verification_uri_complete"])
+                page = browser.onward(browser.submit(page, user_code=device["user_code"]))
+                page = browser.onward(browser.submit(page, phone=phone(story, "zimin")))
+                page = browser.onward(browser.submit(page, code=world.code_for(phone(story, "zimin"))))
+                assert device["user_code"] in page.text
+                browser.onward(browser.submit(page, answer=pressed))
+                got = node.ask("now")
+            finally:
+                node.close()
+        if pressed == "deny":
+            assert got == {"error": "access_denied"}
+            return
+        subject = person(story, "zimin").user_id
+        assert {got[name]["sub"] for name in ("claims", "userinfo", "refreshed")} == {subject}
+        assert (got["scope"], got["userinfo"]["email"]) == ("openid email", "zimin@post.example")
 
 
 def test_it_notices_an_error(told, story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
