@@ -19,6 +19,7 @@ from tests.conftest import Told
 from tests.faults.conftest import BOTH, BOTH_AT_TIMES
 from tests.faults.crash import differences, swept
 from tests.faults.steps import STEPS, Step
+from tests.faults.steps_of_clients import STEPS_OF_CLIENTS
 from tests.faults.steps_of_codes import STEPS_OF_CODES
 from tests.faults.steps_of_devices import STEPS_OF_DEVICES
 from tests.faults.steps_of_factors import STEPS_OF_FACTORS
@@ -52,6 +53,7 @@ LOCKING = {
 }
 ALL = (
     *STEPS,
+    *STEPS_OF_CLIENTS,
     *STEPS_OF_CODES,
     *STEPS_OF_DEVICES,
     *STEPS_OF_FACTORS,

@@ -17,6 +17,7 @@ const methods = {
   basic: () => client.ClientSecretBasic(given.secret),
   post: () => client.ClientSecretPost(given.secret),
   none: () => client.None(),
+  client_secret_jwt: () => client.ClientSecretJwt(given.secret),
   private_key_jwt: () => client.PrivateKeyJwt({ key, kid: given.kid }),
 };
 const registered = given.metadata ? { ...given.metadata, client_secret: given.secret } : (given.secret ?? undefined);
@@ -48,14 +49,18 @@ if (given.flow === 'device') {
 const verifier = client.randomPKCECodeVerifier();
 const state = client.randomState();
 const nonce = client.randomNonce();
-const address = client.buildAuthorizationUrl(config, {
+const asked = {
   redirect_uri: given.redirect_uri,
   scope: given.scope,
   code_challenge: await client.calculatePKCECodeChallenge(verifier),
   code_challenge_method: 'S256',
   state,
   nonce,
-});
+};
+// Signed as a request object (RFC 9101) where there is a key to sign with.
+const address = given.signed
+  ? await client.buildAuthorizationUrlWithJAR(config, asked, { key, kid: given.kid })
+  : client.buildAuthorizationUrl(config, asked);
 write({ address: address.href });
 
 const back = new URL(await read());
@@ -72,12 +77,12 @@ try {
   const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
   const again = await client.fetchUserInfo(config, refreshed.access_token, claims.sub);
   // RFC 7662, for those who can prove themselves; RFC 7009, for all.
-  const asked = given.method === 'none' ? null : await client.tokenIntrospection(config, refreshed.access_token);
+  const introspected = given.method === 'none' ? null : await client.tokenIntrospection(config, refreshed.access_token);
   await client.tokenRevocation(config, refreshed.refresh_token);
-  const after = asked && (await client.tokenIntrospection(config, refreshed.access_token, { token_type_hint: 'access_token' }));
+  const after = introspected && (await client.tokenIntrospection(config, refreshed.access_token, { token_type_hint: 'access_token' }));
   const gone = await client.refreshTokenGrant(config, refreshed.refresh_token).then(() => null, (e) => e.error);
   const leave = client.buildEndSessionUrl(config, { post_logout_redirect_uri: given.signed_out, id_token_hint: tokens.id_token, state });
-  write({ claims, userinfo, scope: tokens.scope, refreshed: refreshed.claims(), again, asked, after, gone, leave: leave.href, state });
+  write({ claims, userinfo, scope: tokens.scope, refreshed: refreshed.claims(), again, asked: introspected, after, gone, leave: leave.href, state });
 } catch (e) {
   write({ error: e.error ?? e.code ?? String(e), description: e.error_description ?? e.cause?.message ?? e.message });
 }

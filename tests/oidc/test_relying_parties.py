@@ -126,12 +126,13 @@ def test_idpyoidc(there: World, browser: Browser, story, pem: Path, how: tuple[s
         ("basic", "client_secret_basic", None),
         ("post", "client_secret_post", None),
         ("none", "none", None),
+        ("client_secret_jwt", "client_secret_jwt", None),
         *(("private_key_jwt", "private_key_jwt", algorithm) for algorithm in WEB_CRYPTO),
     ],
     ids=str,
 )
 def test_openid_client(there: World, browser: Browser, story, pem: Path, how: tuple[str, str, str | None]) -> None:
-    """A whole sign-in, with refreshing; a method that is registered exactly is the only one."""
+    """A whole sign-in, with refreshing; a method that is registered exactly is the only one. Who has a key signs its request too."""
     method, registered, algorithm = how
     if reason := machine.relying_parties():
         pytest.skip(reason)
@@ -142,7 +143,8 @@ def test_openid_client(there: World, browser: Browser, story, pem: Path, how: tu
         der = private(kind_of(algorithm)).private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        given |= {"pkcs8": base64.b64encode(der).decode(), "algorithm": WEB_CRYPTO[algorithm], "kid": "mine"}
+        given |= {"pkcs8": base64.b64encode(der).decode(), "algorithm": WEB_CRYPTO[algorithm], "kid": "mine", "signed": True}
+        keys["require_signed_request_object"] = True
     party = there.party(token_endpoint_auth_method=registered, **keys)
     given |= {"client_id": party.client.id, "secret": party.secret, "redirect_uri": party.redirect_uri}
     node = Node(str(machine.node()), pem)
