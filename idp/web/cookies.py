@@ -47,8 +47,11 @@ def cookie_header(short: str, value: str, max_age: int | None) -> str:
 
 
 def browser_state(session_secret: str) -> str:
-    """What scripts may know of the session that `session_secret` opens: the same as long as it is the same; empty without one."""
-    return crypto.derive_text(PURPOSE, session_secret) if session_secret else ""
+    """What scripts may know of the session that `session_secret` opens: the same as long as it is the same; empty without one.
+
+    A digest under a name of its own: neither the secret nor the digest by which the session is found follows from it.
+    """
+    return crypto.digest(f"{PURPOSE}:{session_secret}") if session_secret else ""
 
 
 def read_cookies(header: str) -> dict[str, str]:

@@ -47,6 +47,12 @@ class Sites(BaseHTTPRequestHandler):
             self._answer(303, "", {"Location": f"https://{THIRD}:{port}{self.path}"})
         elif path.path == "/frame":
             self._answer(200, f'<iframe src="https://{THIRD}:{port}/cookie"></iframe>')
+        elif path.path == "/watch":
+            page = """<iframe src="{0}"></iframe><p></p><script>
+                addEventListener("message", (event) => {{ document.querySelector("p").textContent = event.data; }});
+                const ask = (said) => document.querySelector("iframe").contentWindow.postMessage(said, "*");
+                </script>"""
+            self._answer(200, page.format(dict(parse_qsl(path.query))["frame"]))
         elif path.path == "/cookie":
             cookie = "seen" if "tried=1" in self.headers.get("Cookie", "") else "none"
             self._answer(200, f"<p>{cookie}</p>", {"Set-Cookie": "tried=1; Secure; SameSite=None; Path=/"})
@@ -93,11 +99,17 @@ def stage(playwright: Playwright, told: Told, tls: Tls, tmp_path_factory: pytest
 
 
 @pytest.fixture
-def context(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
-    """A browser whose profile blocks third-party cookies, and for which every host is this machine."""
+def blocks() -> bool:
+    """Whether the browser blocks third-party cookies."""
+    return True
+
+
+@pytest.fixture
+def context(playwright: Playwright, tmp_path: Path, blocks: bool) -> Iterator[BrowserContext]:
+    """A browser whose profile says whether third-party cookies are blocked, and for which every host is this machine."""
     settings = tmp_path / "Default" / "Preferences"
     settings.parent.mkdir()
-    settings.write_text(json.dumps({"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}))
+    settings.write_text(json.dumps({"profile": {"block_third_party_cookies": blocks, "cookie_controls_mode": int(blocks)}}))
     made = playwright.chromium.launch_persistent_context(
         tmp_path,
         executable_path=machine.chromium(),
@@ -125,6 +137,39 @@ def test_third_party_cookies_are_blocked(context: BrowserContext, sites: int) ->
     for _ in range(2):
         page.goto(f"https://{APP}:{sites}/frame")
         expect(page.frame_locator("iframe").locator("p")).to_have_text("none")
+
+
+def test_a_frame_that_sees_no_cookies(anna: Visitor, stage: Stage, sites: int) -> None:
+    """Session Management: where the browser keeps our cookie from the frame it says `error`, and no app signs anybody out for that."""
+    anna.sign_in("seller", ANNA, ROMASHKA)
+    watch = anna.context.new_page()
+    watch.goto(f"https://{APP}:{sites}/watch?" + urlencode({"frame": f"{stage.provider}/check_session"}))
+    watch.frame_locator("iframe").locator("script").wait_for(state="attached")
+    watch.evaluate("said => ask(said)", f"seller {'0' * 64}.salt")
+    expect(watch.locator("p")).to_have_text("error")
+    watch.close()
+
+
+@pytest.mark.parametrize("blocks", [False])
+def test_a_frame_that_sees_cookies(anna: Visitor, stage: Stage, sites: int) -> None:
+    """Session Management §3: where cookies of other sites are allowed, on another site `unchanged`, and `changed` after the sign-out."""
+    anna.sign_in("seller", ANNA, ROMASHKA)
+    party = stage.world.party(redirect_uris=[f"https://{APP}:{sites}/callback"])
+    page = anna.context.new_page()
+    page.goto(f"{stage.provider}/authorize?" + urlencode(party.asks(scope="openid", prompt="none")))
+    said = next(dict(parse_qsl(urlsplit(path).query)) for host, path in Sites.came if host == APP and path.startswith("/callback"))
+    watch = anna.context.new_page()
+    watch.goto(f"https://{APP}:{sites}/watch?" + urlencode({"frame": f"{stage.provider}/check_session"}))
+    watch.frame_locator("iframe").locator("script").wait_for(state="attached")
+    watch.evaluate("said => ask(said)", f"{party.client.id} {said['session_state']}")
+    expect(watch.locator("p")).to_have_text("unchanged")
+    page.goto(f"{stage.provider}/end_session")
+    page.get_by_role("button", name=anna.idp("Sign out"), exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(anna.idp("You are signed out"))
+    watch.evaluate("said => ask(said)", f"{party.client.id} {said['session_state']}")
+    expect(watch.locator("p")).to_have_text("changed")
+    page.close()
+    watch.close()
 
 
 def test_four_sites(anna: Visitor) -> None:

@@ -89,7 +89,7 @@ def test_the_cookie(world: World, story, told) -> None:
     world.sign_in(browser, party, phone(story, "zimin"))
     session = next(cookie.value for cookie in browser.cookies.jar if cookie.name == "idp_session")
     assert session not in state_of(browser)
-    assert len(state_of(browser)) == 43
+    assert len(state_of(browser)) == 64
     thief = world.browser()
     thief.headers["Cookie"] = f"idp_session={state_of(browser)}; idp_session_state={state_of(browser)}"
     assert error_at(thief.authorize(party, prompt="none"), party) == "login_required"
