@@ -123,9 +123,10 @@ def _keys(settings: Settings) -> str:
     if path.stat().st_mode & 0o077:
         raise Failure(f"{path} can be read by others. Run: chmod 600 {path}")
     with at_work(settings), reads():
-        signing = [key for key in keyring.listing() if key.state == "active"]
-        for key in signing:
+        active = [key for key in keyring.listing() if key.state == "active"]
+        for key in active:
             crypto.unseal(keyring.PURPOSE, key.private_sealed or "")
+    signing = [key for key in active if key.algorithm not in keyring.ENCRYPTION]
     if not signing:
         raise Failure("no signing key. Run `idp init`.")
     oldest = min(key.active_at or key.created_at for key in signing)

@@ -8,7 +8,7 @@ What comes out is the request as it is meant, one value for each name, and is th
     4  the header: what brings its own key or changes the rules is refused, whatever it says (threats: case 33)
     5  the algorithm: the registered one, if any. `none` only for a client that is registered for `none`, and for nothing else
     6  the signature, by a key of the client's registration
-    7  `iss`, `aud`, `exp`, `nbf`, `iat` where they are there; no `sub`: it could be an assertion of who the client is (RFC 9101 §10.8)
+    7  `iss`, `aud`, `exp`, `nbf`, `iat` where they are there; the client is no `sub`: that would be an assertion (RFC 9101 §10.8)
     8  what is inside wins over what is outside (Core §6.1). Where a client must sign, what is outside does not count at all (RFC 9101 §5)
 
 NOTE: a refusal goes back by the address outside, or, once the signature has been seen to be good, by the one inside; both only if
@@ -180,8 +180,8 @@ def _require_claims(client: Client, claims: dict[str, Any]) -> None:
     issuer, now = settings().server.issuer, clock.timestamp()
     audience = claims.get("aud", issuer)
     named = audience if type(audience) is list else [audience]
-    if claims.get("iss", client.id) != client.id or "sub" in claims:
-        raise _invalid("iss is the client_id, and there is no sub")
+    if claims.get("iss", client.id) != client.id or claims.get("sub") == client.id:
+        raise _invalid("iss is the client_id, and sub is not: that would be an assertion of who the client is")
     if any(type(each) is not str for each in named) or issuer not in named:
         raise _invalid(f"aud must be the issuer, {issuer}")
     expires, begins, issued = claims.get("exp", now + 1), claims.get("nbf", now), claims.get("iat", now)
