@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from idp import clock
 from idp.db.columns import table
 from idp.db.session import delete_some, insert_or_ignore, session
-from idp.delegation.tables import Code, SessionClient, TokenFamily
+from idp.delegation.tables import Code, DeviceAuthorization, SessionClient, TokenFamily
 from idp.delegation.tokens import SESSIONS
 
 KEPT = timedelta(days=180)  # as long as a session's own row
 
-_codes, _families, _rows = table(Code), table(TokenFamily), table(SessionClient)
+_codes, _devices, _families, _rows = table(Code), table(DeviceAuthorization), table(TokenFamily), table(SessionClient)
 
 
 def remember(*, session_id: str, client_id: str, user_id: str) -> None:
@@ -37,12 +37,16 @@ def of_session(session_id: str, *, living: bool = False) -> list[str]:
 
 
 def of_ended(session_id: str) -> list[str]:
-    """The same for a session that has just ended, with those whose code was being redeemed at that moment. In a writing unit.
+    """The same for a session that has just ended, with those whose code, or a device's, was being redeemed just then. In a writing unit.
 
     NOTE: who redeems a code holds its row until the commit: we wait for it, and then see its family. Who begins after the end is refused.
     """
     under_way = sa.select(_codes.c.digest).where(_codes.c.expires_at > clock.now(), _codes.c.session_id == session_id)
     session.execute(under_way.order_by(_codes.c.digest).with_for_update(read=True))
+    of_devices = sa.select(_devices.c.digest).where(
+        _devices.c.expires_at > clock.now(), _devices.c.issued["session_id"].as_string() == session_id
+    )
+    session.execute(of_devices.order_by(_devices.c.digest).with_for_update(read=True))
     return of_session(session_id)
 
 

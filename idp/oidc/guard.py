@@ -49,14 +49,11 @@ def one_of_each(parameters: Parameters) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in parameters.pairs:
-        if name in found and name in MAY_REPEAT:
-            found[name] = f"{found[name]} {value}".strip()
-            continue
-        if name in found:
+        if name in found and name not in MAY_REPEAT:
             raise OAuthRefusal("invalid_request", f"The parameter {_quoted(name)} was sent more than once.")
         if name in ASCII_ONLY and not value.isascii():
             raise OAuthRefusal("invalid_request", f"The parameter {name} holds characters outside ASCII.")
-        found[name] = value
+        found[name] = f"{found[name]} {value}".strip() if name in found else value
     return {name: value for name, value in found.items() if value}
 
 

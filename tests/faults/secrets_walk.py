@@ -16,6 +16,7 @@ from tests.login.http_lab import base_of
 from tests.login.password_lab import again, at_password
 from tests.login.recovering import at_ways, choose
 from tests.login.recovering import step as last_word
+from tests.oidc.devices import begun, polls, television
 from tests.world import Browser, Party, new_phone
 
 GAREEV, ORLOV = "+79005553504", "+79005553502"
@@ -31,13 +32,30 @@ def walk(provider: Served, party: Party, phone: str) -> dict[str, set[str]]:
     secret, codes = _factors(provider, party, phone, second)
     link = _lost_phone(provider, party, mail, codes)
     vouched = _vouch(provider, party)
+    device, typed = _device(provider)
     return {
+        "device_code": {device},
+        "user code": {typed, typed.replace("-", "")},
         "password": {first, second},
         "authenticator's secret": {secret},
         "recovery code": codes | {code.replace("-", "") for code in codes},
         "vouch code": {vouched, vouched.replace("-", "")},
         "link": {link},
     }
+
+
+def _device(provider: Served) -> tuple[str, str]:
+    """A device's code is typed wrong and right, and it fetches its tokens; both of its codes."""
+    device = television(provider)
+    codes = begun(provider, device)
+    polls(provider, device, codes["device_code"])
+    colleague, _ = entered(provider, "/account/profile", phone=ORLOV)
+    page = colleague.get(codes["verification_uri_complete"].removeprefix(provider.issuer))
+    assert colleague.submit(page, user_code="BCDF-GHJK").status_code == 422
+    colleague.allow(colleague.onward(colleague.submit(page, user_code=codes["user_code"].lower())))
+    assert polls(provider, device, codes["device_code"]).status_code == 200
+    assert polls(provider, device, codes["device_code"]).status_code == 400
+    return str(codes["device_code"]), str(codes["user_code"])
 
 
 def _passwords(provider: Served, party: Party, browser: Browser, mail: str, *, first: str, second: str) -> None:

@@ -26,6 +26,12 @@ def test_what_passes() -> None:
         assert guard.one_of_each(Parameters([(name, "x"), (name, "y")])) == {name: "x y"}
 
 
+def test_each_of_several_is_looked_at() -> None:
+    """What may repeat is judged each time; several stand apart by spaces, which no address holds."""
+    assert refusal(("resource", "a"), ("resource", "é"))[0] == "invalid_request"
+    assert guard.one_of_each(Parameters([("resource", ""), ("resource", "b"), ("resource", "")])) == {"resource": "b"}
+
+
 @pytest.mark.parametrize("second", ["1", "2", ""])
 def test_twice(second: str) -> None:
     """Nobody wins, whatever the two say."""

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.fuzz
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "X")
 NAMES = (
     "phone code remember person name terms account answer to next removing q csrf_token channel client_id redirect_uri state id_token_hint "
-    "post_logout_redirect_uri logout_hint token token_type_hint access_token grant_type scope v x"
+    "post_logout_redirect_uri logout_hint token token_type_hint access_token grant_type scope v x user_code device_code resource prompt"
 ).split()
 WORDS = [
     *"1 0 -1 on ru en zh allow deny true null [] {} <script> ' \" % %00 %ff 99999999999999999999 +79005553501 424242 000000".split(),
