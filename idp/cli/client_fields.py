@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from idp.cli.failures import Failure
-from idp.delegation import claim_mapping, client_keys, registering, registering_answers, registering_keys, sectors
+from idp.delegation import claim_mapping, client_keys, registering, registering_answers, registering_keys, response_types, sectors
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
-MORE_LISTS = ("request_uris", "resources")  # that may be none at all
+MORE_LISTS = ("request_uris", "resources", "response_types", "default_acr_values")  # that may be none at all
 DEVICE = "device_code"  # as people write it; the specification's name is an URN
 Command = Callable[..., Any]
 ANSWERS = {
@@ -71,6 +71,22 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
         help="Refuse its requests that are not signed, and let only what is signed count.",
     ),
     click.option("--request-uri", "request_uris", multiple=True, help="Where request objects of it may be fetched; more than once."),
+    click.option(
+        "--response-type",
+        "response_types",
+        multiple=True,
+        metavar="TYPE",
+        help=f"Besides or instead of code: {', '.join(response_types.LEGACY)}; needs [oidc] legacy_response_types [default: code]",
+    ),
+    click.option("--default-max-age", type=click.IntRange(0), metavar="SECONDS", help="The max_age of requests that have none."),
+    click.option("--require-auth-time/--no-require-auth-time", default=None, help="Its ID tokens say auth_time. They always do."),
+    click.option(
+        "--default-acr",
+        "default_acr_values",
+        multiple=True,
+        metavar="LEVEL",
+        help="The acr_values of requests that have none, the best first.",
+    ),
     click.option("--pkce", type=click.Choice(registering.PKCE), help="[default: or_nonce; public clients: required]"),
     *(
         click.option(

@@ -87,8 +87,11 @@ def _acting(client: Client, found: Present, scopes: tuple[str, ...]) -> Claims:
     return claims
 
 
-def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None) -> Claims:
-    """The claims of an ID token (OpenID Connect Core §2), without `at_hash`. `auth_time` is the moment of the proof, also on a refresh."""
+def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None, alone: bool = False) -> Claims:
+    """The claims of an ID token (OpenID Connect Core §2), without `at_hash`. `auth_time` is the moment of the proof, also on a refresh.
+
+    `alone`: no access token goes with it, so that userinfo cannot be asked, and it says what the scopes give there (Core §5.4).
+    """
     family, now = found.family, clock.timestamp()
     claims: Claims = {
         "iss": settings().server.issuer,
@@ -104,6 +107,8 @@ def id_token(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: 
     }
     if nonce is not None:
         claims["nonce"] = nonce
+    if alone:
+        claims |= users.standard_claims(found.user, set(scopes))
     claims |= _chosen(found.standing, scopes)
     return claims if client.mapping is None else applied(client.mapping, claims)
 

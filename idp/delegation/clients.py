@@ -18,7 +18,7 @@ from idp import clock, crypto, events
 from idp.db.columns import Instant, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
-from idp.delegation import claim_mapping, client_keys, redirects, registering, sectors
+from idp.delegation import claim_mapping, client_keys, redirects, registering, registering_requests, sectors
 from idp.delegation.claim_mapping import Mapping
 from idp.delegation.registering import FIELDS
 from idp.delegation.registering_keys import BY_SECRET, uses_secret
@@ -231,6 +231,7 @@ def register(
     """
     values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
     registering.require_providers(kind, values["providers"])
+    registering_requests.require_served(values["response_types"])
     registering.require_resources(values["resources"])
     sectors.require_claimed(None, values)
     if client_id is not None:
@@ -271,6 +272,7 @@ def update(client_id: str, **changes: Any) -> Client:
             kept[other] = None
     after = registering.require(before["kind"], kept | _known(changes))
     registering.require_providers(before["kind"], changes.get("providers"))
+    registering_requests.require_served(changes.get("response_types"))
     registering.require_resources(changes.get("resources"))
     sectors.require_same(before, after)
     sectors.require_claimed(before, after)

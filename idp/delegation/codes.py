@@ -37,8 +37,12 @@ def issue(
     auth_time: datetime,
     amr: tuple[str, ...],
     acr: str,
+    family_id: str | None = None,
 ) -> str:
-    """A code for what was asked, to be redeemed once within `[oidc] code_lifetime` seconds; only its digest is kept."""
+    """A code for what was asked, to be redeemed once within `[oidc] code_lifetime` seconds; only its digest is kept.
+
+    `family_id`: the family that it goes on with, where tokens go out beside it already (Core §3.3): a replay ends those too.
+    """
     code = crypto.new_secret()
     now = clock.now()
     session.execute(
@@ -61,6 +65,7 @@ def issue(
             "resources": list(asked.resources) or None,
             "created_at": now,
             "expires_at": now + timedelta(seconds=settings().oidc.code_lifetime),
+            "family_id": family_id,
         },
     )
     return code
@@ -77,7 +82,7 @@ _REDEEM = Ready(
         _T.c.redirect_uri == sa.bindparam("b_uri"),
         _T.c.code_challenge == sa.bindparam("b_challenge"),
     )
-    .values(used_at=sa.bindparam("b_now", type_=_T.c.used_at.type), family_id=sa.bindparam("b_family"))
+    .values(used_at=sa.bindparam("b_now", type_=_T.c.used_at.type), family_id=sa.func.coalesce(_T.c.family_id, sa.bindparam("b_family")))
     .returning(_T)
 )
 
@@ -98,6 +103,8 @@ def redeem(code: str, *, client_id: str, redirect_uri: str, verifier: str, refre
     if row is None:
         raise _refused(key)
     issued = as_dict(row)
+    if issued["family_id"] != family_id:
+        return tokens.take_up(issued["family_id"], issued, refreshable=refreshable), issued["nonce"]
     return tokens.begin(family_id, issued, refreshable=refreshable), issued["nonce"]
 
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import claim_mapping, logout_addresses, redirects, registering_answers, registering_keys, sectors
+from idp.delegation import claim_mapping, logout_addresses, redirects, registering_answers, registering_keys, registering_requests, sectors
 from idp.delegation.registering_keys import BY_KEY, BY_SECRET
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
@@ -37,9 +37,10 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 GRANT_TYPES = {
     # kind: what such a client may hand in for tokens (RFC 6749 §4, RFC 8628 §3.4). Only what is asked for besides DEFAULT_GRANT_TYPES can
     # be phished from another screen (RFC 10027 §6), so a device's code is an operator's decision.
-    "web": ("authorization_code", "refresh_token", DEVICE_CODE),
-    "single_page": ("authorization_code", "refresh_token"),
-    "native": ("authorization_code", "refresh_token", DEVICE_CODE),
+    # `implicit` follows from the response types that are registered (`registering_requests`).
+    "web": ("authorization_code", "refresh_token", DEVICE_CODE, registering_requests.IMPLICIT),
+    "single_page": ("authorization_code", "refresh_token", registering_requests.IMPLICIT),
+    "native": ("authorization_code", "refresh_token", DEVICE_CODE, registering_requests.IMPLICIT),
     "machine": ("client_credentials",),
 }
 DEFAULT_GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
@@ -69,6 +70,7 @@ FIELDS = (
     "support_uri",
     *sectors.FIELDS,
     "claim_mapping",
+    *registering_requests.FIELDS,
     *logout_addresses.FIELDS,
 )
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
@@ -100,6 +102,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     _require_words(values)
     _require_scopes(kind, values)
     _require_grant_types(kind, values)
+    registering_requests.require(values, by_person=kind != MACHINE)
     if kind == MACHINE:
         if values["redirect_uris"] or values["post_logout_redirect_uris"] or values["account_types"] or values["pkce"]:
             raise BadInput(N_("Nobody signs in at a machine: it has no redirect addresses, account types or PKCE."))
@@ -198,7 +201,7 @@ def _require_scopes(kind: str, values: dict[str, Any]) -> None:
 
 
 def _require_addresses(kind: str, values: dict[str, Any]) -> None:
-    if not values["redirect_uris"] and "authorization_code" in values["grant_types"]:
+    if not values["redirect_uris"] and {"authorization_code", registering_requests.IMPLICIT} & set(values["grant_types"]):
         raise BadInput(N_("Give at least one redirect address: where people come back to after signing in."))
     addresses = [*values["redirect_uris"], *values["post_logout_redirect_uris"]]
     if len(addresses) > MOST_ADDRESSES:

@@ -115,6 +115,16 @@ def begin(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Famil
             "expires_at": now + timedelta(seconds=oidc.refresh_token_lifetime),
         },
     )
+    return _made(values)
+
+
+def take_up(family_id: str, issued: dict[str, Any], *, refreshable: bool) -> Family:
+    """The family whose first tokens went out beside the code that was just redeemed; `present` says whether it still stands."""
+    changed(sa.update(_T).where(_T.c.id == family_id, _T.c.revoked_at.is_(None)).values(refreshable=refreshable))
+    return _made({name: issued[name] for name in HANDED_ON} | {"id": family_id, "refreshable": refreshable, "counter": 0})
+
+
+def _made(values: dict[str, Any]) -> Family:
     shown = {name: values[name] for name in Family.__slots__}
     return Family(**{**shown, **{name: tuple(values[name] or ()) for name in ("scopes", "amr", "resources")}})
 

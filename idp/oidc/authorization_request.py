@@ -57,16 +57,18 @@ def require_client(sent: dict[str, str]) -> Client:
 
 def read(client: Client, sent: dict[str, str]) -> Asked:
     """Checks 2 to 6; raises OAuthRefusal, which goes back to the relying party."""
-    response_type = _response_type(sent)
+    response_type = _response_type(client, sent)
     response_mode = authorization_response.require_mode(sent, response_type)
     _require_supported(sent)
     asked = wishes(client, sent)
+    if response_type != response_types.CODE:
+        asked = _legacy(asked, response_type, sent)
     return replace(
         asked,
         redirect_uri=sent["redirect_uri"],
         state=sent.get("state"),
         nonce=_nonce(sent),
-        code_challenge=_code_challenge(client, sent, asked.scopes),
+        code_challenge=_code_challenge(client, sent, asked.scopes) if response_types.CODE in response_type.split(" ") else "",
         response_types=tuple(response_type.split(" ")),
         response_mode=response_mode,
     )
@@ -99,13 +101,30 @@ def wishes(client: Client, sent: dict[str, str]) -> Asked:
     return _with_hint(client, asked, sent.get("id_token_hint"))
 
 
-def _response_type(sent: dict[str, str]) -> str:
+def _response_type(client: Client, sent: dict[str, str]) -> str:
     if not sent.get("response_type"):
         raise OAuthRefusal("invalid_request", f"response_type is missing; it is: {', '.join(response_types.supported())}.")
     named = response_types.named(sent["response_type"])
     if named is None or (named != response_types.CODE and named not in response_types.supported()):
         raise OAuthRefusal("unsupported_response_type", f"response_type is: {', '.join(response_types.supported())}.")
+    if named not in (client.response_types or (response_types.CODE,)):
+        raise OAuthRefusal("unauthorized_client", f"This client is not registered for response_type={named}. Its operator can allow it.")
     return named
+
+
+def _legacy(asked: Asked, response_type: str, sent: dict[str, str]) -> Asked:
+    """What holds where tokens go through the browser (Core §3.2.2.1, §3.3.2.1)."""
+    words = response_type.split(" ")
+    if response_types.ID_TOKEN in words and scopes.OPENID not in asked.scopes:
+        raise OAuthRefusal("invalid_scope", "An ID token needs the scope openid.")
+    if response_types.ID_TOKEN in words and not sent.get("nonce"):
+        raise OAuthRefusal("invalid_request", "nonce is missing: an ID token that goes through the browser is bound to its request by it.")
+    if response_types.CODE in words:
+        return asked
+    left = tuple(scope for scope in asked.scopes if scope != scopes.OFFLINE)  # without a code there is no refresh token (Core §11)
+    if not left:
+        raise OAuthRefusal("invalid_scope", "offline_access needs a response_type with code.")
+    return replace(asked, scopes=left)
 
 
 def _require_supported(sent: dict[str, str]) -> None:

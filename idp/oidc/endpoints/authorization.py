@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from idp import crypto, events
-from idp.delegation import account_choices, clients, codes, requests, scopes
+from idp.db.session import session
+from idp.delegation import account_choices, clients, codes, requests, response_types, scopes
 from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
-from idp.oidc import arrivals, authorization_request, authorization_response, guard, request_object
+from idp.oidc import arrivals, authorization_request, authorization_response, front_channel, guard, request_object
+from idp.oidc.grant_types.answer import Granted
 from idp.oidc.response_modes import device
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
@@ -18,6 +20,7 @@ from idp.web.http import Answer, Request, see_other
 from idp.web.language import KEPT as LANGUAGE_KEPT
 from idp.web.pages import language_of
 
+ONLY_CODE = (response_types.CODE,)
 LONGEST_ADDRESS = 16384
 
 
@@ -152,13 +155,14 @@ def _advance(journey: Journey) -> Answer:
 
 
 def _issue(journey: Journey) -> Answer:
-    """Nothing is open: one code, once, for the person and the account of this moment."""
-    person, standing, asked = journey.person(), journey.standing, journey.asked
-    if journey.parked is not None and not requests.finish(journey.parked):
+    """Nothing is open: one code, or what else was asked for, once, for the person and the account of this moment."""
+    person, standing, asked, parked = journey.person(), journey.standing, journey.asked, journey.parked
+    if parked is not None and not requests.finish(parked):
         raise Gone(detail="the code was issued by a parallel request")
+    journey.parked = None  # whatever is refused from here on goes back, and there is nothing left to be finished
     if standing is not None:
         account_choices.remember(session_id=person.id, client_id=asked.client_id, user_id=person.user_id, account_id=standing.account_id)
-        if journey.parked is not None:
+        if parked is not None:
             accounts.note_use(standing.account_id)
     issued: dict[str, Any] = {
         "user_id": person.user_id,
@@ -169,12 +173,18 @@ def _issue(journey: Journey) -> Answer:
         "amr": person.amr,
         "acr": person.acr,
     }
-    answered: Answer
+    answered: Answer | None = None
+    granted: Granted | None = None
+    given: dict[str, str] = {}
     if asked.device is not None:
         answered = device.allow(asked.device, asked, **issued)
+    elif asked.response_types == ONLY_CODE:
+        given["code"] = codes.issue(asked, **issued)
     else:
-        answered = authorization_response.grant(journey, code=codes.issue(asked, **issued))
-    if journey.parked is not None:
+        granted = front_channel.begin(journey, issued)
+        if response_types.CODE in asked.response_types:
+            given["code"] = codes.issue(asked, **issued, family_id=granted.found.family.id)
+    if parked is not None:
         events.record(
             "authorization.granted",
             user_id=person.user_id,
@@ -183,4 +193,7 @@ def _issue(journey: Journey) -> Answer:
             company_id=standing.company_id if standing else None,
             details={"scopes": list(asked.scopes), **({"device": True} if asked.device is not None else {})},
         )
-    return answered
+    if granted is not None:  # nobody waits for the write lock while we sign
+        session.commit()
+        given |= front_channel.parameters(asked, granted, given.get("code"))
+    return answered or authorization_response.grant(journey, **given)

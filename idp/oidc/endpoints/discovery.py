@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from idp import jwe_received, languages
 from idp.config import settings
-from idp.delegation import client_keys, registering_answers, resources, sectors
+from idp.delegation import client_keys, registering_answers, registering_requests, resources, response_types, sectors
 from idp.delegation.scopes import SUPPORTED
 from idp.login import policy
 from idp.oidc import authorization_response, request_object
@@ -69,11 +69,11 @@ def openid_configuration(request: Request) -> Response:
     if request.method == "OPTIONS":
         return cors.preflight(request)
     headers = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *cors.ANYBODY]
-    return Response(_document(settings().server.issuer, tuple(settings().resources)), headers=headers)
+    return Response(_document(settings().server.issuer, tuple(settings().resources), response_types.supported()), headers=headers)
 
 
 @lru_cache(maxsize=4)
-def _document(issuer: str, addresses: tuple[str, ...]) -> bytes:
+def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...]) -> bytes:
     login, brand = settings().login, settings().brand
     document = {
         "issuer": issuer,
@@ -90,10 +90,13 @@ def _document(issuer: str, addresses: tuple[str, ...]) -> bytes:
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
         "scopes_supported": list(dict.fromkeys((*SUPPORTED, *sorted(resources.scopes_of(addresses))))),
-        "response_types_supported": ["code"],
+        "response_types_supported": list(types),
         "response_modes_supported": list(authorization_response.MODES),
         "device_authorization_endpoint": f"{issuer}/device_authorization",
-        "grant_types_supported": [grant.GRANT_TYPE for grant in GRANT_TYPES],
+        "grant_types_supported": [
+            *(grant.GRANT_TYPE for grant in GRANT_TYPES),
+            *((registering_requests.IMPLICIT,) if len(types) > 1 else ()),
+        ],
         "subject_types_supported": list(sectors.TYPES),
         **{
             f"{each}_signing_alg_values_supported": list(registering_answers.ALGORITHMS)

@@ -32,10 +32,12 @@ class Granted:
     allowed: tuple[str, ...]
 
 
-def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None, resource: str = "") -> Granted:
+def grant(
+    client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str | None = None, resource: str = "", opens: bool = True
+) -> Granted:
     """What of `scopes` the client is registered for now, with an opaque access token where it has those; within the transaction.
 
-    `resource`: the parameter of this request (RFC 8707 §2.2).
+    `resource`: the parameter of this request (RFC 8707 §2.2). `opens`: an access token is given, not an ID token alone.
     """
     left = remaining(scopes, client.scopes)
     if not left:
@@ -44,32 +46,42 @@ def grant(client: Client, found: Present, scopes: tuple[str, ...], *, nonce: str
     if resource or found.family.resources:
         target, allowed = resources.choose(client, found.family.resources, resource, left)
     is_opaque = target.is_opaque if target else client.access_token_format == "opaque"
-    opaque = access_tokens.issue_opaque(client, found, allowed, target) if is_opaque else None
+    opaque = access_tokens.issue_opaque(client, found, allowed, target) if is_opaque and opens else None
     envelope = answers.id_token_envelope(client) if OPENID in left else None
     return Granted(client, found, left, nonce, opaque, envelope, target, allowed)
 
 
 def answer(granted: Granted, grant_type: str) -> dict[str, Any]:
     """Sign the tokens and name them."""
-    oidc = settings().oidc
-    client, found, scopes, target = granted.client, granted.found, granted.scopes, granted.target
-    access_token = granted.opaque or keyring.sign(
-        claims.access_token(client, found, granted.allowed, target),
+    client, found, scopes = granted.client, granted.found, granted.scopes
+    body = access_token(granted)
+    if found.family.refreshable:
+        body["refresh_token"] = found.family.refresh_token
+    if OPENID in scopes:
+        content = claims.id_token(client, found, scopes, nonce=granted.nonce)
+        body["id_token"] = id_token(granted, content, at_hash=body["access_token"])
+    telemetry.count_token(grant_type)
+    return body
+
+
+def access_token(granted: Granted) -> dict[str, Any]:
+    """The access token, signed where it is a JWT, and what is said beside it (RFC 6749 §5.1, §4.2.2)."""
+    oidc, target = settings().oidc, granted.target
+    token = granted.opaque or keyring.sign(
+        claims.access_token(granted.client, granted.found, granted.allowed, target),
         typ=access_tokens.TYPE,
         algorithm=target.algorithm if target else oidc.access_token_algorithm,
     )
-    body: dict[str, Any] = {
-        "access_token": access_token,
+    return {
+        "access_token": token,
         "token_type": "Bearer",
         "expires_in": target.lifetime if target else oidc.access_token_lifetime,
         "scope": " ".join(granted.allowed),
     }
-    if found.family.refreshable:
-        body["refresh_token"] = found.family.refresh_token
-    if OPENID in scopes:
-        algorithm = client.id_token_signed_response_alg
-        content = claims.id_token(client, found, scopes, nonce=granted.nonce)
-        content["at_hash"] = claims.half_hash(access_token, algorithm)
-        body["id_token"] = answers.id_token(client, content, granted.envelope)
-    telemetry.count_token(grant_type)
-    return body
+
+
+def id_token(granted: Granted, content: claims.Claims, **beside: str) -> str:
+    """The ID token of `content`, signed; `beside`: what goes out with it, by the name of the claim that is its hash (Core §3.3.2.11)."""
+    client = granted.client
+    hashes = {name: claims.half_hash(token, client.id_token_signed_response_alg) for name, token in beside.items()}
+    return answers.id_token(client, content | hashes, granted.envelope)
