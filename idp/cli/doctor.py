@@ -20,6 +20,7 @@ from idp.cli.setting import at_work
 from idp.config import Settings
 from idp.db import schema
 from idp.db.session import reads
+from idp.jws import ENCRYPTION
 from idp.login import upstream
 
 LATE = 60  # seconds that something may wait in the queue
@@ -126,7 +127,7 @@ def _keys(settings: Settings) -> str:
         active = [key for key in keyring.listing() if key.state == "active"]
         for key in active:
             crypto.unseal(keyring.PURPOSE, key.private_sealed or "")
-    signing = [key for key in active if key.algorithm not in keyring.ENCRYPTION]
+    signing = [key for key in active if key.algorithm not in ENCRYPTION]
     if not signing:
         raise Failure("no signing key. Run `idp init`.")
     oldest = min(key.active_at or key.created_at for key in signing)
