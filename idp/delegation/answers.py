@@ -18,7 +18,7 @@ from idp.config import settings
 from idp.delegation import client_keys
 from idp.delegation.client_keys import EncryptionKey
 from idp.delegation.clients import Client
-from idp.errors import OAuthRefusal
+from idp.errors import OAuthRefusal, Unavailable
 
 Claims = dict[str, Any]
 INTROSPECTION = "token-introspection+jwt"
@@ -81,7 +81,10 @@ def introspection(client: Client, claims: Claims) -> str:
 def signed(client: Client, claims: Claims, *, typ: str, algorithm: str) -> str:
     """A compact JWS by one of our keys, or by the client's secret (HS256, Core §10.1)."""
     if algorithm != client_keys.SHARED:
-        return keyring.sign(claims, typ=typ, algorithm=algorithm)
+        try:
+            return keyring.sign(claims, typ=typ, algorithm=algorithm)
+        except keyring.NoSigningKey as e:  # of an algorithm that this version is the first to know: the schedule makes it in a while
+            raise Unavailable(detail=str(e)) from e
     secret = client_keys.shared_key(client)
     if secret is None:
         raise OAuthRefusal("invalid_request", "This client is registered for HS256 and has no secret that can be used as a key. Add one.")

@@ -110,7 +110,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     else:
         values["account_types"] = values["account_types"] or list(ACCOUNT_TYPES)
         _require_addresses(kind, values)
-        sectors.require(values)
+        sectors.require(kind, values)
     _require_proof(kind, values)
     registering_keys.require(values, by_person=kind != MACHINE)
     logout_addresses.require(kind, values)

@@ -14,7 +14,7 @@ FIELDS = ("subject_type", "sector_identifier_uri")
 MOST_LISTED = 1000
 
 
-def require(values: dict[str, Any]) -> None:
+def require(kind: str, values: dict[str, Any]) -> None:
     """Judge FIELDS, and find `sector_identifier` by them; raises BadInput. `values` has the redirect addresses, judged already."""
     values["subject_type"] = values["subject_type"] or TYPES[0]
     uri = values["sector_identifier_uri"] = values["sector_identifier_uri"] or None
@@ -26,7 +26,7 @@ def require(values: dict[str, Any]) -> None:
             raise BadInput(N_("sector_identifier_uri is an https address."))
     values["sector_identifier"] = None
     if values["subject_type"] == "pairwise":
-        values["sector_identifier"] = urlsplit(uri).hostname if uri else _common_host(values["redirect_uris"])
+        values["sector_identifier"] = urlsplit(uri).hostname if uri else _common_host(kind, values["redirect_uris"])
 
 
 def require_none(values: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ def require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
     if before["subject_type"] == after["subject_type"] == "pairwise" and before["sector_identifier"] != after["sector_identifier"]:
         raise BadInput(
             N_("Its people would all get another sub: its sector is %(host)s. Keep it by a sector_identifier_uri there."),
-            host=before["sector_identifier"],
+            host=before["sector_identifier"] or before["id"],
         )
 
 
@@ -80,9 +80,12 @@ def list_to_fetch(before: dict[str, Any] | None, after: dict[str, Any]) -> str |
     return uri if uri and (before is None or any(before[name] != after[name] for name in claims)) else None
 
 
-def _common_host(redirect_uris: list[str]) -> str:
-    hosts = {urlsplit(uri).hostname for uri in redirect_uris}
-    host = next(iter(hosts))
-    if len(hosts) > 1 or host is None:
-        raise BadInput(N_("Pairwise subjects with redirect addresses on several hosts, or on none, need a sector_identifier_uri."))
-    return host
+def _common_host(kind: str, redirect_uris: list[str]) -> str | None:
+    """The one host of the addresses. None: they are on none, and the client is a sector of its own.
+
+    NOTE: a native app's loopback address is nobody's host: all apps of all makers have it.
+    """
+    hosts = {urlsplit(uri).hostname for uri in redirect_uris if kind != "native" or uri.startswith("https://")}
+    if len(hosts) > 1:
+        raise BadInput(N_("Pairwise subjects with redirect addresses on several hosts need a sector_identifier_uri."))
+    return next(iter(hosts), None)

@@ -112,7 +112,7 @@ class TestAtAnAddress:
     @pytest.fixture
     def changed_settings(self) -> dict[str, dict[str, object]]:
         """Addresses on loopback may be asked."""
-        return {"outbound": LABORATORY}
+        return {"outbound": LABORATORY | {"timeout": 3.0}}
 
     def test_rotated(self, world: World, story) -> None:
         """Fetched when they are needed, before anything is spent: a code whose answer cannot be encrypted is still good afterwards."""

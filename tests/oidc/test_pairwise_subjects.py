@@ -121,11 +121,11 @@ def test_the_same_for_ever(world: World, story, tmp_path: Path, told) -> None:
 
 
 def test_registering(world: World) -> None:
-    """Registration §5: several hosts, or none, need an address that lists them."""
+    """Registration §5: several hosts need an address that lists them."""
     several = [SHOP, FORUM]
     for refused in (
         {"redirect_uris": several},
-        {"redirect_uris": ["com.example.app:/callback"], "kind": "native"},
+        {"redirect_uris": ["https://a.example/app", "https://b.example/app", "com.example.app:/cb"], "kind": "native"},
         {"redirect_uris": [SHOP], "sector_identifier_uri": "http://localhost:9000/list"},
         {"redirect_uris": [SHOP], "sector_identifier_uri": "https://shop.example/list#x"},
         {"redirect_uris": [SHOP], "subject_type": "both"},
@@ -136,6 +136,17 @@ def test_registering(world: World) -> None:
     assert world.party().client.sector_identifier is None
     with pytest.raises(BadInput):
         world.machine(subject_type="pairwise")
+
+
+def test_native_apps(world: World, story) -> None:
+    """RFC 8252: loopback and own schemes are nobody's host, so that apps of two makers are not one sector because of them."""
+    for uris in (["http://127.0.0.1/cb"], ["com.example.app:/callback"], ["http://127.0.0.1/cb", "com.example.app:/callback"]):
+        apps = [world.party(kind="native", redirect_uris=uris, subject_type="pairwise") for _ in range(2)]
+        assert {app.client.sector_identifier for app in apps} == {None}
+        subs = {subjects.subject(app.client, person(story, "zimin").user_id) for app in apps}
+        assert len(subs) == 2
+    app = world.party(kind="native", redirect_uris=["http://127.0.0.1/cb", "https://shop.example/app"], subject_type="pairwise")
+    assert app.client.sector_identifier == "shop.example"
 
 
 def test_a_change_that_would_make_strangers_of_all(world: World, story) -> None:
@@ -160,7 +171,7 @@ class TestAListOfAddresses:
     @pytest.fixture
     def changed_settings(self, pem: Path) -> dict[str, dict[str, object]]:
         """It may be asked, and its certificate is believed."""
-        return {"outbound": LABORATORY | {"certificate_authorities": [pem]}}
+        return {"outbound": LABORATORY | {"timeout": 3.0, "certificate_authorities": [pem]}}
 
     @pytest.fixture
     def there(self, pem: Path) -> Iterator[Site]:
