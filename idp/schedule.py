@@ -37,7 +37,6 @@ from idp.delegation import (
     device_authorizations,
     fetched,
     requests,
-    session_clients,
     tokens,
 )
 from idp.directory import deletion, invitations
@@ -109,7 +108,6 @@ SCHEDULE = (
     Job("used_assertions", 10 * MINUTE, _sweep(client_keys.sweep)),
     Job("fetched_documents", DAY, _sweep(fetched.sweep)),
     Job("token_families", DAY, _sweep(tokens.sweep)),
-    Job("session_clients", DAY, _sweep(session_clients.sweep)),
     Job("sign_ins", HOUR, _sweep(flow_row.sweep)),
     Job("sessions", DAY, _sweep(sign_ins.sweep)),
     Job("phone_codes", HOUR, _sweep(phone_code.sweep)),

@@ -270,7 +270,7 @@ class DeviceAuthorization(Base):
 
 
 class SessionClient(Base):
-    """A client that a session has signed in to: who is told when the session ends."""
+    """A client that a session has signed in to. NOTE: no row is written: token families say it (`session_clients`), in every flow."""
 
     __tablename__ = "session_clients"
 
