@@ -15,6 +15,7 @@ from idp.config import settings
 from idp.db.columns import LATER, table
 from idp.db.ready import Ready
 from idp.db.session import changed, delete_some, session
+from idp.delegation import claims_parameter
 from idp.delegation.tables import ParkedRequest
 from idp.errors import N_, Gone
 
@@ -55,12 +56,20 @@ class Asked:
     company_id: str | None = None
     account_id: str | None = None
     ui_locales: tuple[str, ...] = ()
+    popup: bool = False  # `display=popup`: its pages stay within reach of the window that opened them
     response_types: tuple[str, ...] = ("code",)
     response_mode: str = "query"
     claims: dict[str, Any] | None = None  # the parameter of OpenID Connect Core §5.5, as far as it is understood
     resources: tuple[str, ...] = ()  # RFC 8707
     device: Device | None = None  # that waits for the answer (RFC 8628); there is no redirect address then
     asked_at: datetime | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The scopes that the person has to allow: those asked for, and those of claims that were asked for one by one."""
+        if self.claims is None:
+            return self.scopes
+        return tuple(dict.fromkeys((*self.scopes, *claims_parameter.scopes_of(self.claims))))
 
 
 _PARTS = tuple(part.name for part in fields(Asked))

@@ -115,6 +115,7 @@ def get(request: Request, flow_id: str, *, lock: bool = False) -> Flow:
     flow.given, flow.wanted = tuple(_proof_of(each) for each in row.given or ()), frozenset(row.wanted or ())
     flow.demand = Demand.from_json(row.demand, login_hint=crypto.unseal(HINT, hint) if hint else "")
     flow.ui_locales = request.ui_locales = tuple(flow.ui_locales)
+    request.popup = flow.demand.popup
     if flow.expires_at <= clock.now() and flow.finished_at is None:
         refusal = Gone(OVER, detail=f"{flow.id} has expired")
         refusal.shown["restart_url"] = flow.return_to

@@ -182,7 +182,7 @@ class Demand:
     `fresh_since`: the proof was given at this instant or later. `acr`: at least this level, or the strongest that can be reached.
     `choose_person` and `create`: the person says who they are after `asked_at`. `user_id`: only this person. `login_hint`: what to fill in.
     `password_of`: a browser that is new to it proves a password or a passkey beside the code, once: that account's password or the
-    person's own (an account's id), or the person's own (`user`).
+    person's own (an account's id), or the person's own (`user`). `popup`: its pages stand in a window that the app opened.
     """
 
     asked_at: datetime
@@ -193,6 +193,7 @@ class Demand:
     user_id: str | None = None
     login_hint: str = ""
     password_of: str = ""
+    popup: bool = False
 
     def __post_init__(self) -> None:
         if self.acr is not None and self.acr not in LEVELS:
@@ -208,6 +209,7 @@ class Demand:
             "create": self.create,
             "user_id": self.user_id,
             "password_of": self.password_of,
+            "popup": self.popup,
         }
 
     @classmethod
@@ -223,6 +225,7 @@ class Demand:
             kept["user_id"],
             login_hint,
             kept.get("password_of", ""),
+            popup=kept.get("popup", False),
         )
 
 

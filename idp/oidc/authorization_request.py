@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from idp.delegation import clients, codes, hints, resources, response_types, scopes
+from idp.delegation import claims_parameter, clients, codes, hints, resources, response_types, scopes
 from idp.delegation.clients import Client
 from idp.delegation.requests import Asked
 from idp.delegation.subjects import user_of
@@ -80,6 +80,9 @@ def wishes(client: Client, sent: dict[str, str]) -> Asked:
     granted = scopes.granted(sent.get("scope", ""), client.scopes, resources.scopes_of(named) if named else ())
     if named or client.resources:
         resources.require_scopes(client, named, granted, sent.get("scope", ""))
+    wanted = claims_parameter.read(sent["claims"], client.scopes) if "claims" in sent else None
+    levels, essential = claims_parameter.levels(wanted)
+    acr_values = _words(sent, "acr_values")
     asked = Asked(
         client_id=client.id,
         redirect_uri="",
@@ -88,17 +91,20 @@ def wishes(client: Client, sent: dict[str, str]) -> Asked:
         nonce=None,
         code_challenge="",
         prompts=_prompts(sent),
-        max_age=_max_age(sent),
-        acr_values=_words(sent, "acr_values"),
+        max_age=_max_age(sent) if "max_age" in sent else client.default_max_age,
+        acr_values=levels if essential else (acr_values or levels or tuple(client.default_acr_values or ())),
         login_hint=sent.get("login_hint", "")[:320],
         ui_locales=_words(sent, "ui_locales"),
+        popup=sent.get("display") == "popup",
+        claims=wanted,
         company_id=_id(sent, "company", "cmp"),
         account_id=_id(sent, "account", "acc"),
         resources=named,
     )
-    if (asked.company_id or asked.account_id) and not scopes.asks_for_account(granted):
+    if (asked.company_id or asked.account_id) and not scopes.asks_for_account(asked.needed):
         raise OAuthRefusal("invalid_request", "company and account need the scope account or company.")
-    return _with_hint(client, asked, sent.get("id_token_hint"))
+    asked = _with_hint(client, asked, sent.get("id_token_hint"))
+    return _with_sub(client, asked) if wanted is not None else asked
 
 
 def _response_type(client: Client, sent: dict[str, str]) -> str:
@@ -177,9 +183,7 @@ def _prompts(sent: dict[str, str]) -> tuple[str, ...]:
     return prompts
 
 
-def _max_age(sent: dict[str, str]) -> int | None:
-    if "max_age" not in sent:
-        return None
+def _max_age(sent: dict[str, str]) -> int:
     if not MAX_AGE.fullmatch(sent["max_age"]):
         raise OAuthRefusal("invalid_request", "max_age is a number of seconds.")
     return int(sent["max_age"])
@@ -202,3 +206,14 @@ def _with_hint(client: Client, asked: Asked, id_token_hint: str | None) -> Asked
         raise OAuthRefusal("invalid_request", "id_token_hint is not an ID token that we issued to this client.")
     account_id = hint.get("account_id")
     return replace(asked, hint_user_id=user_id, hint_account_id=account_id if isinstance(account_id, str) else None)
+
+
+def _with_sub(client: Client, asked: Asked) -> Asked:
+    """A `sub` with a value: that person, or nobody (Core §3.1.2.2, §5.5.1)."""
+    sub = claims_parameter.person(asked.claims)
+    if sub is None:
+        return asked
+    user_id = user_of(client, sub)
+    if user_id is None or asked.hint_user_id not in {None, user_id}:
+        raise OAuthRefusal("login_required", "claims asks for a sub whom nobody can sign in as here.")
+    return replace(asked, hint_user_id=user_id)

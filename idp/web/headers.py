@@ -44,9 +44,21 @@ def policy(nonce: str, *, parked: bool, works: bool = False, frames: tuple[str, 
     return "; ".join(parts)
 
 
-def page_headers(nonce: str, *, parked: bool, works: bool = False, frames: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    """The headers of a page."""
-    return [*PAGE, ("Content-Security-Policy", policy(nonce, parked=parked, works=works, frames=frames)), *every_headers()]
+OPENER = "Cross-Origin-Opener-Policy"
+# Any other value cuts the window off from the page that opened it, for good, also once it has gone back to that page's site: nobody would
+# be told how the sign-in ended. That page can close or leave this window; it can neither read nor press anything in it.
+IN_A_POPUP = tuple((name, "unsafe-none" if name == OPENER else value) for name, value in PAGE)
+
+
+def page_headers(
+    nonce: str, *, parked: bool, works: bool = False, frames: tuple[str, ...] = (), popup: bool = False
+) -> list[tuple[str, str]]:
+    """The headers of a page; `popup`: a relying party's page has opened its window for a sign-in (`display=popup`)."""
+    return [
+        *(IN_A_POPUP if popup else PAGE),
+        ("Content-Security-Policy", policy(nonce, parked=parked, works=works, frames=frames)),
+        *every_headers(),
+    ]
 
 
 def every_headers() -> list[tuple[str, str]]:

@@ -83,7 +83,8 @@ class Request:
     """One request. Built from a WSGI environment; the body is read when the form is first asked for, up to `[server] max_body` bytes."""
 
     __slots__ = (
-        *("_body", "_cookies", "_files", "_form", "_query", "environ", "language", "largest", "method", "path", "request_id", "ui_locales"),
+        *("_body", "_cookies", "_files", "_form", "_query", "environ", "language", "largest", "method", "path", "popup", "request_id"),
+        "ui_locales",
         "zone",
     )
 
@@ -94,6 +95,7 @@ class Request:
         self.request_id = "req_" + secrets.token_hex(10)
         self.language = ""  # set when a page is about to be written
         self.ui_locales: tuple[str, ...] = ()
+        self.popup = False  # the page stands in a window that a relying party's page has opened
         self.zone: str | None = None  # in which the page writes its times; None: that of the settings
         self.largest = 0  # bytes of the body where the route takes files; 0: it takes none
         self._query: Parameters | None = None

@@ -88,7 +88,7 @@ def render(page: Page, request: Request) -> Response:
     csrf = Csrf(request)
     context = _globals(request, language_of(request, page.ui_locales), nonce)
     body = environment().get_template(page.template).render(context | {"csrf": csrf} | page.context)
-    headers = page_headers(nonce, parked=page.parked, works=page.works, frames=page.frames)
+    headers = page_headers(nonce, parked=page.parked, works=page.works, frames=page.frames, popup=request.popup and page.parked)
     response = Response(body.encode(), status=page.status, headers=[*headers, *page.headers])
     csrf.settle(response)
     return response

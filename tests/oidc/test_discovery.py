@@ -104,7 +104,7 @@ def test_what_is_listed_is_there(world: World, story, document: dict) -> None:
     for algorithm in document["id_token_signing_alg_values_supported"]:
         party = world.party(id_token_signed_response_alg=algorithm)
         assert world.tokens(world.browser(address="203.0.114.1"), party, phone(story, "zimin"))["id_token"]
-    assert document["claims_parameter_supported"] is False
+    assert document["claims_parameter_supported"] is True
     assert document["request_parameter_supported"] is True
     assert document["request_uri_parameter_supported"] is True
     assert "none" not in document["request_object_signing_alg_values_supported"]  # not without being registered so

@@ -14,6 +14,7 @@ from idp.errors import Gone, OAuthRefusal
 from idp.oidc import arrivals, authorization_request, authorization_response, front_channel, guard, request_object
 from idp.oidc.grant_types.answer import Granted
 from idp.oidc.response_modes import device
+from idp.oidc.steps import sign_in
 from idp.oidc.steps.journey import Journey
 from idp.oidc.steps.order import next_step
 from idp.web.http import Answer, Request, see_other
@@ -40,6 +41,7 @@ def begin(request: Request) -> Answer:
         except request_object.Refused as refusal:
             sent, refused = refusal.sent, refusal
     request.ui_locales = tuple(sent.get("ui_locales", "").split()[:10])
+    request.popup = sent.get("display") == "popup"
     client = _client(sent, refused)
     try:
         if refused is not None:
@@ -114,7 +116,7 @@ def find(request: Request, request_id: str) -> Journey:
                 {"restart_url": client.restart_url} if client.restart_url else {}
             )
         raise
-    request.ui_locales = parked.asked.ui_locales
+    request.ui_locales, request.popup = parked.asked.ui_locales, parked.asked.popup
     client = clients.get(parked.asked.client_id)
     if parked.asked.device is not None:
         device.require_waiting(parked.asked.device)
@@ -171,7 +173,7 @@ def _issue(journey: Journey) -> Answer:
         "company_id": standing.company_id if standing and scopes.COMPANY in asked.scopes else None,
         "auth_time": person.auth_time,
         "amr": person.amr,
-        "acr": person.acr,
+        "acr": person.acr if asked.claims is None else sign_in.told_acr(asked, person),
     }
     answered: Answer | None = None
     granted: Granted | None = None

@@ -40,7 +40,7 @@ def show(request: Request, request_id: str) -> Answer:
     nothing = {scopes.COMPANY} if standing is not None and standing.company_id is None else set()  # of a company there is nothing to see
 
     def items(texts: tuple[tuple[str, str, str | None], ...]) -> list[dict[str, str | None]]:
-        asked = [text for text in texts if text[0] in journey.asked.scopes and text[0] not in nothing]
+        asked = [text for text in texts if text[0] in journey.asked.needed and text[0] not in nothing]
         return [
             {"title": languages.gettext(language, title), "detail": languages.gettext(language, detail) if detail else None}
             for _, title, detail in asked
@@ -102,7 +102,7 @@ def answer(request: Request, request_id: str) -> Answer:
         user_id=person.user_id,
         client_id=journey.client.id,
         account_id=account_id,
-        scopes=journey.asked.scopes,
+        scopes=journey.asked.needed,
         session_id=person.id,
     )
     requests.decide(journey.parked, user_id=person.user_id, account_id=account_id, consented=True)
@@ -114,7 +114,7 @@ def _shown(journey: Journey) -> str:
     or chosen another account, and of that one nobody was asked (case 6).
     """
     account_id = journey.standing.account_id if journey.standing else ""
-    return crypto.derive_text("consent page", journey.asked.client_id, journey.person().user_id, account_id, *journey.asked.scopes)
+    return crypto.derive_text("consent page", journey.asked.client_id, journey.person().user_id, account_id, *journey.asked.needed)
 
 
 def _not_yet(journey: Journey) -> bool:

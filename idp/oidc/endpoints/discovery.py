@@ -115,7 +115,7 @@ def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...]) -
         "acr_values_supported": [login.acr_prefix + level for level in policy.REACHABLE],
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
         "request_parameter_supported": True,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
@@ -124,7 +124,7 @@ def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...]) -
         "request_object_encryption_enc_values_supported": list(jwe_received.CONTENT),
         "authorization_response_iss_parameter_supported": True,
         "ui_locales_supported": list(languages.LANGUAGES),
-        "display_values_supported": ["page"],
+        "display_values_supported": ["page", "popup", "touch", "wap"],
         **({"op_policy_uri": brand.privacy_url} if brand.privacy_url else {}),
         **({"op_tos_uri": brand.terms_url} if brand.terms_url else {}),
     }

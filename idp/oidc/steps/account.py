@@ -26,7 +26,7 @@ WHY_NOT = {
 def check(journey: Journey) -> Open | None:
     """Settle the account of this journey, silently where that is possible."""
     asked = journey.asked
-    if not scopes.asks_for_account(asked.scopes):
+    if not scopes.asks_for_account(asked.needed):
         return None
     person = journey.person()
     there = accounts.candidates(person.user_id, journey.client.account_types)

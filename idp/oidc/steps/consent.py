@@ -30,7 +30,7 @@ def _remembered(journey: Journey) -> bool:
         user_id=journey.person().user_id,
         client_id=journey.client.id,
         account_id=journey.standing.account_id if journey.standing else None,
-        scopes=journey.asked.scopes,
+        scopes=journey.asked.needed,
     )
 
 
