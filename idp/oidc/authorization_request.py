@@ -115,6 +115,8 @@ def _response_type(client: Client, sent: dict[str, str]) -> str:
         raise OAuthRefusal("unsupported_response_type", f"response_type is: {', '.join(response_types.supported())}.")
     if named not in (client.response_types or (response_types.CODE,)):
         raise OAuthRefusal("unauthorized_client", f"This client is not registered for response_type={named}. Its operator can allow it.")
+    if response_types.CODE in named.split(" ") and "authorization_code" not in client.grant_types:  # it could not redeem the code
+        raise OAuthRefusal("unauthorized_client", "This client is not registered for the code flow. Its operator can allow it.")
     return named
 
 

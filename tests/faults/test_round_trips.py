@@ -67,7 +67,7 @@ def test_as_few_as_promised(world: World, between: Wire) -> None:
 def test_what_was_held_back_and_fails(world: World, follows: Callable[[], object]) -> None:
     """A statement whose answer nobody reads: its failure is raised by what follows, COMMIT or another, and nothing of the unit stays."""
     issued = {"client_id": world.party().client.id, "user_id": "usr_of_nobody", "session_id": "ses_1", "auth_time": clock.now()}
-    issued |= {"account_id": None, "company_id": None, "scopes": [], "amr": [], "acr": ""}
+    issued |= {"account_id": None, "company_id": None, "scopes": [], "amr": [], "acr": "", "claims": None, "resources": None}
     before = len(world.events("probe"))
 
     def unit() -> None:

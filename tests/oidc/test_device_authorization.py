@@ -19,7 +19,7 @@ from idp.delegation import apps, clients, device_authorizations
 from idp.delegation.tables import DeviceAuthorization, TokenFamily
 from idp.directory import users
 from idp.oidc import arrivals
-from tests.oidc.asking import person, rows, signed_in, token_error
+from tests.oidc.asking import error_at, person, rows, signed_in, token_error
 from tests.oidc.devices import DEVICE_CODE, allows, begins, begun, polls, television, types
 from tests.world import ISSUER, World, claims_of
 
@@ -139,6 +139,12 @@ def test_who_may(world: World) -> None:
     with world.writes():
         clients.update(party.client.id, grant_types=["authorization_code"], redirect_uris=["com.example.tv:/cb"])
     assert token_error(polls(world, party, codes["device_code"])) == "unauthorized_client"
+
+
+def test_only_on_devices(world: World, story: Story) -> None:
+    """RFC 6749 §4.1.2.1: who is registered for devices alone gets no code at the authorization endpoint, which it could not redeem."""
+    party = world.party(grant_types=[DEVICE_CODE])
+    assert error_at(signed_in(world, story).authorize(party), party) == "unauthorized_client"
 
 
 def test_how_fast_it_may_ask(world: World) -> None:

@@ -10,14 +10,18 @@ import httpx2
 import pytest
 
 from idp import clock, config
+from idp.account import erasing
 from idp.cli.demo_story import Story
 from idp.clock import freeze
+from idp.db.session import session
 from idp.delegation import clients
-from idp.delegation.tables import Consent, OpaqueToken
+from idp.delegation.tables import Consent, DeviceAuthorization, OpaqueToken
 from idp.errors import BadInput
-from tests.oidc.asking import error_at, is_page_of_ours, phone, rows, signed_in, token_error
-from tests.oidc.devices import allows, begins, begun, polls, television
+from tests.oidc.asking import error_at, is_page_of_ours, person, phone, rows, signed_in, token_error
+from tests.oidc.asserting import public, signed
+from tests.oidc.devices import DEVICE_CODE, allows, begins, begun, polls, television
 from tests.oidc.test_access_token import header_of
+from tests.oidc.test_request_objects import ask, holds
 from tests.world import ISSUER, SCOPES, Party, World, answer_of, claims_of
 
 ORDERS, STOCK = "https://orders.example/api", "https://stock.example"
@@ -254,6 +258,28 @@ def test_a_resource_that_is_gone(world: World, story: Story) -> None:
     assert world.refresh(party, tokens["refresh_token"], resource=ISSUER).status_code == 200
     with world.writes():
         clients.update(party.client.id, scopes=["openid"], name="Other")
+
+
+def test_inside_a_signed_request(world: World, story: Story) -> None:
+    """RFC 9101 §4: as one text, and as a list of several."""
+    party = shop(world, jwks={"keys": [public("EC", kid="k1")]})
+    browser = signed_in(world, story)
+    for named, scope in ((ORDERS, "openid orders:read"), ([STOCK, ORDERS], "openid orders:read stock:read")):
+        answer = answer_of(ask(browser, party, signed(holds(party, resource=named, scope=scope), algorithm="ES256")))
+        first = world.introspect(party, world.redeem(party, answer["code"]).json()["access_token"]).json()
+        assert first["aud"] == (named if isinstance(named, str) else named[0])
+
+
+def test_when_the_id_is_deleted(world: World, story: Story) -> None:
+    """What a device was allowed goes with the person, before the row's own time is over."""
+    party = shop(world, grant_types=["authorization_code", DEVICE_CODE])
+    allows(signed_in(world, story), begun(world, party)["user_code"])
+    with world.writes():
+        of_device = next(each for each in erasing.ERASED if each.model is DeviceAuthorization)
+        session.execute(DeviceAuthorization.__table__.delete().where(of_device.theirs("nobody")))
+        assert session.execute(DeviceAuthorization.__table__.select()).all()
+        session.execute(DeviceAuthorization.__table__.delete().where(of_device.theirs(person(story, "zimin").user_id)))
+    assert rows(world, DeviceAuthorization) == []
 
 
 def test_discovery(world: World) -> None:

@@ -95,9 +95,13 @@ def test_a_name_that_stands_twice(world: World, form: dict, name: str) -> None:
 
 
 def test_what_may_stand_twice(world: World, form: dict) -> None:
-    """RFC 8707 §2, RFC 8693 §2.1: `resource` and `audience`."""
-    pairs = [*form.items(), ("resource", "https://a.example"), ("resource", "https://b.example"), ("audience", "a"), ("audience", "b")]
-    assert world.browser().post("/token", content=urlencode(pairs), headers={"Content-Type": FORM}).status_code == 200
+    """RFC 8707 §2, RFC 8693 §2.1: `resource` and `audience`. Of resources each is looked at: these are none (§2.2)."""
+    pairs = [*form.items(), ("audience", "a"), ("audience", "b")]
+    named = [("grant_type", "refresh_token"), ("resource", "https://a.example"), ("resource", "https://b.example")]
+    given = world.browser().post("/token", content=urlencode(pairs), headers={"Content-Type": FORM})
+    assert given.status_code == 200
+    again = [*named, *((name, form[name]) for name in ("client_id", "client_secret")), ("refresh_token", given.json()["refresh_token"])]
+    assert token_error(world.browser().post("/token", content=urlencode(again), headers={"Content-Type": FORM})) == "invalid_target"
 
 
 NO_VALUES = [
