@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-LABORATORY = {"allow_private_addresses": True, "timeout": 0.6}
+LABORATORY = {"allow_private_addresses": True, "timeout": 2.0}
+HANGS = 4.0  # seconds: longer than that
 
 
 class Site(ThreadingHTTPServer):

@@ -18,7 +18,7 @@ from idp.delegation.fetched import Wanted
 from idp.errors import BadInput
 from tests.oidc.asking import signed_in, token_error
 from tests.oidc.asserting import TYPE, ask, private, public, says, signed
-from tests.oidc.client_site import LABORATORY, Site, site
+from tests.oidc.client_site import HANGS, LABORATORY, Site, site
 from tests.world import CALLBACK, Party, World, answer_of
 
 
@@ -147,7 +147,7 @@ def test_away(world: World, party: Party, there: Site) -> None:
         later(3600)
         assert ask(world, signed(says(party))).status_code == 200
         later(3600)
-        there.hangs = 1.0
+        there.hangs = HANGS
         slow = Thread(target=lambda: ask(world, signed(says(party))))
         slow.start()
         assert world.token(other, grant_type="client_credentials").status_code == 200

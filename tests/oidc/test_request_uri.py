@@ -20,7 +20,7 @@ from idp.errors import BadInput
 from tests.keyring import forge
 from tests.oidc.asking import back_at, error_at, is_page_of_ours, signed_in
 from tests.oidc.asserting import public, signed
-from tests.oidc.client_site import LABORATORY, Site, site
+from tests.oidc.client_site import HANGS, LABORATORY, Site, site
 from tests.oidc.test_request_objects import holds
 from tests.world import CALLBACK, Browser, Party, World
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_fetched(browser: Browser, party: Party, there: Site) -> 
             there.put("/r", body, status)
             assert error_at(ask(browser, party, uri), party, state=None) == "invalid_request_uri"
         later(3)
-        there.hangs = 1.0
+        there.hangs = HANGS
         assert error_at(ask(browser, party, uri), party, state=None) == "invalid_request_uri"
         there.hangs = 0
         later(3)
