@@ -199,7 +199,7 @@ class TestAListOfAddresses:
         )
 
     def test_registered(self, world: World, story, there: Site) -> None:
-        """Conformance, registration-sector-uri: its host is the sector, for several clients on several hosts."""
+        """Conformance, oidcc-registration-sector-uri: its host is the sector, for several clients on several hosts."""
         address = there.put("/list", [SHOP, FORUM])
         made = [self.create(*uris, sector=address) for uris in ([SHOP, FORUM], [SHOP], [FORUM])]
         assert {each["sector_identifier"] for each in made} == {"127.0.0.1"}
@@ -212,7 +212,7 @@ class TestAListOfAddresses:
         assert len(set(found)) == 1
 
     def test_not_listed(self, world: World, there: Site) -> None:
-        """Conformance, registration-sector-bad: refused with what is missing; nothing is registered, nor changed."""
+        """Conformance, oidcc-registration-sector-bad: refused with what is missing; nothing is registered, nor changed."""
         wrong = there.put("/wrong", [SHOP])
         for sector in (wrong, there.put("/broken", "{"), there.at("/nowhere")):
             refused = idp("clients", "create", "--name", "Shop", "--redirect-uri", FORUM, "--sector-identifier-uri", sector)
@@ -235,7 +235,7 @@ class TestAListOfAddresses:
 
 
 def test_the_list_of_a_sector() -> None:
-    """Conformance, registration-sector-uri and -sector-bad: each redirect address must stand in the list, as it is."""
+    """Conformance, oidcc-registration-sector-uri and oidcc-registration-sector-bad: each redirect address stands in the list."""
     sectors.require_listed(json.dumps([SHOP, FORUM, "https://more.example/"]), [FORUM, SHOP])
     for document in ("", "{", "null", "{}", '"https://shop.example/callback"', "[]", json.dumps([SHOP + "/"]), "[1]", "[" * 9000):
         with pytest.raises(BadInput):
