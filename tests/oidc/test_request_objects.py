@@ -23,7 +23,7 @@ from idp.errors import BadInput
 from tests.keyring import forge
 from tests.oidc.asking import back_at, error_at, is_page_of_ours, phone, signed_in
 from tests.oidc.asserting import ALGORITHMS, kind_of, private, public, signed
-from tests.world import CALLBACK, ISSUER, Browser, Party, World
+from tests.world import CALLBACK, ISSUER, Browser, Party, World, claims_of
 
 OTHER = "https://rp.example/other"
 
@@ -352,3 +352,18 @@ def test_encrypted_and_not_sound(world: World, browser: Browser, party: Party) -
     assert refused(browser, party, good[:-3] + "AAA") == "invalid_request_object"
     assert refused(browser, party, good.replace(good.split(".")[1], "A" * 342)) == "invalid_request_object"
     assert "code" in back_at(ask(browser, party, good), CALLBACK)
+
+
+def test_claims_inside(world: World, browser: Browser, party: Party) -> None:
+    """Core §5.5, §6.1: inside, `claims` is an object and no text; an answer that is posted is asked for inside, too."""
+    wanted = {"userinfo": {"name": {"essential": True}}, "id_token": {"email": None}}
+    answer = back_at(ask(browser, party, signed(holds(party, scope="openid", claims=wanted))), CALLBACK)
+    tokens = world.redeem(party, answer["code"]).json()
+    assert "email" in claims_of(tokens["id_token"])
+    assert "name" in world.userinfo(tokens["access_token"]).json()
+    posted = ask(browser, party, signed(holds(party, response_mode="form_post")))
+    assert posted.status_code == 200
+    assert f'action="{CALLBACK}"' in posted.text
+    late = ask(browser, party, signed(holds(party, response_mode="form_post", exp=1)))
+    assert "invalid_request_object" in late.text
+    assert f'action="{CALLBACK}"' in late.text
