@@ -86,6 +86,20 @@ def test_the_way_back(world: World, story) -> None:
     assert left.headers["Location"] == "https://rp.example/signed-out"
 
 
+def test_asked_for_by_its_value(world: World, story) -> None:
+    """Core §5.5.1: `sub` with a value is what this client knows the person by; their id, or another sector's word, is nobody's."""
+    party, other = pairwise(world), pairwise(world, FORUM)
+    browser = signed_in(world, story, "zimin", party)
+    user_id = person(story, "zimin").user_id
+
+    def asked(sub: str) -> dict[str, str]:
+        return answer_of(browser.authorize(party, prompt="none", claims=json.dumps({"id_token": {"sub": {"value": sub}}})))
+
+    assert "code" in asked(subjects.subject(party.client, user_id))
+    for wrong in (user_id, subjects.subject(other.client, user_id), subjects.subject(party.client, person(story, "anna").user_id)):
+        assert "code" not in asked(wrong)
+
+
 def test_a_token_of_a_client_that_became_pairwise(world: World, story) -> None:
     """What names the person openly stands no more: nobody passes for another by a sub of the other kind."""
     party = world.party()
