@@ -5,6 +5,9 @@ Official plan: oidcc-backchannel-rp-initiated-logout.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
@@ -438,3 +441,32 @@ def test_nothing_for_browsers_without_a_client(world: World, story) -> None:
     assert log_rows(world) == []
     with world.writes():
         assert tokens.revoke(None, reason="x") is False
+
+
+IDPYOIDC = """
+import json, sys
+from cryptojwt import KeyJar
+from idpyoidc.message.oidc.session import BackChannelLogoutRequest
+given = json.load(sys.stdin)
+jar = KeyJar()
+jar.import_jwks(given["jwks"], given["iss"])
+asked = BackChannelLogoutRequest(logout_token=given["logout_token"])
+ok = asked.verify(keyjar=jar, iss=given["iss"], aud=given["aud"], sigalg="RS256")
+print(json.dumps({"ok": ok, **asked["__verified_logout_token"].to_dict()}))
+"""
+
+
+def test_another_library_takes_it(world: World, story) -> None:
+    """§2.6: PyPI's idpyoidc, which knows nothing of us but `/jwks`. In a process of its own: it imports with warnings."""
+    with receiver() as at:
+        here = Here(world, story, at)
+        here.leaves()
+        world.deliver()
+        given = {"jwks": world.browser().get("/jwks").json(), "iss": ISSUER, "aud": here.party.client.id, **at.sent[0]}
+        given["jwks"] = {"keys": [key for key in given["jwks"]["keys"] if key["kty"] == "RSA" and key.get("use") != "enc"]}
+        done = subprocess.run(
+            [sys.executable, "-c", IDPYOIDC], input=json.dumps(given), capture_output=True, check=False, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["ok"], told["sub"], told["sid"]) == (True, here.claims["sub"], here.claims["sid"])
