@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from idp import config_passkeys, config_resources, config_source
+from idp import config_passkeys, config_registration, config_resources, config_source
 from idp.config_gateways import Smtp
 from idp.config_messages import Messages
 from idp.config_outbound import Outbound
 from idp.config_providers import Provider, problem_with
 from idp.config_redis import Redis
+from idp.config_registration import Registration
 from idp.config_resources import Resource
 from idp.config_source import TextList
 from idp.config_spend import Spend
@@ -329,6 +330,7 @@ class Settings(BaseSettings):
     smtp: Smtp = Smtp()
     spend: Spend = Spend()
     outbound: Outbound = Outbound()
+    registration: Registration = Registration()
     providers: dict[str, Provider] = {}
     resources: dict[str, Resource] = {}
 
@@ -365,6 +367,7 @@ def unsafe_in_production(settings: Settings) -> list[str]:
         problems.append(f"{root} can be read by others. Run: chmod 600 {root}")
     if settings.outbound.allow_private_addresses:
         problems.append("[outbound] allow_private_addresses lets others reach what stands behind the firewall. Turn it off in production.")
+    problems += config_registration.unsafe(settings.registration)
     if settings.telemetry.log_level == "DEBUG":
         problems.append('[telemetry] log_level = "DEBUG" is too talkative for production. Use INFO.')
     return problems

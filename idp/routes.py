@@ -72,6 +72,7 @@ from idp.oidc.endpoints import (
     introspection,
     jwks,
     protected_resource,
+    registration,
     revocation,
     token,
     userinfo,
@@ -123,6 +124,8 @@ ROUTES: tuple[Route, ...] = (
     _machine("/userinfo", userinfo.userinfo, "GET POST OPTIONS", "reads"),
     _machine("/introspect", introspection.introspect, "POST", "reads"),
     _machine("/revoke", revocation.revoke, "POST OPTIONS", "writes"),
+    _machine("/register", registration.register, "POST OPTIONS", "writes"),
+    Route("/register/<client_id>", registration.look_after, ("GET", "PUT", "DELETE"), "writes", "json", checked=False),
     _machine("/device_authorization", device_authorization.device_authorization, "POST", "writes"),
     # The protocol, for browsers
     _foreign("/authorize", authorization.begin, "writes"),

@@ -20,7 +20,10 @@ from idp import telemetry
 
 LENGTH = 20  # characters; what is shorter can be there by chance, and is looked for where it is known what it is
 COOKIES = {"idp_login", "idp_session", "idp_browser", "idp_undo", "idp_recovery"}
-GIVEN = ("access_token", "refresh_token", "id_token", "client_secret", "challenge", "device_code")
+GIVEN = (
+    *("access_token", "refresh_token", "id_token", "client_secret", "challenge", "device_code"),
+    *("registration_access_token", "initial_access_token"),
+)
 WORD = re.compile(r"[A-Za-z0-9_-]{8,}")
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 SECRET = re.compile(r"secret=([A-Z2-7]{32})")  # what an authenticator app is told by the picture, and by the link beside it
@@ -30,6 +33,7 @@ ADDRESS = re.compile(r'(?:href|action|src)="((?!otpauth:)[^"]*)"')
 # What stands in no address of ours: addresses are logged, kept in histories, and sent to other sites.
 NOT_IN_ADDRESSES = {
     *("access_token", "refresh_token", "client_secret", "client secret", "cookie", "csrf token", "code_verifier", "device_code"),
+    *("registration_access_token", "initial_access_token"),
     *("password", "authenticator's secret", "recovery code", "vouch code"),
 }
 PRINTS = ("write", "debug", "info", "warning", "error", "critical", "msg")  # what a log line is handed to

@@ -14,7 +14,7 @@ from idp.delegation import claim_mapping, client_keys, registering, registering_
 
 SCOPES = "openid profile phone account company"
 METHODS = tuple(dict.fromkeys(method for methods in registering.METHODS.values() for method in methods))
-MORE_LISTS = ("request_uris", "resources", "response_types", "default_acr_values")  # that may be none at all
+MORE_LISTS = ("request_uris", "resources", "response_types", "default_acr_values", "contacts")  # that may be none at all
 DEVICE = "device_code"  # as people write it; the specification's name is an URN
 Command = Callable[..., Any]
 ANSWERS = {
@@ -136,6 +136,10 @@ OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--policy-uri", help="What it does with what it learns."),
     click.option("--terms-uri", "tos_uri", help="Its terms."),
     click.option("--support-uri", help="Where its people get help."),
+    click.option("--logo-uri", help="Its logo: it is fetched once, and shown where people are asked for consent."),
+    click.option("--contact", "contacts", multiple=True, help="Whom we write to about it; more than once."),
+    click.option("--software-id", help="Which software it is, the same wherever it is installed (RFC 7591)."),
+    click.option("--software-version", help="And which version of it."),
     click.option("--backchannel-logout-uri", help="Its server is told there that somebody has signed out."),
     click.option(
         "--backchannel-logout-session-required/--no-backchannel-logout-session-required", default=None, help="And in which session (sid)."

@@ -15,7 +15,7 @@ from idp.cli.output import FORMAT, as_json, record, remark, table, tell
 from idp.cli.setting import at_work
 from idp.cli.snippets import snippets
 from idp.db.session import reads, writes
-from idp.delegation import client_keys, registering
+from idp.delegation import client_keys, initial_tokens, registering
 from idp.delegation import clients as registered
 from idp.delegation.clients import Client
 from idp.errors import First
@@ -175,6 +175,54 @@ def revoke_secret(client_id: str, secret_id: str, force: bool, form: str) -> Non
         as_json({"client_id": client_id, "secret_id": secret_id, "revoked": True})
         return
     remark(f"{secret_id} is revoked.")
+
+
+@clients.command()
+@click.argument("name")
+@click.option("--uses", type=click.IntRange(1, 100_000), help="How many clients it may register [default: any number].")
+@click.option("--days", type=click.IntRange(1, 3650), help="Until it expires [default: never].")
+@FORMAT
+def add_registration_token(name: str, uses: int | None, days: int | None, form: str) -> None:
+    """Make an initial access token: whoever holds it registers clients at /register (RFC 7591). NAME says whom it is for."""
+    with at_work() as settings, writes():
+        token_id, token = initial_tokens.add(name, uses=uses, lifetime=days * 86400 if days else None)
+        mode = settings.registration.mode
+    if form == "json":
+        as_json({"token_id": token_id, "initial_access_token": token})
+        return
+    record({"token_id": token_id, "initial_access_token": token})
+    remark("The token is shown only now.")
+    if mode == "off":
+        remark('Nobody can use it yet: [registration] mode is "off". Set it to "token".')
+
+
+@clients.command()
+@FORMAT
+def list_registration_tokens(form: str) -> None:
+    """List the initial access tokens that can still be used."""
+    with at_work(), reads():
+        found = initial_tokens.list_all()
+    if form == "json":
+        as_json(found)
+        return
+    rows = [
+        (each["id"], each["name"], "any" if each["uses_left"] is None else each["uses_left"], each["expires_at"] or "never")
+        for each in found
+    ]
+    table(("token", "for", "uses left", "expires"), rows, empty="No registration tokens.")
+
+
+@clients.command()
+@click.argument("token_id")
+@FORMAT
+def revoke_registration_token(token_id: str, form: str) -> None:
+    """Revoke the initial access token TOKEN_ID. What was registered with it stays."""
+    with at_work(), writes():
+        initial_tokens.revoke(token_id)
+    if form == "json":
+        as_json({"token_id": token_id, "revoked": True})
+        return
+    remark(f"{token_id} is revoked.")
 
 
 def _written(act: Callable[[], Made]) -> Made:

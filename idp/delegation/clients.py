@@ -174,6 +174,11 @@ def find(client_id: str) -> Client | None:
     return client
 
 
+def forget(client_id: str) -> None:
+    """Drop what this process keeps of one client."""
+    _cache.pop(client_id, None)
+
+
 def forget_cached() -> None:
     """Drop what this process keeps of clients."""
     _cache.clear()
@@ -220,13 +225,21 @@ def list_all() -> list[Client]:
 
 
 def register(
-    *, name: str, kind: str, scopes: list[str], client_id: str | None = None, secret: str | None = None, **more: Any
+    *,
+    name: str,
+    kind: str,
+    scopes: list[str],
+    client_id: str | None = None,
+    secret: str | None = None,
+    arrival: dict[str, Any] | None = None,
+    **more: Any,
 ) -> tuple[Client, str | None]:
     """Register a client; answers it and its secret (None for one that needs none), which is shown this once.
 
     `kind`: web (keeps a secret), single_page or native (public, always PKCE), machine (acts for itself: no person, no addresses).
     `more`: of `registering.FIELDS`; what is left out has its default. `names`: the name in other languages, by language code. `jwks`: a
-    JWK Set of public keys. `secret`: a given one instead of a random one, at least 32 characters. Raises BadInput with the reason,
+    JWK Set of public keys. `secret`: a given one instead of a random one, at least 32 characters. `arrival`: `registered_by` and what
+    belongs to it, for a client that no operator registers. Raises BadInput with the reason,
     Conflict when the id is taken, also by one that was deleted; `fetched.Wanted` where the list of its sector has to be fetched first.
     """
     values = registering.require(kind, {"name": name, "scopes": scopes, **_known(more)})
@@ -245,12 +258,15 @@ def register(
         "kind": kind,
         "created_at": now,
         "updated_at": now,
+        **(arrival or {}),
     }
     if not insert_or_ignore(ClientRow, id=chosen, **fixed, **values):
         raise Conflict(N_("The client id %(client_id)s is taken. Choose another one."), client_id=chosen)
     if shown is not None:
         _keep_secret(chosen, shown, as_key=uses_secret(values))
     details = {"kind": kind, "first_party": values["first_party"], "method": values["token_endpoint_auth_method"]}
+    if arrival:
+        details["by"] = arrival["registered_by"]
     events.record("client.registered", client_id=chosen, details=details)
     _cache.pop(chosen, None)
     return get(chosen), shown
@@ -289,15 +305,15 @@ def update(client_id: str, **changes: Any) -> Client:
     return get(client_id)
 
 
-def delete(client_id: str) -> None:
+def delete(client_id: str, *, why: str = "") -> None:
     """Disable a client for good: it is found no more, so that nothing it holds works. Its row stays, for what points at it and so that
-    nobody gets its id again. Raises NotFound.
+    nobody gets its id again. `why`: a word for the event, where no operator decides. Raises NotFound.
     """
     _lock(client_id)
     now = clock.now()
     changed(sa.update(_C).where(_C.c.id == client_id).values(disabled_at=now, updated_at=now))
     revoked = changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=now, sealed=None))
-    events.record("client.deleted", client_id=client_id, details={"secrets": revoked})
+    events.record("client.deleted", client_id=client_id, details={"secrets": revoked, **({"why": why} if why else {})})
     _cache.pop(client_id, None)
 
 
@@ -322,6 +338,16 @@ def add_secret(client_id: str, secret: str | None = None, *, as_key: bool = Fals
     events.record("client.secret_added", client_id=client_id, details={"secret": made})
     _cache.pop(client_id, None)
     return made, shown
+
+
+def give_secret(client_id: str, *, as_key: bool) -> str:
+    """A new secret in the place of all that it has, for a client that is about to need one; answers it, this once. Raises NotFound."""
+    _lock(client_id)
+    changed(sa.update(_S).where(_S.c.client_id == client_id, _S.c.revoked_at.is_(None)).values(revoked_at=clock.now(), sealed=None))
+    shown = crypto.new_secret()
+    events.record("client.secret_added", client_id=client_id, details={"secret": _keep_secret(client_id, shown, as_key=as_key)})
+    forget(client_id)
+    return shown
 
 
 def revoke_secret(client_id: str, secret_id: str, *, force: bool = False) -> None:

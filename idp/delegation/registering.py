@@ -10,7 +10,16 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import claim_mapping, logout_addresses, redirects, registering_answers, registering_keys, registering_requests, sectors
+from idp.delegation import (
+    claim_mapping,
+    logout_addresses,
+    redirects,
+    registering_answers,
+    registering_keys,
+    registering_requests,
+    registering_software,
+    sectors,
+)
 from idp.delegation.registering_keys import BY_KEY, BY_SECRET
 from idp.delegation.scopes import SUPPORTED, why_not_for_a_machine
 from idp.errors import N_, BadInput
@@ -72,6 +81,7 @@ FIELDS = (
     "claim_mapping",
     *registering_requests.FIELDS,
     *logout_addresses.FIELDS,
+    *registering_software.FIELDS,
 )
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
 
@@ -114,6 +124,7 @@ def require(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     _require_proof(kind, values)
     registering_keys.require(values, by_person=kind != MACHINE)
     logout_addresses.require(kind, values)
+    registering_software.require(values)
     registering_answers.require(values, by_person=kind != MACHINE)
     values["claim_mapping"] = claim_mapping.require(values["claim_mapping"])
     return values

@@ -31,6 +31,7 @@ Mode = Literal["reads", "writes", "none"]
 UNITS: dict[str, Callable[[], Any]] = {"reads": reads, "writes": writes}
 REASONS = {
     200: "OK",
+    201: "Created",
     204: "No Content",
     303: "See Other",
     400: "Bad Request",

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from idp import crypto, events
 from idp.db.session import session
-from idp.delegation import account_choices, clients, codes, requests, response_types, scopes
+from idp.delegation import account_choices, clients, codes, dynamic_clients, requests, response_types, scopes
 from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
@@ -162,6 +162,8 @@ def _issue(journey: Journey) -> Answer:
     if parked is not None and not requests.finish(parked):
         raise Gone(detail="the code was issued by a parallel request")
     journey.parked = None  # whatever is refused from here on goes back, and there is nothing left to be finished
+    if journey.client.unused_until is not None:
+        dynamic_clients.note_use(journey.client)
     if standing is not None:
         account_choices.remember(session_id=person.id, client_id=asked.client_id, user_id=person.user_id, account_id=standing.account_id)
         if parked is not None:

@@ -69,11 +69,13 @@ def openid_configuration(request: Request) -> Response:
     if request.method == "OPTIONS":
         return cors.preflight(request)
     headers = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *cors.ANYBODY]
-    return Response(_document(settings().server.issuer, tuple(settings().resources), response_types.supported()), headers=headers)
+    registers = settings().registration.mode != "off"
+    document = _document(settings().server.issuer, tuple(settings().resources), response_types.supported(), registers)
+    return Response(document, headers=headers)
 
 
 @lru_cache(maxsize=4)
-def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...]) -> bytes:
+def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...], registers: bool) -> bytes:
     login, brand = settings().login, settings().brand
     document = {
         "issuer": issuer,
@@ -81,6 +83,7 @@ def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...]) -
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
+        **({"registration_endpoint": f"{issuer}/register"} if registers else {}),
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/end_session",

@@ -8,6 +8,7 @@ from authlib.oauth2 import OAuth2Error
 
 from idp import telemetry
 from idp.db.session import session
+from idp.delegation import dynamic_clients
 from idp.errors import OAuthRefusal
 from idp.oidc import guard
 from idp.oidc.endpoints import cors
@@ -35,6 +36,8 @@ def token(request: Request) -> Response:
     try:
         grant = server.token_grant(asked)
         grant.validate_token_request()
+        if grant.granted.client.unused_until is not None:
+            dynamic_clients.note_use(grant.granted.client)
         # A signature takes as long as the whole transaction: nobody waits for the write lock meanwhile.
         session.commit()
         answered = json_response(grant.create_token_response())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from idp.config import settings
 from idp.delegation import consents
 from idp.oidc.steps.journey import Journey, Open
 from idp.web.http import Answer, see_other
@@ -20,9 +21,13 @@ def check(journey: Journey) -> Open | None:
         return None
     wanted = journey.asked.device is not None or "consent" in journey.asked.prompts
     wanted = wanted or journey.client.can_be_mistaken_at(journey.asked.redirect_uri)
-    if not wanted and (journey.client.first_party or _remembered(journey)):
+    if not wanted and (journey.client.first_party or _in_a_laboratory(journey) or _remembered(journey)):
         return None
     return Open("consent_required", "The person has to allow this client what it asks for.", _go)
+
+
+def _in_a_laboratory(journey: Journey) -> bool:
+    return journey.client.registered_by is not None and settings().registration.skip_consent
 
 
 def _remembered(journey: Journey) -> bool:
