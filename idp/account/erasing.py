@@ -30,7 +30,7 @@ from idp.credentials.tables import (
 )
 from idp.db.columns import Base, table
 from idp.db.session import changed, session
-from idp.delegation.tables import AccountChoice, Code, Consent, DeviceAuthorization, OpaqueToken, SessionClient, TokenFamily
+from idp.delegation.tables import AccountChoice, Code, Consent, DeviceAuthorization, OpaqueToken, TokenFamily
 from idp.directory import deletion, users
 from idp.directory.tables import Account, Picture, User
 from idp.languages import negotiate
@@ -88,7 +88,6 @@ ERASED: tuple[Erased, ...] = (
     _by_user(Code),
     Erased(DeviceAuthorization, lambda user_id: table(DeviceAuthorization).c.issued["user_id"].as_string() == user_id),
     _by_user(TokenFamily),
-    _by_user(SessionClient),
     _by_user(AccountChoice),
     _by_user(Consent),
 )

@@ -1,5 +1,5 @@
 """The tables of delegation: clients, secrets and used assertions, parked requests, choices, consents, codes, families, access tokens; what
-was fetched for clients, who may register some, devices that wait, and which clients a session knows.
+was fetched for clients, who may register some, and devices that wait.
 """
 
 from __future__ import annotations
@@ -267,17 +267,6 @@ class DeviceAuthorization(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
     family_id: Mapped[str | None] = mapped_column(Id)
-
-
-class SessionClient(Base):
-    """A client that a session has signed in to. NOTE: no row is written: token families say it (`session_clients`), in every flow."""
-
-    __tablename__ = "session_clients"
-
-    session_id: Mapped[str] = mapped_column(Id, primary_key=True)
-    client_id: Mapped[str] = mapped_column(sa.ForeignKey("clients.id"), primary_key=True)
-    user_id: Mapped[str] = mapped_column(sa.ForeignKey("users.id"))
-    first_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
 def as_dict(row: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ LEAVE = "id_token_hint post_logout_redirect_uri client_id state logout_hint ui_l
 WORDS = [
     *"code none login consent select_account create openid profile company account offline_access S256 plain query fragment".split(),
     *"form_post 0 1 -1 authorization_code refresh_token password 99999999999999999999 null undefined [] {} ' \" < > % %00".split(),
+    *("id_token", "id_token token", "code id_token token", "eyJhbGciOiJub25lIn0.e30.", "urn:ietf:params:oauth:request_uri:x"),
+    *('{"userinfo":{"name":null}}', '{"id_token":{"acr":{"essential":true,"value":"x"}}}', '{"userinfo":[]}', "{" * 500, "popup"),
     *("%0d%0a", "\\", "//", "#", "?", "&", ";", "é", "🙂", "\x00", "\n", "\r\n", " "),
 ]
 EVIL = (

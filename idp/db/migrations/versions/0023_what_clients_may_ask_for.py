@@ -103,21 +103,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_code_digest", name=op.f("uq_device_authorizations_user_code_digest")),
     )
     op.create_index(op.f("ix_device_authorizations_expires_at"), "device_authorizations", ["expires_at"])
-    op.create_table(
-        "session_clients",
-        sa.Column("session_id", sa.String(length=40), nullable=False),
-        sa.Column("client_id", sa.String(length=100), nullable=False),
-        sa.Column("user_id", sa.String(length=40), nullable=False),
-        sa.Column("first_at", INSTANT, nullable=False),
-        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_session_clients_client_id_clients")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_session_clients_user_id_users")),
-        sa.PrimaryKeyConstraint("session_id", "client_id", name=op.f("pk_session_clients")),
-    )
-    op.create_index(op.f("ix_session_clients_first_at"), "session_clients", ["first_at"])
 
 
 def downgrade() -> None:
-    for table in ("session_clients", "device_authorizations", "initial_access_tokens", "fetched_documents"):
+    for table in ("device_authorizations", "initial_access_tokens", "fetched_documents"):
         op.drop_table(table)
     for table, name, _ in reversed(OTHERS):
         op.drop_column(table, name)
