@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -441,6 +442,21 @@ def test_nothing_for_browsers_without_a_client(world: World, story) -> None:
     assert log_rows(world) == []
     with world.writes():
         assert tokens.revoke(None, reason="x") is False
+
+
+def test_an_id_token_that_came_without_a_code(told, world: World, story) -> None:
+    """Of the implicit flow: its client never asked the token endpoint, and is told; its frame is loaded too."""
+    told.settings(str(world.settings.database.url), oidc={"legacy_response_types": True}, outbound={"allow_private_addresses": True})
+    with receiver() as at:
+        both = {"backchannel_logout_uri": at.address, "frontchannel_logout_uri": "https://rp.example/front"}
+        party, browser = world.party(response_types=["id_token"], pkce="optional", **both), world.browser()
+        world.tokens(browser, world.party(), phone(story, "zimin"))
+        without = {"code_challenge": None, "code_challenge_method": None}
+        answer = browser.authorize(party, response_type="id_token", scope="openid", **without)
+        hint = dict(parse_qsl(urlsplit(answer.headers["Location"]).fragment))["id_token"]
+        assert 'src="https://rp.example/front?' in browser.get("/end_session", params={"id_token_hint": hint}).text
+        world.deliver()
+        assert [(each["aud"], each["sid"]) for each in at.claims(world)] == [(party.client.id, claims_of(hint)["sid"])]
 
 
 IDPYOIDC = """
