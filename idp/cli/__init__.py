@@ -18,6 +18,6 @@ events.py       idp events: the audit trail, followed and exported
 messages.py     idp messages: what became of them, and a test
 spend.py        idp messages spend and simulate: what codes cost, and would have cost by other rules
 serve.py        idp serve: the server (certificate.py: its TLS; processes.py: its companions)
-worker.py       idp worker: messages (crew.py: its threads), reactions, schedule
+worker.py       idp worker: messages (crew.py: its threads), sign-outs (lanes.py), reactions, schedule
 demo.py         idp demo: provider and portals with a story (demo_story.py)
 """
