@@ -40,6 +40,7 @@ UNUSED = timedelta(days=30)
 OK = 200
 ASKING = "asking"
 Sound = Callable[[str], bool]
+Read = Callable[[bytes], str | None]
 
 _T = table(FetchedDocument)
 _FIND = Ready(sa.select(_T.c.body, _T.c.fetched_at, _T.c.tried_at, _T.c.failed).where(_T.c.digest == sa.bindparam("digest")))
@@ -50,36 +51,51 @@ _log = logging.getLogger("idp.delegation.fetched")
 class Wanted(First):
     """This address has to be asked first."""
 
-    def __init__(self, address: str, *, every: float = AGAIN, sound: Sound | None = None) -> None:
-        self.address, self.every, self.sound = address, every, sound
+    def __init__(self, address: str, *, every: float = AGAIN, sound: Sound | None = None, read: Read | None = None) -> None:
+        self.address, self.every, self.sound, self.read = address, every, sound, read
         super().__init__("an address has to be asked first")
 
     def do(self) -> None:
         """Ask it."""
-        refetch(self.address, every=self.every, sound=self.sound)
+        refetch(self.address, every=self.every, sound=self.sound, read=self.read)
 
 
-def find(address: str, *, max_age: float = OLD, every: float = AGAIN, sound: Sound | None = None, or_older: bool = True) -> str | None:
+def find(
+    address: str,
+    *,
+    max_age: float = OLD,
+    every: float = AGAIN,
+    sound: Sound | None = None,
+    read: Read | None = None,
+    or_older: bool = True,
+) -> str | None:
     """What `address` held when it was last fetched, within a unit; None: nothing sound was ever there. Raises Wanted.
 
     What is older than `max_age` is asked for anew. Where that brings nothing, what there was is the answer, unless `or_older` is false.
+    `read` makes a text of the bytes, where they are none; what is read otherwise stands apart, under its kind and the address (`kind https://…`).
     """
     row = _row(address)
     if row is None:
-        raise Wanted(address, every=every, sound=sound)
+        raise Wanted(address, every=every, sound=sound, read=read)
     if row.body is None:
         if _may_ask(row, every):
-            raise Wanted(address, every=every, sound=sound)
+            raise Wanted(address, every=every, sound=sound, read=read)
         return None
     if _age(row.fetched_at) >= max_age:
         # What may be an hour old may be older for a while: nobody waits for it twice, nor for somebody else's try.
         due = row.failed is None or (_age(row.tried_at) >= LATER if max_age >= LATER else _may_ask(row, every))
         if due:
-            raise Wanted(address, every=every, sound=sound)
+            raise Wanted(address, every=every, sound=sound, read=read)
         if not or_older:
             return None
     body: str = row.body
     return body
+
+
+def brought_nothing(address: str) -> bool:
+    """Whether it was asked, and nothing was ever there. Within a unit."""
+    row = _row(address)
+    return row is not None and row.body is None and row.failed != ASKING
 
 
 def want(address: str, *, every: float = AGAIN, sound: Sound | None = None) -> None:
@@ -89,7 +105,7 @@ def want(address: str, *, every: float = AGAIN, sound: Sound | None = None) -> N
         raise Wanted(address, every=every, sound=sound)
 
 
-def refetch(address: str, *, every: float = 0.0, sound: Sound | None = None) -> str | None:
+def refetch(address: str, *, every: float = 0.0, sound: Sound | None = None, read: Read | None = None) -> str | None:
     """Ask `address` now, unless that was done less than `every` seconds ago; answers what is kept of it then. Outside of any unit.
 
     `sound` judges what came: what is not sound is not kept, and what was there stands.
@@ -97,7 +113,7 @@ def refetch(address: str, *, every: float = 0.0, sound: Sound | None = None) -> 
     with places(), writes():
         mine = _claim(address, every)
     if mine:
-        values = _ask(address, sound)
+        values = _ask(address, sound, read or _text)
         with places(), writes():
             changed(sa.update(_T).where(_T.c.digest == crypto.digest(address)).values(**values))
     else:
@@ -134,13 +150,13 @@ def _claim(address: str, every: float) -> bool:
     return changed(due.values(tried_at=now, failed=ASKING)) == 1
 
 
-def _ask(address: str, sound: Sound | None) -> dict[str, Any]:
+def _ask(address: str, sound: Sound | None, read: Read) -> dict[str, Any]:
     """The columns to be stored: what came, or why nothing did."""
     try:
-        answer = outbound.fetch(address, headers={"Accept": "*/*"})
+        answer = outbound.fetch(address.rpartition(" ")[2], headers={"Accept": "*/*"})
         if answer.status != OK:
             raise OutboundFailed(f"status_{answer.status}")
-        body = _text(answer.body)
+        body = read(answer.body)
         if body is None or (sound is not None and not sound(body)):
             raise OutboundFailed("unsound")
     except OutboundFailed as failed:

@@ -583,6 +583,7 @@ SAMPLES: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     ),
     "consent": ("oidc/consent.html", lambda: CONSENT),
     "consent-person": ("oidc/consent.html", lambda: {**CONSENT, "company": None, "switch_url": None, "do": []}),
+    "consent-unverified": ("oidc/consent.html", lambda: {**CONSENT, "client": {**CONSENT["client"], "unverified": True}}),
     "consent-device": (
         "oidc/consent.html",
         lambda: {

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp import crypto, languages
-from idp.delegation import consents, requests, resources, scopes
+from idp.delegation import consents, logos, requests, resources, scopes
 from idp.delegation.requests import Device
 from idp.errors import N_, BadInput
 from idp.oidc.endpoints.account import initials, row
@@ -52,7 +52,8 @@ def show(request: Request, request_id: str) -> Answer:
         ui_locales=journey.asked.ui_locales,
         client={
             "name": client.title(language),
-            "logo": None,
+            "logo": logos.path(client),
+            "unverified": client.registered_by is not None,
             "purpose": client.purpose,
             "terms_url": client.tos_uri,
             "policy_url": client.policy_uri,
