@@ -59,7 +59,6 @@ def _page(row: Flow, request: Request, form: IdentifyForm, *, status: int = 200)
         password_url=f"{row.address}/password" if row.doubted_user_id is None else None,
         to_link=standing.title if standing is not None else "",
         people_url=f"{row.address}/people" if browser.people(request, demand) else None,
-        cancel_url=row.cancel_to,
         providers=social.offered(row),
         notice=social.notice(request),
         about="locked" if status == TooManyTries.status else "number",
