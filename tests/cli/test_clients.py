@@ -221,6 +221,7 @@ REFUSED = [
     ("clients create --kind native --name x --grant-type authorization_code", 2),
     ("clients create --kind single_page --name x --grant-type device_code", 1),
     ("clients update shop --grant-type password", 2),
+    ("clients update shop --resource https://api.example", 1),
 ]
 
 
