@@ -25,6 +25,8 @@ GIVEN = (
     *("registration_access_token", "initial_access_token"),
 )
 WORD = re.compile(r"[A-Za-z0-9_-]{8,}")
+SENT_BACK = ("code", "access_token", "id_token")  # in the answer of an authorization request
+POSTED = re.compile(r'<input type="hidden" name="(code|access_token|id_token)" value="([^"]+)"')
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 SECRET = re.compile(r"secret=([A-Z2-7]{32})")  # what an authenticator app is told by the picture, and by the link beside it
 RECOVERY_CODE = re.compile(r"<li><span>([0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4})</span></li>")
@@ -58,8 +60,8 @@ class Canary:
         location = answer.headers.get("Location", "")
         own = set(WORD.findall(str(request.url)))  # the links to other languages lead back to the page's own address, whatever stands in it
         self._look_at_addresses([location], own, f"the redirect from {request.url.path}")
-        if good and "iss=" in location:
-            self.add("code", dict(parse_qsl(urlsplit(location).query)).get("code", ""))
+        if good:
+            self._notice_sent_back(location, answer.text if "html" in answer.headers.get("Content-Type", "") else "")
         kind = answer.headers.get("Content-Type", "")
         if good and "json" in kind:
             self._notice_json(answer.json())
@@ -79,6 +81,13 @@ class Canary:
             self._look_at_addresses(ADDRESS.findall(answer.text), own, f"a link on {request.url.path}")
         if good:
             self._notice_request(request)
+
+    def _notice_sent_back(self, location: str, page: str) -> None:
+        """What the authorization endpoint gives, by whichever response mode."""
+        parts = urlsplit(location if "iss=" in location else "")
+        for name, value in [*parse_qsl(parts.query), *parse_qsl(parts.fragment), *POSTED.findall(page)]:
+            if name in SENT_BACK:
+                self.add(name, value)
 
     def _notice_json(self, body: object) -> None:
         if isinstance(body, dict):
