@@ -66,7 +66,7 @@ class Served(World):
         """The settings, as `idp` reads them from the environment."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
         ours["IDP_CONFIG"] = os.devnull
-        for section in ("server", "database", "redis", "keys", "login", "messages", "oidc", "telemetry", "spend"):
+        for section in ("server", "database", "redis", "keys", "login", "messages", "oidc", "telemetry", "spend", "registration"):
             for name, value in getattr(self.settings, section).model_dump(exclude_unset=True, mode="json").items():
                 written = value if isinstance(value, str) else json.dumps(value)  # a list of texts comes with commas
                 ours[f"IDP_{section.upper()}__{name.upper()}"] = written

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from idp.delegation import clients, fetched
+from datetime import timedelta
+
+from idp import clock
+from idp.db.session import writes
+from idp.delegation import clients, dynamic_clients, fetched, initial_tokens
 from tests.faults.crash import Step
 from tests.faults.steps import Act, _doing, _sending, _signed_in
 from tests.keyring import forge
@@ -57,10 +61,59 @@ def fetch(world: World) -> Act:
     return act
 
 
+def _describing(**changes: str) -> dict[str, object]:
+    return {"client_name": "Tea house", "redirect_uris": ["https://rp.example/callback"], **changes}
+
+
+def register(world: World) -> Act:
+    """A client registers itself, with a token that is good once."""
+    with world.writes():
+        _, token = initial_tokens.add("Partners", uses=1)
+
+    def act(other: World) -> str:
+        with other.app.app_context(), writes():
+            token_id = initial_tokens.find(token)
+            if token_id is None:
+                return "used up"
+            dynamic_clients.register(_describing(), network="198.51.100.0/24", initial_token=token_id)
+        return "registered"
+
+    return act
+
+
+def _registered(world: World) -> dynamic_clients.Registered:
+    with world.writes():
+        return dynamic_clients.register(_describing(), network="198.51.100.0/24", initial_token=None)
+
+
+def replace_registration(world: World) -> Act:
+    """It describes itself anew, and needs a secret that is a key from then on."""
+    made = _registered(world)
+    given = _describing(client_id=made.client.id, client_name="Coffee house", id_token_signed_response_alg="HS256")
+    return _doing(lambda: dynamic_clients.replace(clients.get(made.client.id), given))
+
+
+def delete_registration(world: World) -> Act:
+    """It goes."""
+    made = _registered(world)
+    path, headers = f"/register/{made.client.id}", {"Authorization": f"Bearer {made.token}"}
+    return _sending(world.browser().build_request("DELETE", path, headers=headers))
+
+
+def expire_unused(world: World) -> Act:
+    """What nobody has used for a month is disabled."""
+    _registered(world)
+    return _doing(lambda: dynamic_clients.expire(clock.now() + timedelta(days=31)))
+
+
 STEPS_OF_CLIENTS = (
     Step("ask by HMAC", ask_by_hmac),
     Step("ask by fetched keys", ask_by_fetched_keys),
     Step("authorize by object", authorize_by_object),
     Step("secret becomes key", secret_becomes_key, uneven={"client_secrets": {"sealed"}}),
     Step("fetch", fetch),
+    Step("register client", register),
+    Step("replace registration", replace_registration),
+    Step("delete registration", delete_registration),
+    Step("expire unused", expire_unused),
 )
