@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from idp.config_source import TextList
 
@@ -29,16 +30,30 @@ class Registration(BaseModel):
     """Registrations of one network (IPv4 /24, IPv6 /56) in an hour; with an initial access token they are not counted."""
     most_clients: int = Field(10000, ge=1)
     """How many such clients there may be at a time."""
+    software_statements: dict[str, Path] = {}
+    """Whose software statements count: issuer = a file with its public keys (a JWK Set). Those of others are refused."""
+    documents: bool = False
+    """Let an https address be a client_id: what the client says of itself is fetched there (client id metadata documents). Its page that
+    asks for consent marks it as unverified."""
     unused_lifetime: int = Field(30 * 86400, ge=0)
     """Seconds without a sign-in after which such a client is disabled. 0: never, which production refuses together with `open`."""
+
+    @field_validator("software_statements")
+    @classmethod
+    def _are_there(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for path in value.values():
+            if not path.is_file():
+                raise ValueError(f"there is no file {path}")
+        return value
 
 
 def unsafe(registration: Registration) -> list[str]:
     """What may not be so in production, a sentence each."""
     problems = []
-    if registration.mode == "open" and not registration.unused_lifetime:
+    if (registration.mode == "open" or registration.documents) and not registration.unused_lifetime:
         problems.append(
-            "[registration] unused_lifetime = 0 keeps for ever what anybody registers. Give it seconds, or set mode to token or off."
+            "[registration] unused_lifetime = 0 keeps for ever what anybody registers. Give it seconds, or set mode to token or off, and "
+            "documents to false."
         )
     if registration.skip_consent:
         problems.append("[registration] skip_consent lets whoever registers read about people who never agreed. Turn it off in production.")

@@ -147,15 +147,23 @@ def has_signed(client: Client, token: str, *, kid: str | None, algorithm: str) -
     return False
 
 
+def is_signed_by(keys: Iterable[dict[str, str]], token: str, *, kid: str | None, algorithm: str) -> bool:
+    """Whether one of these public keys signed `token` by `algorithm`; without a `kid`, the only one that does."""
+    key = _fitting(keys, kid, algorithm)
+    return key is not None and jws_received.is_signed(token, key, algorithm)
+
+
 def find(client: Client, *, kid: str | None, algorithm: str) -> Any:
     """The client's key `kid` that signs by `algorithm`, parsed by the JOSE library; without a `kid`, the only one that does. Or None.
 
     Raises `fetched.Wanted`, as `has_signed` does.
     """
+    return _fitting(_public_keys(client), kid, algorithm)
+
+
+def _fitting(keys: Iterable[dict[str, str]], kid: str | None, algorithm: str) -> Any:
     fitting = [
-        key
-        for key in _public_keys(client)
-        if key.get("use") != "enc" and algorithm in _kind(key).signs and key.get("alg", algorithm) in _same(algorithm)
+        key for key in keys if key.get("use") != "enc" and algorithm in _kind(key).signs and key.get("alg", algorithm) in _same(algorithm)
     ]
     chosen = fitting if kid is None else [key for key in fitting if key["kid"] == kid]
     return _imported(chosen[0]) if len(chosen) == 1 else None

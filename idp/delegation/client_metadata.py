@@ -58,6 +58,11 @@ KEPT = (
 )
 
 
+def is_known(name: str) -> bool:
+    """Whether it is a member that is registered here."""
+    return name in {*NAMES, "client_name", "scope", "application_type"} or name.startswith("client_name#")
+
+
 def refuse(description: str, error: str = INVALID) -> OAuthRefusal:
     """The refusal of RFC 7591 §3.2.2."""
     return OAuthRefusal(error, UNSPEAKABLE.sub("", description)[:LONGEST_DESCRIPTION])

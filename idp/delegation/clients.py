@@ -163,7 +163,7 @@ def find(client_id: str) -> Client | None:
     cached = _cache.get(client_id)
     if cached is not None and cached[0] > now:
         return cached[1]
-    if not registering.ID.fullmatch(client_id):
+    if not registering.ID.fullmatch(client_id) and not registering.DOCUMENT_ID.fullmatch(client_id):
         return None
     rows = session.execute(_FIND, {"client_id": client_id}).all()
     if not rows:
@@ -247,7 +247,7 @@ def register(
     registering_requests.require_served(values["response_types"])
     registering.require_resources(values["resources"])
     sectors.require_claimed(None, values)
-    if client_id is not None:
+    if client_id is not None and arrival is None:
         registering.require_id(client_id)
     by_secret = values["token_endpoint_auth_method"] in BY_SECRET
     if secret is not None and not by_secret:

@@ -43,7 +43,7 @@ def register(given: dict[str, Any], *, network: str, initial_token: str | None) 
 
     Raises OAuthRefusal (RFC 7591 §3.2.2), TooManyTries, `fetched.Wanted`.
     """
-    _require_room(network if initial_token is None else None)
+    require_room(network if initial_token is None else None)
     kind, fields = client_metadata.read(given)
     chosen = crypto.new_id("cli", ordered=False)
     token = f"{chosen}.{crypto.new_secret()}"
@@ -114,21 +114,19 @@ def expire(now: datetime) -> int:
     found = list(session.scalars(due))
     for client_id in found:
         # Decided here: it may have been used a moment ago.
-        if changed(
-            sa.update(_C).where(_C.c.id == client_id, _C.c.unused_until <= now, _C.c.disabled_at.is_(None)).values(unused_until=None)
-        ):
+        if changed(sa.update(_C).where(_C.c.id == client_id, _C.c.unused_until <= now, _C.c.disabled_at.is_(None)).values(updated_at=now)):
             clients.delete(client_id, why="unused")
     return len(found)
 
 
-def _require_room(network: str | None) -> None:
-    """A flood fills nothing (case 50): so many of a network in an hour, and so many in all.
+def require_room(network: str | None) -> None:
+    """Raise TooManyTries where there is none. A flood fills nothing (case 50): so many of a network in an hour, and so many in all.
 
     NOTE: the sum is looked at, not counted, so that as many more get in as arrive at one moment.
     """
     policy = settings().registration
     if network is not None and not network.startswith(LOOPBACK):
         limits.spend("registrations", network, limit=policy.per_network_per_hour, window_seconds=HOUR)
-    alive = sa.select(sa.func.count()).select_from(_C).where(_C.c.registered_by == DYNAMIC, _C.c.disabled_at.is_(None))
+    alive = sa.select(sa.func.count()).select_from(_C).where(_C.c.registered_by.is_not(None), _C.c.disabled_at.is_(None))
     if (session.scalar(alive) or 0) >= policy.most_clients:
         raise TooManyTries(N_("There are as many clients as there may be. Come back later, or ask the operator."), retry_after=FULL)

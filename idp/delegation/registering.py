@@ -86,6 +86,7 @@ FIELDS = (
 """What can be changed afterwards. A client stays of its kind: another kind is another app."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
+DOCUMENT_ID = re.compile(r"https://[A-Za-z0-9._~:/-]{3,92}")  # the address of what a client says of itself (`document_clients`)
 # An id that we make for something else. A machine's `sub` is its client_id: it must never be a person's (case 49).
 OTHER_ID = re.compile(r"(?!cli_)[a-z]{3}_[0-9a-z]{26}", re.IGNORECASE)
 SECRET = re.compile(r"[A-Za-z0-9_-]{32,200}")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from idp import crypto, events
 from idp.db.session import session
-from idp.delegation import account_choices, clients, codes, dynamic_clients, requests, response_types, scopes
+from idp.delegation import account_choices, clients, codes, document_clients, dynamic_clients, requests, response_types, scopes
 from idp.delegation.clients import Client
 from idp.directory import accounts
 from idp.errors import Gone, OAuthRefusal
@@ -33,6 +33,8 @@ def begin(request: Request) -> Answer:
         sent = guard.one_of_each(request.query)
     except OAuthRefusal as refusal:
         return _refused_early(request, refusal)
+    if sent.get("client_id", "").startswith("https://"):
+        _look_up(sent["client_id"], request)
     refused: request_object.Refused | None = None
     is_object = "request" in sent or "request_uri" in sent
     if is_object:
@@ -62,6 +64,14 @@ def _client(sent: dict[str, str], refused: request_object.Refused | None) -> Cli
         if refused is not None:
             wrong.error, wrong.description = refused.error, refused.description
         raise
+
+
+def _look_up(address: str, request: Request) -> None:
+    """A client that is known by what it says of itself at its address; raises WrongClient."""
+    try:
+        document_clients.look_up(address, network=request.network)
+    except OAuthRefusal as refusal:
+        raise authorization_request.WrongClient("invalid_client", refusal.description) from refusal
 
 
 def _as_get(request: Request) -> Answer:

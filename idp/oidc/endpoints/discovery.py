@@ -69,13 +69,13 @@ def openid_configuration(request: Request) -> Response:
     if request.method == "OPTIONS":
         return cors.preflight(request)
     headers = [("Content-Type", "application/json"), ("Cache-Control", "public, max-age=300"), *cors.ANYBODY]
-    registers = settings().registration.mode != "off"
-    document = _document(settings().server.issuer, tuple(settings().resources), response_types.supported(), registers)
+    registers, documents = settings().registration.mode != "off", settings().registration.documents
+    document = _document(settings().server.issuer, tuple(settings().resources), response_types.supported(), registers, documents)
     return Response(document, headers=headers)
 
 
 @lru_cache(maxsize=4)
-def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...], registers: bool) -> bytes:
+def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...], registers: bool, documents: bool) -> bytes:
     login, brand = settings().login, settings().brand
     document = {
         "issuer": issuer,
@@ -84,6 +84,7 @@ def _document(issuer: str, addresses: tuple[str, ...], types: tuple[str, ...], r
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
         **({"registration_endpoint": f"{issuer}/register"} if registers else {}),
+        **({"client_id_metadata_document_supported": True} if documents else {}),
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/end_session",

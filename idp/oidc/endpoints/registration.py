@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from idp.config import settings
-from idp.delegation import client_metadata, clients, dynamic_clients, initial_tokens
+from idp.delegation import client_metadata, clients, dynamic_clients, initial_tokens, software_statements
 from idp.delegation.client_metadata import refuse
 from idp.delegation.clients import Client
 from idp.errors import N_, BadInput, Conflict, NotFound, OAuthRefusal, TooLarge
@@ -43,21 +43,34 @@ def _register(request: Request) -> Response:
     if mode == "off":
         raise NotFound(N_("Nobody registers here but the operator."))
     token = _bearer(request)
+    if mode == "token" and not token:
+        raise _unauthorized(token, "Send an initial access token of the operator (Bearer).")
+    described = _body(request)
+    given = software_statements.applied(described)  # a signature is looked at before the transaction begins
     initial = initial_tokens.find(token) if token else None
     if (mode == "token" or token) and initial is None:
         raise _unauthorized(
             token, "Send an initial access token of the operator (Bearer); this one is not valid, has expired or is used up."
         )
     try:
-        made = dynamic_clients.register(_body(request), network=request.network, initial_token=initial)
+        made = dynamic_clients.register(given, network=request.network, initial_token=initial)
     except Conflict as used:
         raise _unauthorized(token, "The initial access token was used up a moment ago.") from used
-    return json_response(_shown(made.client, made.token, made.secret), status=CREATED)
+    shown = _shown(made.client, made.token, made.secret)
+    if "software_statement" in described:  # as it came (RFC 7591 §3.2.1)
+        shown["software_statement"] = described["software_statement"]
+    return json_response(shown, status=CREATED)
 
 
 def look_after(request: Request, client_id: str) -> Response:
     """`GET`, `PUT` and `DELETE /register/<client_id>`, with the token of that registration. Raises OAuthRefusal."""
     token = _bearer(request)
+    given, wrong = {}, None
+    if request.method == "PUT" and token:
+        try:  # a signature is looked at before the transaction begins; what is wrong is told to the owner only
+            given = software_statements.applied(_body(request))
+        except OAuthRefusal as refusal:
+            wrong = refusal
     owner = dynamic_clients.find_owner(token)
     if owner is None:
         raise _unauthorized(
@@ -69,7 +82,9 @@ def look_after(request: Request, client_id: str) -> Response:
         clients.delete(owner.id, why="itself")
         return Response(status=NO_CONTENT, headers=[("Cache-Control", "no-store")])
     if request.method == "PUT":
-        owner, secret = dynamic_clients.replace(owner, _body(request))
+        if wrong is not None:
+            raise wrong
+        owner, secret = dynamic_clients.replace(owner, given)
         return json_response(_shown(owner, token, secret))
     return json_response(_shown(owner, token, None))
 
