@@ -124,6 +124,8 @@ def test_a_popup(there: World, chromium: Browser, story) -> None:
         page.goto(site.origin)
         with page.expect_popup() as opened:
             page.evaluate("window.done = users.signinPopup().then((u) => u.profile.sub, (error) => String(error)); 0")
+        opened.value.locator("input[name=phone]").wait_for()
+        assert opened.value.evaluate("window.opener !== null"), "our page cut it off"
         sign_in(opened.value, there, phone(story, "anna"))
         assert page.evaluate("window.done") == person(story, "anna").user_id
         context.close()
