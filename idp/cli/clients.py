@@ -72,7 +72,10 @@ def list_all(form: str) -> None:
     if form == "json":
         as_json([_shown(client) for client in found])
         return
-    rows = [(c.id, c.name, c.kind, "ours" if c.first_party else "", " ".join(c.redirect_uris), c.created_at) for c in found]
+    whose = {None: "", "dynamic": "by itself", "document": "by its address"}
+    rows = [
+        (c.id, c.name, c.kind, "ours" if c.first_party else whose[c.registered_by], " ".join(c.redirect_uris), c.created_at) for c in found
+    ]
     table(
         ("client_id", "name", "kind", "", "returns to", "registered"), rows, empty="No clients yet. `idp clients create --help` shows how."
     )

@@ -45,8 +45,9 @@ TEXTS = (
 NAMES = (*LISTS, *FLAGS, *NUMBERS, *OBJECTS, *TEXTS)
 """Members that are called as our fields are."""
 KINDS = {"web": "web", "native": "native"}  # by application_type
-METHODS = {"web": "client_secret_basic", "native": "none"}  # RFC 7591 §2's default; an app on a phone keeps no secret
-OPERATORS = ("secret",)  # a method of ours that the registry does not know
+EITHER = "secret"  # by Basic or in the body: a method of ours, which the registry does not know
+BASIC = "client_secret_basic"
+METHODS = {"web": EITHER, "native": "none"}  # where none is named; an app on a phone keeps no secret
 UNSPEAKABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 §5.2
 LONGEST_NAME, LONGEST_DESCRIPTION = 100, 400
 INVALID, BAD_ADDRESS = "invalid_client_metadata", "invalid_redirect_uri"
@@ -95,12 +96,14 @@ def read(given: dict[str, Any], *, now: Client | None = None) -> tuple[str, dict
         fields["scopes"] = _scopes(said, settings().registration.scopes)
     else:
         fields |= {name: getattr(now, name) for name in KEPT if name not in said and name in fields}
+        if fields["token_endpoint_auth_method"] == BASIC and now.token_endpoint_auth_method == EITHER:
+            fields["token_endpoint_auth_method"] = EITHER  # it only repeats what it was told
         if fields["token_endpoint_auth_method"] == "private_key_jwt" and not {"jwks", "jwks_uri"} & said.keys():
             fields |= {"jwks": now.jwks, "jwks_uri": now.jwks_uri}
         if "grant_types" in said:
             fields["grant_types"] = _grant_types(said)
         fields["scopes"] = _scopes(said, now.scopes)
-    if fields["token_endpoint_auth_method"] in OPERATORS:
+    if said.get("token_endpoint_auth_method") == EITHER:
         raise refuse(
             "token_endpoint_auth_method is one of: client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, none."
         )
@@ -120,6 +123,8 @@ def written(client: Client) -> dict[str, Any]:
     told |= {f"client_name#{code}": name for code, name in client.names.items()}
     told["application_type"] = "native" if client.kind == "native" else "web"
     told |= {name: getattr(client, name) for name in NAMES if getattr(client, name) not in (None, [])}
+    if told["token_endpoint_auth_method"] == EITHER:  # RFC 7591 §2 has one default; libraries that name none may still use the other
+        told["token_endpoint_auth_method"] = BASIC
     told.setdefault("response_types", ["code"] if "authorization_code" in client.grant_types else [])
     return told | {"scope": " ".join(client.scopes)}
 

@@ -11,10 +11,12 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
 from idp import clock, crypto, events
+from idp.config import settings
 from idp.db.columns import Instant, table
 from idp.db.ready import Ready
 from idp.db.session import changed, insert_or_ignore, session
@@ -150,8 +152,13 @@ class Client:
 
     @property
     def restart_url(self) -> str | None:
-        """Where a person can begin again (Initiating Login from a Third Party, OpenID Connect Core §4), as far as the client told us."""
-        return self.initiate_login_uri or self.client_uri
+        """Where a person can begin again, as far as the client told us: its login, by us as a third party (OpenID Connect Core §4), with
+        our `iss` and its own home page as the place to end at; else that page.
+        """
+        if self.initiate_login_uri is None:
+            return self.client_uri
+        said = {"iss": settings().server.issuer} | ({"target_link_uri": self.client_uri} if self.client_uri else {})
+        return f"{self.initiate_login_uri}{'&' if '?' in self.initiate_login_uri else '?'}{urlencode(said)}"
 
 
 _cache: dict[str, tuple[float, Client]] = {}

@@ -165,7 +165,8 @@ class TestTooLate:
             later(world.settings.oidc.request_lifetime + 1)
             answer = browser.get(request)
             assert answer.status_code == 410
-            assert '<a class="button primary" href="https://rp.example/start">Start again</a>' in answer.text
+            start = "https://rp.example/start?iss=http%3A%2F%2Flocalhost%3A8000"
+            assert f'<a class="button primary" href="{start}">Start again</a>' in answer.text
 
     def test_just_in_time(self, world: World, party: Party) -> None:
         """A second before the hour everything still works."""

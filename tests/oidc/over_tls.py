@@ -59,10 +59,10 @@ def certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def served(told, pem: Path | None) -> Iterator[World]:
+def served(told, pem: Path | None, **changes: dict[str, object]) -> Iterator[World]:
     """A world whose issuer is https://localhost:<port>, and which answers there; http without a certificate."""
     port, url = machine.free_port(), told.copy()
-    world = World(told.settings(url, server={"issuer": f"{'https' if pem else 'http'}://localhost:{port}"}))
+    world = World(told.settings(url, server={"issuer": f"{'https' if pem else 'http'}://localhost:{port}"}, **changes))
     server = make_server("127.0.0.1", port, world.wsgi, server_class=Threaded, handler_class=Quiet)
     if pem:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

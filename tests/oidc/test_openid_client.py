@@ -26,8 +26,8 @@ pytestmark = pytest.mark.node
 class Node:
     """The running script."""
 
-    def __init__(self, program: str, pem: Path) -> None:
-        script = Path(__file__).with_name("openid_client.mjs")
+    def __init__(self, program: str, pem: Path, script_name: str = "openid_client.mjs") -> None:
+        script = Path(__file__).with_name(script_name)
         environment = {**os.environ, "NODE_EXTRA_CA_CERTS": str(pem)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self.process = subprocess.Popen([program, str(script)], text=True, env=environment, cwd=script.parent.parent, **pipes)

@@ -99,7 +99,7 @@ def test_an_old_request(world: World, story) -> None:
     with clock.freeze(clock.now() + timedelta(seconds=world.settings.oidc.request_lifetime + 1)):
         answer = browser.get(f"/authorize/{journeys(world)[0]}")
         assert is_page_of_ours(answer, 410)
-        assert 'href="https://rp.example/start"' in answer.text
+        assert 'href="https://rp.example/start?iss=http%3A%2F%2Flocalhost%3A8000"' in answer.text
 
 
 def test_two_tabs_two_clients(world: World, story) -> None:

@@ -7,6 +7,7 @@ Cases 46, 48, 49, 50 and 51 of threats.md. Conformance: what each module of the 
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from idp import clock, schedule
 from idp.config import ConfigurationError, load
 from idp.delegation import clients
+from tests.oidc import over_tls
 from tests.oidc.asking import error_at, is_page_of_ours, phone, raw
 from tests.oidc.asserting import TYPE, public, says, signed
 from tests.oidc.client_site import LABORATORY, site
@@ -117,10 +119,19 @@ def test_a_registered_client_works(world: World, story) -> None:
 
 
 def test_its_method_is_what_it_registered(world: World) -> None:
-    """RFC 7591 §2: client_secret_basic is the default, and nothing else then."""
-    rp = party(world)
-    form = {"grant_type": "authorization_code", "code": "x", "client_id": rp.client.id, "client_secret": rp.secret}
-    assert world.browser(address="198.51.100.20").post("/token", data=form).json()["error"] == "invalid_client"
+    """RFC 7591 §2: client_secret_basic is what is told by default, and the body is understood too (npm's openid-client sends that); a
+    method that was named is the only one.
+    """
+    for changes, by_post in (({}, True), ({"token_endpoint_auth_method": "client_secret_basic"}, False)):
+        body = registered(world, **changes)
+        assert body["token_endpoint_auth_method"] == "client_secret_basic"
+        form = {"grant_type": "authorization_code", "code": "x", "redirect_uri": CALLBACK}
+        posted = {**form, "client_id": body["client_id"], "client_secret": body["client_secret"]}
+        basic, http = (body["client_id"], body["client_secret"]), world.browser(address="198.51.100.20")
+        assert http.post("/token", data=form, auth=basic).json()["error"] != "invalid_client"
+        assert (http.post("/token", data=posted).json()["error"] != "invalid_client") is by_post
+        assert own(world, body, "PUT", json=body).json()["token_endpoint_auth_method"] == "client_secret_basic"
+        assert (http.post("/token", data=posted).json()["error"] != "invalid_client") is by_post
     assert "client_secret" in refused(world, token_endpoint_auth_method="secret")
     for method in ("tls_client_auth", "password", "client_secret_jwt ", "None"):
         refused(world, token_endpoint_auth_method=method)
@@ -228,22 +239,47 @@ def test_oidcc_3rd_party_init_login(world: World) -> None:
     assert body["initiate_login_uri"] == own(world, body).json()["initiate_login_uri"] == "https://rp.example/begin"
 
 
+def test_links_to_its_login(world: World, story) -> None:
+    """Core §4: where we send a person to begin again, we say who we are, and where they want to end."""
+    begin, home = "https://rp.example/begin", "https://rp.example/"
+    said = "iss=http%3A%2F%2Flocalhost%3A8000"
+    assert party(world, initiate_login_uri=begin).client.restart_url == f"{begin}?{said}"
+    both = party(world, initiate_login_uri=f"{begin}?a=1", client_uri=home).client
+    assert both.restart_url == f"{begin}?a=1&{said}&target_link_uri=https%3A%2F%2Frp.example%2F"
+    assert party(world, client_uri=home).client.restart_url == home
+    rp, browser = party(world, initiate_login_uri=begin), world.browser()
+    waiting = world.sign_in(browser, rp, phone(story, "zimin"), scope="openid")
+    browser.allow(waiting)
+    assert f"{begin}?{said}" in browser.go(str(waiting.url)).text
+
+
 def test_oidcc_3rd_party_init_login_nohttps(world: World) -> None:
     """oidcc-3rd_party-init-login-nohttps: by http it is `invalid_client_metadata`."""
     refused(world, initiate_login_uri="http://rp.example/begin")
 
 
-def test_oidcc_registration_sector_uri(world: World) -> None:
-    """oidcc-registration-sector-uri: a list that holds every redirect address is accepted."""
-    with site() as server:
-        uri = server.put("/sector", [CALLBACK, "https://else.example/"])
-        refused(world, subject_type="pairwise", sector_identifier_uri=uri)  # https only
-    assert registered(world, subject_type="pairwise")["subject_type"] == "pairwise"
+def test_oidcc_registration_sector_uri(told, tmp_path: Path) -> None:
+    """oidcc-registration-sector-uri: a list that holds every redirect address is accepted.
 
-
-def test_oidcc_registration_sector_bad(world: World) -> None:
-    """oidcc-registration-sector-bad: a list without our address, or none at all, is `invalid_client_metadata`."""
-    refused(world, subject_type="pairwise", sector_identifier_uri="https://127.0.0.1:1/sector")
+    oidcc-registration-sector-bad: one without our address, something else, or nothing at all is `invalid_client_metadata`.
+    """
+    pem, url = over_tls.certificate(tmp_path), told.copy()
+    world = World(told.settings(url, **OPEN, outbound={**LABORATORY, "timeout": 3.0, "certificate_authorities": [pem]}))
+    try:
+        with site(pem) as server:
+            good = server.put("/sector", [CALLBACK, "https://else.example/"])
+            body = registered(world, subject_type="pairwise", sector_identifier_uri=good)
+            assert (body["subject_type"], body["sector_identifier_uri"]) == ("pairwise", good)
+            refused(world, subject_type="pairwise", sector_identifier_uri=server.put("/other", ["https://else.example/"]))
+            refused(world, subject_type="pairwise", sector_identifier_uri=server.put("/text", "none"))
+            refused(world, subject_type="pairwise", sector_identifier_uri=server.at("/nothing"))
+            now = own(world, body, "PUT", json={"client_id": body["client_id"], "redirect_uris": [f"{CALLBACK}/unlisted"]})
+            assert (now.status_code, now.json()["error"]) == (400, "invalid_client_metadata")
+        with site() as plain:
+            refused(world, subject_type="pairwise", sector_identifier_uri=plain.put("/sector", [CALLBACK]))
+    finally:
+        world.close()
+        told.drop(url)
 
 
 def test_oidcc_idtoken_rs256(world: World, story) -> None:

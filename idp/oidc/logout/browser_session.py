@@ -60,7 +60,7 @@ def after(went: Went = NOTHING, *, return_to: str | None = None, client: Client 
     """What is shown when nobody is signed in any more: frames first, where there are any, and then the way on."""
     if return_to is not None and not went.frames:
         return see_other(return_to)
-    home = client.client_uri or client.initiate_login_uri if client is not None else None
+    home = client.client_uri or client.restart_url if client is not None else None
     return Page(
         "oidc/signed_out.html",
         frames=tuple(dict.fromkeys(origin for each in went.frames if (origin := redirects.origin(each)))),
