@@ -26,7 +26,7 @@ class Registration(BaseModel):
     """What it must send that has a secret: PKCE, or a nonce. `optional` is for a laboratory. Public ones always need PKCE."""
     skip_consent: bool = False
     """Ask nobody for consent to such a client: for a laboratory, and refused in production."""
-    per_network_per_hour: int = Field(200, ge=1)
+    per_network_per_hour: int = Field(1000, ge=1)
     """Registrations of one network (IPv4 /24, IPv6 /56) in an hour; with an initial access token they are not counted."""
     most_clients: int = Field(10000, ge=1)
     """How many such clients there may be at a time."""
