@@ -133,7 +133,8 @@ def _find_jwt(token: str, for_any: bool) -> Opened | None:
 
 def _open(token: str, *, for_any: bool) -> dict[str, Any] | None:
     """The claims of a JWT of ours that has not run out."""
-    claims = keyring.verify(token, typ=TYPE, audience=None if for_any else settings().server.issuer)
+    issuer = settings().server.issuer
+    claims = keyring.verify(token, typ=TYPE, audience=(issuer, *settings().resources) if for_any else issuer)
     if claims is None or not all(type(claims.get(name)) is str for name in ("jti", "sub", "client_id", "scope")):
         return None
     return claims

@@ -36,14 +36,18 @@ def signed_in(world: World, story: Story, key: str = "zimin", party: Party | Non
     return browser
 
 
-def back_at(response: httpx2.Response, redirect_uri: str) -> dict[str, str]:
-    """The answer that the relying party got at exactly its own address; always with `iss` (case 12), and never code and error together."""
+def back_at(response: httpx2.Response, redirect_uri: str, *, mode: str = "query") -> dict[str, str]:
+    """The answer that the relying party got at exactly its own address; always with `iss` (case 12), and never code and error together.
+
+    `mode`: `query`, or `fragment`; what goes by one does not go by the other.
+    """
     assert response.status_code == DONE_AT, (response.status_code, response.text[:2000])
     location = response.headers["Location"]
-    assert location.startswith(redirect_uri + ("&" if "?" in redirect_uri else "?")), location
+    before = redirect_uri + ("#" if mode == "fragment" else "&" if "?" in redirect_uri else "?")
+    assert location.startswith(before), location
     parts = urlsplit(location)
-    assert not parts.fragment
-    pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
+    assert mode == "fragment" or not parts.fragment
+    pairs = parse_qsl(parts.fragment if mode == "fragment" else parts.query, keep_blank_values=True, strict_parsing=True)
     answer = dict(pairs)
     assert len(answer) == len(pairs), "a parameter stands twice"
     assert answer["iss"] == ISSUER
@@ -51,9 +55,9 @@ def back_at(response: httpx2.Response, redirect_uri: str) -> dict[str, str]:
     return answer
 
 
-def error_at(response: httpx2.Response, party: Party, *, state: str | None = "state-1") -> str:
+def error_at(response: httpx2.Response, party: Party, *, state: str | None = "state-1", mode: str = "query") -> str:
     """The error that the relying party got, with its state; everything else about it is checked here (RFC 6749 §4.1.2.1)."""
-    answer = back_at(response, party.redirect_uri)
+    answer = back_at(response, party.redirect_uri, mode=mode)
     assert set(answer) <= {"error", "error_description", "iss", "state"}
     assert answer.get("state") == state
     description = answer["error_description"]

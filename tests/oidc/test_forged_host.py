@@ -44,7 +44,14 @@ EVIL = (
 def stripped(answer: httpx2.Response) -> tuple[int, str, str]:
     """An answer without what is new in each: ids, nonces, form tokens, times."""
     text, headers = answer.text, str(sorted((k, v) for k, v in answer.headers.items() if k != "content-length"))
-    for pattern in (r"req_[0-9a-z]{20,26}", r"flw_[0-9a-z]{26}", r"[A-Za-z0-9_-]{43}", r"nonce-[^']+|nonce=\"[^\"]+\"", r"<time.*?</time>"):
+    for pattern in (
+        r"req_[0-9a-z]{20,26}",
+        r"flw_[0-9a-z]{26}",
+        r"session_state=[0-9a-z]+\.[\w-]+",
+        r"[A-Za-z0-9_-]{43}",
+        r"nonce-[^']+|nonce=\"[^\"]+\"",
+        r"<time.*?</time>",
+    ):
         text, headers = re.sub(pattern, "*", text), re.sub(pattern, "*", headers)
     return answer.status_code, headers, text
 

@@ -43,7 +43,7 @@ def _not_a_member(world: World, browser: Browser, party: Party, number: str) -> 
 
 
 def _unsupported(world: World, browser: Browser, party: Party, number: str) -> httpx2.Response:
-    return browser.authorize(party, response_type="id_token")
+    return browser.authorize(party, response_type="magic")
 
 
 @pytest.mark.parametrize("ending", [_signed_in, _silent, _login_required, _twice, _cancelled, _refused, _not_a_member, _unsupported])

@@ -98,7 +98,7 @@ def test_a_single_page_app_checks_silently(world: World, story) -> None:
             {"login_hint": "x"},
             {"response_mode": "fragment"},
         ):
-            error_at(browser.authorize(party, prompt="none", **more), party)
+            error_at(browser.authorize(party, prompt="none", **more), party, mode=more.get("response_mode", "query"))
 
 
 def test_a_public_client_refreshes_with_its_id_only(world: World, story) -> None:
