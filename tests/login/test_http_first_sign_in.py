@@ -185,7 +185,7 @@ class TestTheRest:
             page = at_code(world, browser, party, new_phone(40 + n))
             page = browser.onward(post(browser, page, code=right_code(world, page), **fields))
             answer = post(browser, page, name="Ева", terms="1")
-            assert set(cookies_set(answer)) == ({"idp_session", "idp_browser"} if fields else {"idp_session", "idp_shared"})
+            assert set(cookies_set(answer)) == {"idp_session", "idp_session_state", "idp_browser" if fields else "idp_shared"}
             assert ("Max-Age" in cookies_set(answer)["idp_session"]) is bool(fields)
 
     def test_prompt_create_with_a_known_number(self, world: World, party: Party) -> None:

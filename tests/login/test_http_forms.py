@@ -24,7 +24,7 @@ from tests.world import SIGNED_OUT, Browser, Party, World, new_phone
 CHECKED = [route for route in ROUTES if "POST" in route.methods and route.checked and route.face == "page"]
 FOREIGN = {"/api/messages/receipts/<gateway>", "/authorize", "/end_session", "/introspect", "/revoke", "/token", "/userinfo"}
 FOREIGN |= {"/login/social/callback/<provider>"}  # it changes nothing, and becomes a GET of our own
-FOREIGN |= {"/device_authorization"}  # the device itself sends it
+FOREIGN |= {"/device_authorization", "/register"}  # the device itself sends it, and the app
 
 
 @dataclass

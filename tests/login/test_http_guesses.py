@@ -82,7 +82,7 @@ class TestOnce:
         page = at_code(world, browser, party, ANNA)
         request = browser.filled(page, code=right_code(world, page))
         first = browser.send(request)
-        assert set(cookies_set(first)) == {"idp_session", "idp_browser"}
+        assert set(cookies_set(first)) == {"idp_session", "idp_session_state", "idp_browser"}
         again = browser.send(browser.filled(page, code=right_code(world, page)))
         assert again.status_code == 303
         assert not cookies_set(again)

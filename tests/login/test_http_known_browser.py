@@ -141,7 +141,7 @@ class TestTheTick:
         browser = world.browser()
         page = at_code(world, browser, party, ANNA)
         answer = post(browser, page, code=right_code(world, page))
-        assert set(cookies_set(answer)) == {"idp_session", "idp_shared"}
+        assert set(cookies_set(answer)) == {"idp_session", "idp_session_state", "idp_shared"}
         assert "Max-Age" not in cookies_set(answer)["idp_session"]
         assert live_devices(world) == 0
         drop_cookies(browser, "idp_session")

@@ -89,7 +89,7 @@ class TestTheKnownBrowser:
         assert token is not None
         answer = browser.post(str(page.url), data={"csrf_token": token[1], "code": world.code_for(ANNA)})
         cookies = answer.headers.get_list("Set-Cookie")
-        assert [cookie.partition("=")[0] for cookie in cookies] == ["idp_session", "idp_shared"]
+        assert [cookie.partition("=")[0] for cookie in cookies] == ["idp_session", "idp_session_state", "idp_shared"]
         assert "Max-Age" not in cookies[0]
         assert "HttpOnly" in cookies[0]
         assert "SameSite=Lax" in cookies[0]

@@ -292,21 +292,21 @@ def test_nothing_else_is_held_up(ground: Ground, far_end: FarEnd, monkeypatch: p
     ground.use(messages=ground.settings.messages.model_dump() | {"at_once": 2})
     far_end.otherwise = lambda: "ok" if far_end.go_on.is_set() else "hang"
     done, ran = threading.Event(), threading.Event()
-    monkeypatch.setitem(worker.HANDLERS, "logout", lambda _id, _payload, **_more: done.set())  # type: ignore[arg-type]
+    monkeypatch.setitem(worker.HANDLERS, "signal", lambda _id, _payload, **_more: done.set())  # type: ignore[arg-type]
     user_id = person(ground)
     send(ground, 4)
     with working(ground.app):
         soon(lambda: len(far_end.asked) == 2)
         monkeypatch.setattr(schedule, "SCHEDULE", (schedule.Job("tick", 1, ran.set),))
         with ground.writes():
-            outbox.put("logout", {})
+            outbox.put("signal", {})
             events.record("browser.stolen", user_id=user_id)
         assert done.wait(2)
         soon(lambda: all(event.reacted_at for event in ground.rows(Event) if event.name == "browser.stolen"), 2)
         assert ran.wait(3)
         assert len(far_end.asked) == 2, "the hands were not all full"
         far_end.go_on.set()
-        soon(lambda: {row.state for row in ground.rows(Outbox) if row.kind == "logout"} == {"done"})
+        soon(lambda: {row.state for row in ground.rows(Outbox) if row.kind == "signal"} == {"done"})
         soon(lambda: sum(row.state == "sent" for row in ground.rows(Receipt)) >= 3)
 
 

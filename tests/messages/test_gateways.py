@@ -234,7 +234,7 @@ def test_a_worker_that_dies_after_sending(ground: Ground, far_end: FarEnd, monke
     with clock.freeze(clock.now()) as shift:
         [message_id] = send(ground)
 
-        def die(_job: outbox.Job) -> bool:
+        def die(*_: object) -> bool:
             raise Died
 
         with monkeypatch.context() as patch:
@@ -307,10 +307,10 @@ def test_none_is_lost(ground: Ground, far_end: FarEnd) -> None:
     messages, dice = count(25, 10_000), random.Random(7)
     ours = outbox.done
 
-    def done(job: outbox.Job) -> bool:
+    def done(job: outbox.Job, said: str | None = None) -> bool:
         if dice.random() < 0.02:
             raise Died
-        return ours(job)
+        return ours(job, said)
 
     with clock.freeze(clock.now()) as shift, pytest.MonkeyPatch.context() as patch:
         patch.setattr(outbox, "done", done)

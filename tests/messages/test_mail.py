@@ -128,7 +128,7 @@ def test_a_worker_that_dies_after_sending(ground: Ground, box: Mailbox, tls: Tls
     """R2: it is sent again, and is the same mail to whoever reads it."""
     use(ground, box, tls)
 
-    def die(_job: outbox.Job) -> bool:
+    def die(*_: object) -> bool:
         raise Died
 
     with clock.freeze(clock.now()) as shift:
