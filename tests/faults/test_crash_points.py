@@ -94,7 +94,7 @@ def test_dying_at_every_point(told_on_both: Told, step: Step, tmp_path: Path) ->
 
 def _stride(step: Step, *, on_postgresql: bool) -> int:
     if step.name == "tell story":  # four hundred statements of one transaction
-        return count(101 if on_postgresql else 41, 1)
+        return count(211 if on_postgresql else 97, 1)
     if step.name in LONG:
-        return count(61 if on_postgresql else 43, 1)
-    return count(47 if on_postgresql else 31, 1)
+        return count(131 if on_postgresql else 89, 1)
+    return count(97 if on_postgresql else 67, 1)
