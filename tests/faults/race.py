@@ -25,9 +25,6 @@ LONGEST = 5.0  # seconds that an answer may take, whatever else is going on
 GIVE_UP = 30.0
 
 
-SHED, AGAIN = 503, 5
-
-
 @dataclass(frozen=True, slots=True)
 class Answered:
     """An answer, and how long it took from the instant in which the request was complete. Status 0: the connection ended without one."""
@@ -52,26 +49,7 @@ class Answered:
 
 
 def at_once(requests: Sequence[httpx2.Request]) -> list[Answered]:
-    """Send all of them in one instant; answers in the order of the requests. No answer is a 5xx, and none takes longer than 5 s.
-
-    What was turned away because everybody waits (503 with Retry-After, promises R10 and R19: nothing of it was done) comes again.
-    """
-    answers = _all_at_once(requests)
-    for _ in range(AGAIN):
-        shed = [place for place, answer in enumerate(answers) if answer.status == SHED and answer.header("Retry-After")]
-        if not shed:
-            break
-        time.sleep(1)
-        for place, again in zip(shed, _all_at_once([requests[place] for place in shed]), strict=True):
-            answers[place] = again
-    broken = [(answer.status, answer.body[:300]) for answer in answers if not 200 <= answer.status < 500]
-    assert not broken, broken
-    slowest = max(answer.seconds for answer in answers)
-    assert slowest <= allowed(LONGEST), f"an answer took {slowest:.1f} s"
-    return answers
-
-
-def _all_at_once(requests: Sequence[httpx2.Request]) -> list[Answered]:
+    """Send all of them in one instant; answers in the order of the requests. No answer is a 5xx, and none takes longer than 5 s."""
     address = urlsplit(str(requests[0].url))
     texts = [_bytes(request) for request in requests]
     sockets = []
@@ -85,10 +63,15 @@ def _all_at_once(requests: Sequence[httpx2.Request]) -> list[Answered]:
         began = time.monotonic()
         for connection, text in zip(sockets, texts, strict=True):
             connection.send(text[-1:])
-        return _read_all(sockets, began)
+        answers = _read_all(sockets, began)
     finally:
         for connection in sockets:
             connection.close()
+    broken = [(answer.status, answer.body[:300]) for answer in answers if not 200 <= answer.status < 500]
+    assert not broken, broken
+    slowest = max(answer.seconds for answer in answers)
+    assert slowest <= allowed(LONGEST), f"an answer took {slowest:.1f} s"
+    return answers
 
 
 def allowed(seconds: float) -> float:
