@@ -100,6 +100,8 @@ class Database(_Section):
     """Seconds to wait for another writer before the answer is 503."""
     statement_timeout: float = Field(5.0, gt=0)
     """Seconds a statement may take on PostgreSQL."""
+    stuck_after: float = Field(0.9, gt=0)
+    """Seconds in which nobody comes back from PostgreSQL, until new requests are turned away with 503: many may be waiting for one row."""
     pool_timeout: float = Field(2.0, gt=0)
     """Seconds to wait for a free or a new connection."""
 

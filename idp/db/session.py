@@ -44,7 +44,6 @@ from idp.errors import Refusal
 _NOTHING = sa.util.EMPTY_DICT
 ENGINES = "idp.engines"
 PLACES = "idp.places"
-STUCK = 0.9  # seconds in which nobody comes back from PostgreSQL, until we stop sending more there: many may be waiting for one row
 SOME = 5000  # rows of one sweep's transaction: a tenth of a second
 TURN = "idp.turn"
 RECYCLE = 600  # seconds; a new connection also looks at the clock again
@@ -176,7 +175,7 @@ def connect_application(app: Flask, settings: Database, *, threads: int) -> None
         _take_turns(writing, settings.lock_timeout)
     app.extensions[ENGINES] = (writing, reading)
     # Who waits for SQLite waits for another writer, and that is no fault until `lock_timeout` is over.
-    app.extensions[PLACES] = Places(threads, STUCK if on_postgresql else settings.lock_timeout)
+    app.extensions[PLACES] = Places(threads, settings.stuck_after if on_postgresql else settings.lock_timeout)
 
 
 def places() -> Places:

@@ -182,6 +182,8 @@ class Served(World):
 def served(told: Told, folder: Path, *, workers: int = WORKERS, sound: bool = True, **changes: dict[str, object]) -> Iterator[Served]:
     """A provider on a copy of the story, served for the length of the block. `sound`: what it logs holds no error."""
     url = told.copy()
+    # Beside the rest of the suite a process may wait long for its turn: that is no database that is stuck.
+    changes = {"database": {"stuck_after": machine.count(40, 9) / 10}} | changes
     provider = Served(told, url, folder / "idp.log", workers=workers, **changes)
     try:
         provider.start()
